@@ -1,0 +1,98 @@
+"""Run the tests tier by tier, cheapest first, and print the time of each tier.
+
+Every tier runs, also after a failed one, so that one run shows everything. Exit code 0 only when all of them passed
+and at least one test ran. `make test` calls this; `tests/house` checks that each test folder belongs to a tier.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parent.parent
+
+TIERS: dict[str, tuple[str, ...]] = {
+    # Pure code: no broker, no file of a running market.
+    "unit": ("contractnet", "market", "schemas", "house"),
+    # One part against the real thing beside it: a broker, a DuckDB file, a Faust worker.
+    "contract": ("broker", "streams", "projections", "analytics", "examples"),
+    # A whole market, and what happens to it when processes are killed.
+    "integration": ("integration",),
+}
+
+
+@dataclass(frozen=True)
+class TierResult:
+    """Outcome of one tier. Counts are tests; `exit_code` is pytest's (0 passed)."""
+
+    name: str
+    exit_code: int
+    passed: int
+    failed: int
+    skipped: int
+    duration_s: float
+
+    def line(self) -> str:
+        """Return the tier's line of the closing table."""
+        verdict = "passed" if self.exit_code == 0 else f"FAILED (pytest exit {self.exit_code})"
+        counts = f"{self.passed:5} passed {self.failed:3} failed {self.skipped:3} skipped"
+        return f"{self.name:12} {self.duration_s:7.1f} s  {counts}  {verdict}"
+
+
+def folders_with_tests(names: tuple[str, ...]) -> list[str]:
+    """Return the paths under tests/ of those named folders that hold a test file."""
+    return [f"tests/{name}" for name in names if any((ROOT / "tests" / name).rglob("test_*.py"))]
+
+
+def counts_from_report(report: Path) -> tuple[int, int, int]:
+    """Return (passed, failed, skipped) from a JUnit file; all zero when pytest died before it wrote one."""
+    if not report.exists():
+        return 0, 0, 0
+    suites = ElementTree.parse(report).getroot().iter("testsuite")
+    totals = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+    for suite in suites:
+        for key in totals:
+            totals[key] += int(suite.get(key, "0"))
+    failed = totals["failures"] + totals["errors"]
+    return totals["tests"] - failed - totals["skipped"], failed, totals["skipped"]
+
+
+def run_tier(name: str, folders: list[str], report: Path) -> TierResult:
+    """Run pytest over `folders`, its output going straight to ours."""
+    print(f"\n=== {name}: {' '.join(folders)} ===", flush=True)
+    command = [sys.executable, "-m", "pytest", "--durations=5", f"--junitxml={report}", *folders]
+    started = time.monotonic()
+    exit_code = subprocess.run(command, cwd=ROOT, check=False).returncode
+    passed, failed, skipped = counts_from_report(report)
+    return TierResult(name, exit_code, passed, failed, skipped, time.monotonic() - started)
+
+
+def main() -> int:
+    """Run all tiers, print the table, and return the process's exit code."""
+    results: list[TierResult] = []
+    with tempfile.TemporaryDirectory(prefix="contractnet-tests-") as scratch:
+        for name, members in TIERS.items():
+            folders = folders_with_tests(members)
+            if folders:
+                results.append(run_tier(name, folders, Path(scratch, f"{name}.xml")))
+            else:
+                print(f"\n=== {name}: no test files under tests/ for {', '.join(members)} ===", flush=True)
+    print("\n=== time per tier ===")
+    for result in results:
+        print(result.line())
+    passed, failed, skipped = (sum(getattr(r, field) for r in results) for field in ("passed", "failed", "skipped"))
+    print(f"{'total':12} {sum(r.duration_s for r in results):7.1f} s")
+    print(f"{passed} passed, {failed} failed, {skipped} skipped", flush=True)
+    if passed + failed == 0:
+        print("make test: no test ran, which is a failure", file=sys.stderr)
+        return 1
+    return max(abs(r.exit_code) for r in results)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
