@@ -75,7 +75,7 @@ format: $(STAMP) ## Format the code and fix what ruff can fix
 	$(BIN)/ruff format .
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --extra services --universal --python-version 3.11 --generate-hashes \
-    --no-emit-index-url --no-emit-find-links --no-config --quiet --custom-compile-command 'make lock'
+    --no-emit-index-url --no-emit-find-links --quiet --custom-compile-command 'make lock'
 
 # Only the newest versions that an existing lock allows change nothing: delete a lock first to upgrade everything.
 lock: $(STAMP) ## Bring the requirements files up to date with pyproject.toml
