@@ -62,7 +62,7 @@ demo: $(STAMP) ## Run a market with a swarm of agents; TRACE=file.csv replays a 
 	$(BIN)/contractnet demo $(if $(TRACE),--trace '$(TRACE)')
 
 test: $(STAMP) ## Run every test, tier by tier, and print the time of each tier
-	@$(BIN)/python scripts/test_tiers.py
+	@$(BIN)/python scripts/tiers.py
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

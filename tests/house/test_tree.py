@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.test_tiers import TIERS
+from scripts.tiers import TIERS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -104,4 +104,4 @@ def test_every_test_file_belongs_to_a_tier() -> None:
     assert len(named) == len(set(named)), "a folder belongs to two tiers and would run twice"
     files = [path.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")]
     stray = [str(path) for path in files if path.parts[0] not in named]
-    assert not stray, f"scripts/test_tiers.py names no tier for tests/: {stray}"
+    assert not stray, f"scripts/tiers.py names no tier for tests/: {stray}"
