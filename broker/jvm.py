@@ -1,0 +1,176 @@
+"""The embedded broker: Apache Kafka in KRaft mode in a JVM of its own, its data in the data directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+from broker.aot import aot_flags
+from broker.interface import Broker
+from broker.jars import ProgressCallback, ensure_jars
+from broker.java import Java, find_java
+from broker.node import KafkaNode
+from broker.ports import find_free, is_free
+from broker.ready import wait_until_ready
+from broker.settings import DEFAULT_PORT, loopback, node_settings
+from broker.storage import ensure_formatted
+from contractnet.errors import (
+    BrokerInUseError,
+    BrokerNotRunningError,
+    BrokerStartError,
+    BrokerUnreachableError,
+    PortTakenError,
+)
+
+_NODE_ID = 1
+_PORT_TRIES = 3
+_LOG_LINES = 8
+
+
+def _silent(_: str) -> None:
+    return
+
+
+class JvmBroker(Broker):
+    """A broker on loopback, whose process outlives this one unless `stop` or `kill` ends it.
+
+    `data_dir` is the project's data directory; the broker keeps its files in `<data_dir>/broker`. `port` is tried
+    first; when another program has it, a free one is taken, or with `port_fixed` the start fails. Port 0 takes any free
+    one. `progress` is told about a download of jars, `notify` about other long steps.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int = DEFAULT_PORT,
+        *,
+        port_fixed: bool = False,
+        aot: bool = True,
+        progress: ProgressCallback | None = None,
+        notify: Callable[[str], None] = _silent,
+        start_timeout_s: float = 60.0,
+        stop_timeout_s: float = 20.0,
+    ) -> None:
+        self._node = KafkaNode(data_dir / "broker")
+        self._bootstrap_path = _bootstrap_path(data_dir)
+        self._port = port
+        self._port_fixed = port_fixed
+        self._aot = aot
+        self._progress = progress
+        self._notify = notify
+        self._start_timeout_s = start_timeout_s
+        self._stop_timeout_s = stop_timeout_s
+
+    @classmethod
+    def attach(cls, data_dir: Path) -> Self:
+        """The broker that some process started in this data directory, to use, stop, kill or restart it.
+
+        Errors: `BrokerNotRunningError`, also when only a stale lock or a stale address is left.
+        """
+        broker = cls(data_dir)
+        bootstrap = running_bootstrap(data_dir)
+        if bootstrap is None and not broker._node.is_running():
+            raise BrokerNotRunningError(
+                f"No broker runs in {data_dir}. Start one with `contractnet broker start`, or give the data directory "
+                f"of a running one (--data)."
+            )
+        if bootstrap:
+            broker._keep_port(int(bootstrap.rpartition(":")[2]))
+        return broker
+
+    @property
+    def bootstrap(self) -> str:
+        return f"127.0.0.1:{self._port}"
+
+    @property
+    def pid(self) -> int | None:
+        """The pid of the broker's process; None when it does not run."""
+        return self._node.pid
+
+    @property
+    def log_path(self) -> Path:
+        """The broker's log, which errors point to."""
+        return self._node.log_path
+
+    def start(self) -> None:
+        if self._node.is_running():
+            raise BrokerInUseError(
+                f"{self._node.directory} is in use by the broker with pid {self._node.pid}. Use that broker, end it "
+                f"with `contractnet broker stop`, or choose another data directory (--data)."
+            )
+        java = find_java()
+        jars = ensure_jars(self._progress)
+        flags = aot_flags(java, jars, self._notify) if self._aot else []
+        cluster_id = ensure_formatted(self._node.data_dir, _NODE_ID)
+        for tries_left in reversed(range(_PORT_TRIES)):
+            self._choose_port()
+            if self._launch(java, jars, flags, cluster_id, retry=tries_left > 0):
+                break
+        self._write_bootstrap()
+        # Clients of this broker know its address now, so a restart must not change it.
+        self._keep_port(self._port)
+
+    def stop(self) -> None:
+        self._node.stop(self._stop_timeout_s)
+        self._bootstrap_path.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        self._node.kill()
+        self._bootstrap_path.unlink(missing_ok=True)
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def _choose_port(self) -> None:
+        if self._port and is_free(self._port):
+            return
+        if self._port_fixed:
+            raise PortTakenError(
+                f"Port {self._port} on 127.0.0.1 belongs to another program. End that program, or choose another port."
+            )
+        self._port = find_free()
+
+    def _keep_port(self, port: int) -> None:
+        self._port = port
+        self._port_fixed = True
+
+    def _launch(self, java: Java, jars: list[Path], flags: list[str], cluster_id: str, *, retry: bool) -> bool:
+        """Launch and wait. False where a port was lost to another program in between and another try is allowed."""
+        controller_port = find_free(avoid=self._port)
+        voters = [f"{_NODE_ID}@127.0.0.1:{controller_port}"]
+        node = loopback(_NODE_ID, self._port, controller_port, voters, str(self._node.data_dir))
+        self._node.launch(java, jars, node_settings(node), flags)
+        try:
+            wait_until_ready(
+                self.bootstrap, self._start_timeout_s, cluster_id=cluster_id, gone=lambda: not self._node.is_running()
+            )
+        except BrokerUnreachableError as error:
+            log = self._node.log_since_launch()
+            ended = not self._node.is_running()
+            self._node.stop(self._stop_timeout_s)
+            if ended and retry and "Address already in use" in log:
+                return False
+            what = "ended while it started" if ended else f"did not answer within {self._start_timeout_s:.0f} s"
+            last = "\n".join(log.splitlines()[-_LOG_LINES:])
+            raise BrokerStartError(f"The broker {what}. Its log is {self.log_path} and ends with:\n{last}") from error
+        return True
+
+    def _write_bootstrap(self) -> None:
+        draft = self._bootstrap_path.with_suffix(".draft")
+        draft.write_text(self.bootstrap + "\n")
+        os.replace(draft, self._bootstrap_path)
+
+
+def running_bootstrap(data_dir: Path) -> str | None:
+    """The address of the broker that runs in this data directory and is ready; None when there is none."""
+    path = _bootstrap_path(data_dir)
+    if not KafkaNode(data_dir / "broker").is_running() or not path.is_file():
+        return None
+    return path.read_text().strip()
+
+
+def _bootstrap_path(data_dir: Path) -> Path:
+    return data_dir / "broker" / "bootstrap"
