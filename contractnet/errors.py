@@ -1,6 +1,15 @@
 """Every error that contractnet raises on purpose.
 
     ContractnetError
+    ├── UnreadableValueError            terminal   bytes that are no message of a known schema
+    ├── CommandError                    the market, or the way to it, did not take a command
+    │   ├── RejectedError               terminal   the market answered with a rejection code
+    │   └── OutcomeTimeoutError         transient  no answer yet: send the same sealed command again
+    ├── MarketNotFoundError             terminal   no market of this name on the broker
+    ├── CredentialError                 terminal   a credential file is missing, unreadable, or open to others
+    ├── SettingsError                   terminal   an option or environment variable makes no sense
+    ├── DataDirectoryError              terminal   the data directory is of another version, in use, or not there
+    ├── QueryError                      terminal   DuckDB refused a query
     └── BrokerError                     the Kafka broker or what it needs
         ├── BrokerUnreachableError      transient  nothing answers at the bootstrap address
         ├── BrokerStartError            transient  the broker ended or stayed silent while it started
@@ -25,11 +34,60 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from contractnet.messages.types import CODE_TEXT, Code, Unreadable
+
 
 class ContractnetError(Exception):
     """The root of the tree. `transient` tells whether the same call may succeed later."""
 
     transient: ClassVar[bool] = False
+
+
+class UnreadableValueError(ContractnetError):
+    """Bytes that are no message of a known schema; `reason` says why."""
+
+    def __init__(self, reason: Unreadable) -> None:
+        super().__init__(f"unreadable value: {reason}")
+        self.reason = reason
+
+
+class CommandError(ContractnetError):
+    """A command did not take effect, or nobody knows yet."""
+
+
+class RejectedError(CommandError):
+    """The market rejected a command: `code` says why, `command_id` which."""
+
+    def __init__(self, code: Code, command_id: bytes) -> None:
+        super().__init__(f"{code}: {CODE_TEXT[code]} (command {command_id.hex()})")
+        self.code = code
+        self.command_id = command_id
+
+
+class OutcomeTimeoutError(CommandError):
+    """No outcome arrived in time. The command may still take effect; sending the same one again is safe."""
+
+    transient = True
+
+
+class MarketNotFoundError(ContractnetError):
+    """The broker has no market of this name."""
+
+
+class CredentialError(ContractnetError):
+    """A credential file is missing, unreadable, or readable by others."""
+
+
+class SettingsError(ContractnetError):
+    """An option or an environment variable makes no sense."""
+
+
+class DataDirectoryError(ContractnetError):
+    """The data directory is of another version, in use by another process, or not there."""
+
+
+class QueryError(ContractnetError):
+    """DuckDB refused a query, or there is no file to query."""
 
 
 class BrokerError(ContractnetError):

@@ -1,0 +1,49 @@
+"""The messages of a market: commands, events and notices, typed; their schemas are in schemas/."""
+
+from contractnet.messages import commands, events, notices
+from contractnet.messages.commands import Command
+from contractnet.messages.entry import Entry
+from contractnet.messages.events import Event
+from contractnet.messages.notices import Notice
+from contractnet.messages.types import (
+    CODE_TEXT,
+    ZERO_ID,
+    Cause,
+    CfpOutcome,
+    Claim,
+    Code,
+    Direction,
+    LeaseEnd,
+    PostingReason,
+    Pricing,
+    Priority,
+    ReleaseReason,
+    Source,
+    Unreadable,
+    Winner,
+)
+
+__all__ = [
+    "CODE_TEXT",
+    "ZERO_ID",
+    "Cause",
+    "CfpOutcome",
+    "Claim",
+    "Code",
+    "Command",
+    "Direction",
+    "Entry",
+    "Event",
+    "LeaseEnd",
+    "Notice",
+    "PostingReason",
+    "Pricing",
+    "Priority",
+    "ReleaseReason",
+    "Source",
+    "Unreadable",
+    "Winner",
+    "commands",
+    "events",
+    "notices",
+]

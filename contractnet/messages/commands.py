@@ -1,0 +1,160 @@
+"""What agents, managers, the bank, the operator and the clock ask of a market. Fields and units: schemas/commands/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contractnet.messages.types import Claim, Direction, Pricing
+
+
+class Command:
+    """Base of the commands records."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMarket(Command):
+    """Genesis of a market, signed by the operator's key. The bank's account is born with it."""
+
+    bank_key: bytes
+    partitions: int
+    rules_version: int
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ActivateRules(Command):
+    """The operator switches the market to another version of the rules."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAccount(Command):
+    """The bank opens an account. Its id is this command's id."""
+
+    name: str
+    project: str
+    budget_root: str
+    signing_key: bytes
+    inbox_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterKey(Command):
+    """Adds a signing key to an account. The holder adds to its own account; the bank to any."""
+
+    account: bytes
+    signing_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RotateKey(Command):
+    """Replaces the key that signs this command by another, in one step."""
+
+    signing_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeKey(Command):
+    """Ends a key from this offset on. The holder revokes its own; the bank any."""
+
+    account: bytes
+    signing_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetWeight(Command):
+    """The bank sets the weight of an account in rankings; it counts for CFPs opened later."""
+
+    account: bytes
+    weight_permille: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssueCredits(Command):
+    """The bank issues new credits to an account."""
+
+    account: bytes
+    amount_ucr: int
+    memo: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferCredits(Command):
+    """The bank moves credits between two accounts."""
+
+    debit: bytes
+    credit: bytes
+    amount_ucr: int
+    memo: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePool(Command):
+    """The bank creates a pool of interchangeable units and names its owner."""
+
+    name: str
+    owner: bytes
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResizePool(Command):
+    """The owner (or the bank) changes a pool's capacity from now on."""
+
+    pool: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallForProposals(Command):
+    """A manager calls for proposals (FIPA cfp). The CFP's id is this command's id."""
+
+    direction: Direction
+    pool: str
+    units: int
+    duration_ms: int
+    slots: int
+    open_ms: int
+    reserve_price_ucr: int
+    pricing: Pricing
+
+
+@dataclass(frozen=True, slots=True)
+class CancelCfp(Command):
+    """The manager takes a CFP back before its deadline (FIPA cancel)."""
+
+    cfp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceBid(Command):
+    """A bid on a CFP (FIPA propose). The bid's id is this command's id; it is backed by a hold of the price."""
+
+    cfp: bytes
+    price_ucr: int
+    start_delay_ms: int
+    task: str
+    pass_hash: bytes
+    claim: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawBid(Command):
+    """Takes a bid out of a CFP. Its hold is freed when the CFP ends."""
+
+    bid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseLease(Command):
+    """The holder of a lease gives it back early (FIPA inform-done)."""
+
+    award: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tick(Command):
+    """The clock. Anyone may send it, unsigned: it only lets what is due happen."""

@@ -1,0 +1,26 @@
+"""What a name may be: it reaches Kafka keys, SQL, terminals and web pages."""
+
+from __future__ import annotations
+
+# The rules must give the same answer on every Python: the live Unicode tables grow with each release, this one is frozen.
+# A character assigned after Unicode 3.2 counts as unassigned, which keeps newer invisible and bidirectional ones out too.
+from unicodedata import ucd_3_2_0 as unicode_tables
+
+NAME_BYTES_MAX = 64
+MEMO_BYTES_MAX = 256
+
+_FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+"""Control, format (bidirectional overrides, zero width), surrogate, private, unassigned, line and paragraph separators."""
+
+
+def name_problem(name: str, bytes_max: int = NAME_BYTES_MAX, *, empty: bool = False) -> str | None:
+    """Why `name` is not 1 (or 0 with `empty`) to `bytes_max` bytes of NFC text without such characters, else None."""
+    if not name and not empty:
+        return "it is empty"
+    if name.isascii() and name.isprintable():
+        return None if len(name) <= bytes_max else f"it has {len(name)} bytes, at most {bytes_max} are allowed"
+    if any(unicode_tables.category(c) in _FORBIDDEN for c in name):
+        return "it holds a control, format or unassigned character"
+    if (size := len(name.encode())) > bytes_max:
+        return f"it has {size} bytes, at most {bytes_max} are allowed"
+    return None if unicode_tables.is_normalized("NFC", name) else "it is not in Unicode normal form C"

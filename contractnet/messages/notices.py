@@ -1,0 +1,85 @@
+"""What agents may see. Fields and units: schemas/notices/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contractnet.messages.types import CfpOutcome, Code, Direction, Pricing, Winner
+
+
+class Notice:
+    """Base of the notices records."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt(Notice):
+    """The outcome of a command. Public, and names nobody."""
+
+    command: bytes
+    code: Code
+
+
+@dataclass(frozen=True, slots=True)
+class MarketAnnounced(Notice):
+    """A market began."""
+
+    genesis_hash: bytes
+    operator_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PoolAnnounced(Notice):
+    """A pool began or changed its size."""
+
+    pool: str
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class CfpAnnounced(Notice):
+    """A CFP takes bids."""
+
+    cfp: bytes
+    direction: Direction
+    pool: str
+    units: int
+    duration_ms: int
+    slots: int
+    reserve_price_ucr: int
+    pricing: Pricing
+    opened_at_ms: int
+    closes_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CfpSettled(Notice):
+    """A CFP ended. Bids that are not named did not win."""
+
+    cfp: bytes
+    outcome: CfpOutcome
+    winners: tuple[Winner, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseGranted(Notice):
+    """Units of a pool are locked for an award; a gate admits who knows the secret."""
+
+    award: bytes
+    pool: str
+    units: int
+    starts_at_ms: int
+    ends_at_ms: int
+    token_offset: int
+    token_index: int
+    pass_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRevoked(Notice):
+    """A lease is over before or at its end: its token is no longer current."""
+
+    award: bytes
+    pool: str
+    ended_at_ms: int

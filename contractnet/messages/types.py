@@ -1,0 +1,207 @@
+"""Enums and records that several messages share. Their schemas are inlined where a record first uses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+ZERO_ID = bytes(16)
+"""The id of nothing: source of a tick, or of a record whose headers name no command."""
+
+
+class Direction(StrEnum):
+    """What the manager trades. SELL: the manager sells a slot of its pool; the highest effective bid wins and pays."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    SELL = "SELL"
+
+
+class Pricing(StrEnum):
+    """How a winner's price is derived. SECOND: its critical value, the least bid that would still win. FIRST: its own
+    bid."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    SECOND = "SECOND"
+    FIRST = "FIRST"
+
+
+class Priority(StrEnum):
+    """How urgent the bidder claims its task to be. A claim is scored later; it never enters the ranking."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    LOW = "LOW"
+    NORMAL = "NORMAL"
+    HIGH = "HIGH"
+    CRITICAL = "CRITICAL"
+
+
+class Cause(StrEnum):
+    """Why an event happened. COMMAND: the command itself asked for it. DUE: it fell due at or before the command's
+    instant."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    COMMAND = "COMMAND"
+    DUE = "DUE"
+
+
+class PostingReason(StrEnum):
+    """Why credits moved. ISSUE: new credits from the bank. TRANSFER: the bank moved them. AWARD: payment for an
+    award."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    ISSUE = "ISSUE"
+    TRANSFER = "TRANSFER"
+    AWARD = "AWARD"
+
+
+class ReleaseReason(StrEnum):
+    """Why a hold ended without a payment."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    OUTBID = "OUTBID"
+    BELOW_RESERVE = "BELOW_RESERVE"
+    UNLOCKABLE = "UNLOCKABLE"
+    WITHDRAWN = "WITHDRAWN"
+    CFP_CANCELLED = "CFP_CANCELLED"
+
+
+class CfpOutcome(StrEnum):
+    """How a CFP ended."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    AWARDED = "AWARDED"
+    UNAWARDED = "UNAWARDED"
+    CANCELLED = "CANCELLED"
+
+
+class LeaseEnd(StrEnum):
+    """Why a lease ended. EXPIRED: its time was over. RELEASED: the holder gave it back (FIPA inform-done)."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    EXPIRED = "EXPIRED"
+    RELEASED = "RELEASED"
+
+
+class Unreadable(StrEnum):
+    """Why the bytes are no command."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    EMPTY = "EMPTY"
+    TOO_LARGE = "TOO_LARGE"
+    BAD_FRAMING = "BAD_FRAMING"
+    UNKNOWN_SCHEMA = "UNKNOWN_SCHEMA"
+    NOT_A_COMMAND = "NOT_A_COMMAND"
+    BAD_BODY = "BAD_BODY"
+
+
+class Code(StrEnum):
+    """The outcome of a command; contractnet.messages.CODE_TEXT says each in words."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    ACCEPTED = "ACCEPTED"
+    UNREADABLE = "UNREADABLE"
+    MISSING_SIGNATURE = "MISSING_SIGNATURE"
+    BAD_SIGNATURE = "BAD_SIGNATURE"
+    WRONG_PARTITION = "WRONG_PARTITION"
+    BAD_MARKET_NAME = "BAD_MARKET_NAME"
+    UNKNOWN_MARKET = "UNKNOWN_MARKET"
+    MARKET_EXISTS = "MARKET_EXISTS"
+    UNTRUSTED_OPERATOR = "UNTRUSTED_OPERATOR"
+    UNKNOWN_KEY = "UNKNOWN_KEY"
+    REVOKED_KEY = "REVOKED_KEY"
+    STALE_SEQUENCE = "STALE_SEQUENCE"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    NOT_OWNER = "NOT_OWNER"
+    BAD_AMOUNT = "BAD_AMOUNT"
+    BAD_NAME = "BAD_NAME"
+    BAD_DURATION = "BAD_DURATION"
+    BAD_UNITS = "BAD_UNITS"
+    BAD_WEIGHT = "BAD_WEIGHT"
+    BAD_PARTITIONS = "BAD_PARTITIONS"
+    UNKNOWN_VALUE = "UNKNOWN_VALUE"
+    UNKNOWN_RULES = "UNKNOWN_RULES"
+    UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"
+    UNKNOWN_POOL = "UNKNOWN_POOL"
+    UNKNOWN_CFP = "UNKNOWN_CFP"
+    UNKNOWN_BID = "UNKNOWN_BID"
+    UNKNOWN_LEASE = "UNKNOWN_LEASE"
+    NAME_TAKEN = "NAME_TAKEN"
+    KEY_TAKEN = "KEY_TAKEN"
+    LAST_KEY = "LAST_KEY"
+    CFP_CLOSED = "CFP_CLOSED"
+    OWN_CFP = "OWN_CFP"
+    ALREADY_BID = "ALREADY_BID"
+    INSUFFICIENT_CREDIT = "INSUFFICIENT_CREDIT"
+    UNITS_EXCEED_POOL = "UNITS_EXCEED_POOL"
+    CAPACITY_RESERVED = "CAPACITY_RESERVED"
+    LIMIT_REACHED = "LIMIT_REACHED"
+
+
+CODE_TEXT: dict[Code, str] = {
+    Code.ACCEPTED: "the command took effect",
+    Code.UNREADABLE: "the value is no command of a known schema",
+    Code.MISSING_SIGNATURE: "a header (sig, key, salt, seq) is absent or has the wrong size",
+    Code.BAD_SIGNATURE: "the signature does not match the key, the market, the headers and the value",
+    Code.WRONG_PARTITION: "the market does not live on this partition: partition by murmur2 of the market id",
+    Code.BAD_MARKET_NAME: "the record key is no market name: 1 to 64 bytes of NFC UTF-8 without control or format characters",
+    Code.UNKNOWN_MARKET: "no market of this name was opened here",
+    Code.MARKET_EXISTS: "a market of this name is open already",
+    Code.UNTRUSTED_OPERATOR: "the genesis is not signed by the operator key that this worker trusts",
+    Code.UNKNOWN_KEY: "no account has registered this key",
+    Code.REVOKED_KEY: "the key was revoked",
+    Code.STALE_SEQUENCE: "the sequence is older than the replay window of the key: use max(last + 1, unix microseconds)",
+    Code.NOT_PERMITTED: "only the bank (or the operator) may send this command",
+    Code.NOT_OWNER: "the pool, CFP, bid or lease belongs to another account",
+    Code.BAD_AMOUNT: "an amount of micro-credits is outside its limits",
+    Code.BAD_NAME: "a name or text is too long, empty, not NFC, or holds control or format characters",
+    Code.BAD_DURATION: "a duration is outside its limits",
+    Code.BAD_UNITS: "a number of units or slots is outside its limits",
+    Code.BAD_WEIGHT: "a weight is outside 500 to 1000 permille",
+    Code.BAD_PARTITIONS: "the number of partitions in the genesis is not that of the topic",
+    Code.UNKNOWN_VALUE: "an enum field is UNSPECIFIED or of a newer schema",
+    Code.UNKNOWN_RULES: "this rules version is not known to this worker, or is older than the active one",
+    Code.UNKNOWN_ACCOUNT: "no such account",
+    Code.UNKNOWN_POOL: "no such pool",
+    Code.UNKNOWN_CFP: "no such CFP, or it ended long ago",
+    Code.UNKNOWN_BID: "no such live bid",
+    Code.UNKNOWN_LEASE: "no such current lease",
+    Code.NAME_TAKEN: "an account or pool has this name already",
+    Code.KEY_TAKEN: "the key is or was registered already",
+    Code.LAST_KEY: "an account's last key cannot be revoked by itself: rotate it",
+    Code.CFP_CLOSED: "the CFP has ended: a bid counts only before its deadline",
+    Code.OWN_CFP: "a manager cannot bid on its own CFP",
+    Code.ALREADY_BID: "the account has a live bid on this CFP already",
+    Code.INSUFFICIENT_CREDIT: "the available balance does not cover the amount",
+    Code.UNITS_EXCEED_POOL: "the pool has fewer units than asked for",
+    Code.CAPACITY_RESERVED: "units that current leases use cannot be taken away",
+    Code.LIMIT_REACHED: "the market is full in this respect: see market/limits.py",
+}
+"""Each outcome in words, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What the bidder says the slot is worth to it. Scored by the judge later, never compared with the price."""
+
+    priority: Priority
+    deadline_at_ms: int
+    expected_value_points: int
+
+
+@dataclass(frozen=True, slots=True)
+class Winner:
+    """One winning bid and what it pays, micro-credits."""
+
+    bid: bytes
+    price_ucr: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an event comes from: offset and index in the commands partition, the command's id, market time, cause."""
+
+    offset: int
+    index: int
+    command: bytes
+    at_ms: int
+    cause: Cause
