@@ -9,22 +9,22 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from broker.cache import cache_dir
 from broker.java import Java
 from broker.node import FLAGS, KafkaNode
 from broker.ports import find_free
+from broker.progress import Notify
 from broker.ready import wait_until_ready
 from broker.settings import loopback, node_settings
 from broker.storage import ensure_formatted
 from contractnet.errors import BrokerError
-
-Notify = Callable[[str], None]
 
 _RETRY_AFTER_S = 24 * 3600
 _START_TIMEOUT_S = 60.0
@@ -80,7 +80,7 @@ def _make(java: Java, jars: Sequence[Path], cache: Path) -> None:
 
 def _exercise(bootstrap: str) -> None:
     """A topic, a transaction and a group, so that their classes are in the cache."""
-    client = {"bootstrap.servers": bootstrap, "log_level": 0}
+    client: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap, "log_level": 0}
     # Held in a variable: an AdminClient that is collected takes its pending calls with it.
     admin = AdminClient(client)
     for created in admin.create_topics([NewTopic("training", 4, 1)]).values():

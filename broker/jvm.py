@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 from broker.aot import aot_flags
 from broker.interface import Broker
-from broker.jars import ProgressCallback, ensure_jars
+from broker.jars import ensure_jars
 from broker.java import Java, find_java
 from broker.node import KafkaNode
 from broker.ports import find_free, is_free
+from broker.progress import Notify, ProgressCallback, silent
 from broker.ready import wait_until_ready
 from broker.settings import DEFAULT_PORT, loopback, node_settings
 from broker.storage import ensure_formatted
@@ -27,10 +27,6 @@ from contractnet.errors import (
 _NODE_ID = 1
 _PORT_TRIES = 3
 _LOG_LINES = 8
-
-
-def _silent(_: str) -> None:
-    return
 
 
 class JvmBroker(Broker):
@@ -49,7 +45,7 @@ class JvmBroker(Broker):
         port_fixed: bool = False,
         aot: bool = True,
         progress: ProgressCallback | None = None,
-        notify: Callable[[str], None] = _silent,
+        notify: Notify = silent,
         start_timeout_s: float = 60.0,
         stop_timeout_s: float = 20.0,
     ) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 KAFKA_VERSION = "4.3.1"
 IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 DEFAULT_PORT = 9092
+CONTAINER_PORT = 9092
 
 # Of a single broker. Four partitions each: one internal partition per market partition is enough,
 # and the default of 50 costs a second at the first start.
@@ -95,6 +96,19 @@ def loopback(node_id: int, port: int, controller_port: int, voters: Iterable[str
     address = f"127.0.0.1:{port}"
     listener = Listener("PLAINTEXT", address, address)
     return Node(node_id, (listener,), f"127.0.0.1:{controller_port}", tuple(voters), log_dir)
+
+
+def container(host_port: int) -> Node:
+    """The node inside the official image: `kafka:19092` for other containers, `127.0.0.1:host_port` for this machine.
+
+    Its controller listens on the container's own loopback only. `host_port` has to be published on 127.0.0.1, from
+    the container's port 9092.
+    """
+    listeners = (
+        Listener("PLAINTEXT", "0.0.0.0:19092", "kafka:19092"),
+        Listener("HOST", f"0.0.0.0:{CONTAINER_PORT}", f"127.0.0.1:{host_port}"),
+    )
+    return Node(1, listeners, "127.0.0.1:9093", ("1@127.0.0.1:9093",), "/var/lib/kafka/data")
 
 
 def _replication(brokers: int) -> dict[str, str]:
