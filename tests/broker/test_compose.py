@@ -1,0 +1,114 @@
+"""The compose file, checked without an engine: its schema, its settings, its ports, and Kafka run with its settings."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from jsonschema.validators import validator_for  # type: ignore[import-untyped]  # it ships no types
+from ruamel.yaml import YAML
+
+from broker.jars import ensure_jars
+from broker.java import find_java
+from broker.node import KafkaNode
+from broker.ports import find_free
+from broker.ready import wait_until_ready
+from broker.settings import DEFAULT_PORT, IMAGE, as_environment, container, node_settings
+from broker.storage import ensure_formatted
+from tests.broker.contract import create_topic, produce, read_all
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "docker-compose.yml"
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, dict[str, Any]]:
+    """The services of the file with its anchors and merges resolved."""
+    return cast("dict[str, dict[str, Any]]", YAML(typ="safe").load(FILE)["services"])
+
+
+def kafka_environment(services: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """The broker's settings in the file, without the cluster id, which is no setting."""
+    return {name: value for name, value in services["kafka"]["environment"].items() if name.startswith("KAFKA_")}
+
+
+def test_it_follows_the_compose_specification() -> None:
+    """The file validates against the specification's own JSON schema, and a misspelt key would not."""
+    # The package is taken for the schema that it carries: its own command breaks with some versions of click.
+    carried = distribution("check-jsonschema").locate_file("check_jsonschema/builtin_schemas/vendor/compose-spec.json")
+    schema = json.loads(Path(str(carried)).read_text())
+    validator = validator_for(schema)(schema)
+    document = YAML(typ="safe").load(FILE)
+    assert [error.message for error in validator.iter_errors(document)] == []
+    document["services"]["kafka"]["prots"] = []
+    assert len(list(validator.iter_errors(document))) == 1
+
+
+def test_its_broker_has_the_settings_of_the_table(services: dict[str, dict[str, Any]]) -> None:
+    """The KAFKA_ variables are the broker's table for a container, no more, no less; so are image and port."""
+    assert kafka_environment(services) == as_environment(node_settings(container(DEFAULT_PORT)))
+    assert services["kafka"]["image"] == IMAGE
+
+
+def test_variable_names_come_back_as_settings(services: dict[str, dict[str, Any]]) -> None:
+    """The image's rule for its variables turns every one back into the setting's own name."""
+    assert as_properties_of_image(kafka_environment(services)) == node_settings(container(DEFAULT_PORT))
+
+
+def test_only_loopback_is_published(services: dict[str, dict[str, Any]]) -> None:
+    """Every published port is bound to 127.0.0.1."""
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert ports == ["127.0.0.1:9092:9092"]
+
+
+def test_services_find_broker_and_data(services: dict[str, dict[str, Any]]) -> None:
+    """Our services are given the broker's address inside the network and the data directory, which is a volume."""
+    ours = {name: service for name, service in services.items() if name != "kafka"}
+    assert set(ours) == {"topics", "referee", "snapshotter", "projector"}
+    for service in ours.values():
+        assert service["environment"] == {"CONTRACTNET_BOOTSTRAP": "kafka:19092", "CONTRACTNET_DATA": "/data"}
+        assert service["volumes"] == ["market:/data"]
+        assert service["build"] == "."
+
+
+def test_services_wait_for_what_they_need(services: dict[str, dict[str, Any]]) -> None:
+    """The topics wait for a healthy broker, and all others for the topics."""
+    assert services["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
+    for name in ("referee", "snapshotter", "projector"):
+        assert services[name]["depends_on"] == {"topics": {"condition": "service_completed_successfully"}}
+
+
+@pytest.mark.broker
+def test_kafka_runs_with_its_settings(services: dict[str, dict[str, Any]], tmp_path: Path) -> None:
+    """A broker started from the file's variables serves; only ports, addresses and the data path are this machine's."""
+    node = KafkaNode(tmp_path)
+    inner, outer, controller = find_free(), find_free(), find_free()
+    assert len({inner, outer, controller}) == 3
+    settings = as_properties_of_image(kafka_environment(services))
+    ports = {":19092": f":{inner}", ":9092": f":{outer}", ":9093": f":{controller}"}
+    for name in ("listeners", "advertised.listeners", "controller.quorum.voters"):
+        here = re.sub(r"(?:0\.0\.0\.0|kafka)(?=:)", "127.0.0.1", settings[name])
+        settings[name] = re.sub(r":\d+", lambda found: ports[found[0]], here)
+    settings["log.dirs"] = str(node.data_dir)
+    cluster_id = ensure_formatted(node.data_dir, 1, services["kafka"]["environment"]["CLUSTER_ID"])
+    node.launch(find_java(), ensure_jars(), settings)
+    try:
+        address = f"127.0.0.1:{outer}"
+        wait_until_ready(address, 60.0, cluster_id=cluster_id, gone=lambda: not node.is_running())
+        topic = create_topic(address)
+        produce(address, topic, [b"composed"])
+        assert read_all(address, topic) == [b"composed"]
+    finally:
+        node.stop(20.0)
+
+
+def as_properties_of_image(environment: dict[str, str]) -> dict[str, str]:
+    """The rule of the image's `KafkaDockerWrapper`: drop the prefix, lower case, `_` for `.` (`___` for `-`)."""
+    return {
+        name.removeprefix("KAFKA_").lower().replace("_", ".").replace("...", "-").replace("..", "_"): value
+        for name, value in environment.items()
+    }
