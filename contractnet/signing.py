@@ -1,7 +1,7 @@
 """Ed25519 signatures of commands, and the keys they are made with.
 
-A signature covers a domain tag, the genesis hash, the market, the key, the salt, the sequence and the value as sent, each
-prefixed by its length, so that no part can be moved into another, another market, or another topic.
+A signature covers a domain tag, the genesis hash, the market, the key, the salt, the sequence and the value as sent,
+each prefixed by its length, so that no part can be moved into another, another market, or another topic.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 PARTITIONS_DEFAULT = 4
 MESSAGE_BYTES_MAX = 2 * 1024 * 1024
-"""A poison record of 1 MB must be stored (and answered with CommandUnreadable), not refused by some client's setting."""
+"""A poison record of 1 MB must be stored (and answered with CommandUnreadable), not refused by a client's setting."""
 
 FOREVER = {"retention.ms": "-1", "retention.bytes": "-1", "cleanup.policy": "delete"}
 

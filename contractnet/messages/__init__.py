@@ -5,6 +5,7 @@ from contractnet.messages.commands import Command
 from contractnet.messages.entry import Entry
 from contractnet.messages.events import Event
 from contractnet.messages.notices import Notice
+from contractnet.messages.submission import Credentials, Submission
 from contractnet.messages.types import (
     CODE_TEXT,
     ZERO_ID,
@@ -31,6 +32,7 @@ __all__ = [
     "Claim",
     "Code",
     "Command",
+    "Credentials",
     "Direction",
     "Entry",
     "Event",
@@ -41,6 +43,7 @@ __all__ = [
     "Priority",
     "ReleaseReason",
     "Source",
+    "Submission",
     "Unreadable",
     "Winner",
     "commands",

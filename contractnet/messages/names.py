@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-# The rules must give the same answer on every Python: the live Unicode tables grow with each release, this one is frozen.
-# A character assigned after Unicode 3.2 counts as unassigned, which keeps newer invisible and bidirectional ones out too.
+# The rules must give the same answer on every Python: the live Unicode tables grow with each release, this one is
+# frozen. What was assigned after Unicode 3.2 counts as unassigned: newer invisible characters stay out too.
 from unicodedata import ucd_3_2_0 as unicode_tables
 
 NAME_BYTES_MAX = 64
 MEMO_BYTES_MAX = 256
 
 _FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Control, format (bidirectional overrides, zero width), surrogate, private, unassigned, line and paragraph separators."""
+"""Control, format (bidirectional, zero width), surrogate, private, unassigned, line and paragraph separators."""
 
 
 def name_problem(name: str, bytes_max: int = NAME_BYTES_MAX, *, empty: bool = False) -> str | None:

@@ -36,8 +36,8 @@ class Submission:
     """One record of the commands topic: nothing of it is proven.
 
     `stamped_at_ms` is the broker's stamp (LogAppendTime). `market` is None where the record key is no market name;
-    `command` is None where the value is unreadable, and `unreadable` says why; `credentials` is None where the headers are
-    not exactly those of a command. `digest` is the SHA-256 of the record as stored.
+    `command` is None where the value is unreadable, and `unreadable` says why; `credentials` is None where the headers
+    are not exactly those of a command. `digest` is the SHA-256 of the record as stored.
     """
 
     offset: int

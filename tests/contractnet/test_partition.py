@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contractnet.partition import murmur2, partition_of
+from contractnet.messages.partition import murmur2, partition_of
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,254 @@
+"""How an entry of the ledger changes a market. The only place where state changes."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+from contractnet.messages import Code, Entry, Event, Source
+from contractnet.messages import events as e
+from market import limits
+from market.state import Account, Bid, Cfp, Key, Lease, Pool, State
+
+NO_CHANGE = (e.CommandUnreadable, e.CommandRepeated, e.ClockAdvanced, e.ClockJumped, e.BidRejected, e.AwardMade)
+"""Events that tell something without changing more than market time."""
+
+
+def opened(name: str, entry: Entry) -> State:
+    """The state right after a market's genesis."""
+    event = entry.event
+    assert isinstance(event, e.MarketOpened)
+    state = State(
+        name=name,
+        genesis_hash=event.genesis_hash,
+        bank=event.bank,
+        partitions=event.partitions,
+        signed=event.signed,
+        rules_version=event.rules_version,
+        now_ms=entry.source.at_ms,
+    )
+    state.keys[event.operator_key] = Key(account=None)
+    _add_account(state, Account(event.bank, "bank", "bank", "bank"), event.bank_key)
+    return state
+
+
+def evolve(state: State, entry: Entry) -> None:
+    """Fold one entry into the state."""
+    source = entry.source
+    assert source.at_ms >= state.now_ms, "market time never runs back"
+    state.now_ms = source.at_ms
+    change = _CHANGES.get(type(entry.event))
+    if change is not None:
+        change(state, source, entry.event)
+    else:
+        assert isinstance(entry.event, NO_CHANGE), f"no rule folds {type(entry.event).__name__}"
+
+
+def _rules_activated(state: State, _: Source, event: e.RulesActivated) -> None:
+    state.rules_version = event.version
+
+
+def _accepted(state: State, _: Source, event: e.CommandAccepted) -> None:
+    _remember(state.keys[event.key], event.sequence, Code.ACCEPTED)
+
+
+def _rejected(state: State, _: Source, event: e.CommandRejected) -> None:
+    if event.sequence is not None:
+        assert event.key is not None
+        _remember(state.keys[event.key], event.sequence, event.code)
+
+
+def _remember(key: Key, sequence: int, code: Code) -> None:
+    assert sequence not in key.seen, "a command has one outcome"
+    assert sequence > key.floor, "a command has one outcome"
+    key.seen[sequence] = code
+    if len(key.seen) > limits.SEQUENCES_PER_KEY_MAX:
+        key.floor = min(key.seen)
+        del key.seen[key.floor]
+
+
+def _account_opened(state: State, _: Source, event: e.AccountOpened) -> None:
+    _add_account(state, Account(event.account, event.name, event.project, event.budget_root), event.signing_key)
+
+
+def _add_account(state: State, account: Account, signing_key: bytes) -> None:
+    assert account.id not in state.accounts
+    assert account.name not in state.account_names
+    state.accounts[account.id] = account
+    state.account_names[account.name] = account.id
+    _add_key(state, account, signing_key)
+
+
+def _add_key(state: State, account: Account, signing_key: bytes) -> None:
+    assert signing_key not in state.keys
+    state.keys[signing_key] = Key(account.id)
+    account.keys += 1
+    account.live_keys += 1
+
+
+def _key_registered(state: State, _: Source, event: e.KeyRegistered) -> None:
+    _add_key(state, state.accounts[event.account], event.signing_key)
+
+
+def _key_revoked(state: State, _: Source, event: e.KeyRevoked) -> None:
+    key = state.keys[event.signing_key]
+    assert not key.revoked
+    key.revoked = True
+    key.seen.clear()
+    state.accounts[event.account].live_keys -= 1
+
+
+def _weight_changed(state: State, _: Source, event: e.WeightChanged) -> None:
+    state.weight_epoch += 1
+    weights = state.accounts[event.account].weights
+    weights.append((state.weight_epoch, event.weight_permille))
+    del weights[: -limits.WEIGHTS_PER_ACCOUNT_MAX]
+
+
+def _transferred(state: State, _: Source, event: e.CreditsTransferred) -> None:
+    assert event.amount_ucr > 0
+    assert event.debit != event.credit
+    debit = state.accounts[event.debit]
+    debit.balance_ucr -= event.amount_ucr
+    state.accounts[event.credit].balance_ucr += event.amount_ucr
+    assert debit.id == state.bank or debit.available_ucr >= 0, "nobody spends what it does not have"
+
+
+def _hold_placed(state: State, _: Source, event: e.HoldPlaced) -> None:
+    assert event.hold not in state.holds
+    state.holds[event.hold] = event.amount_ucr
+    account = state.accounts[event.account]
+    account.held_ucr += event.amount_ucr
+    assert account.available_ucr >= 0, "nobody holds what it does not have"
+
+
+def _hold_captured(state: State, _: Source, event: e.HoldCaptured) -> None:
+    _resolve(state, event.hold, event.account, event.captured_ucr + event.released_ucr)
+
+
+def _hold_released(state: State, _: Source, event: e.HoldReleased) -> None:
+    _resolve(state, event.hold, event.account, event.amount_ucr)
+
+
+def _resolve(state: State, hold: bytes, account: bytes, amount_ucr: int) -> None:
+    held_ucr = state.holds.pop(hold)
+    assert held_ucr == amount_ucr, "a hold resolves once
+    assert whole"
+    state.accounts[account].held_ucr -= amount_ucr
+
+
+def _pool_created(state: State, _: Source, event: e.PoolCreated) -> None:
+    assert event.pool not in state.pools
+    state.pools[event.pool] = Pool(event.pool, event.owner, event.units)
+
+
+def _pool_resized(state: State, _: Source, event: e.PoolResized) -> None:
+    pool = state.pools[event.pool]
+    pool.units = event.units
+    assert pool.timeline.peak(state.now_ms) <= pool.units
+
+
+def _cfp_opened(state: State, _: Source, event: e.CfpOpened) -> None:
+    assert event.cfp not in state.cfps
+    state.cfps[event.cfp] = Cfp(
+        id=event.cfp,
+        manager=event.manager,
+        direction=event.direction,
+        pool=event.pool,
+        units=event.units,
+        duration_ms=event.duration_ms,
+        slots=event.slots,
+        reserve_price_ucr=event.reserve_price_ucr,
+        pricing=event.pricing,
+        closes_at_ms=event.closes_at_ms,
+        weight_epoch=state.weight_epoch,
+    )
+    state.accounts[event.manager].open_cfps += 1
+    heapq.heappush(state.agenda, (event.closes_at_ms, event.cfp))
+
+
+def _cfp_closed(state: State, _: Source, event: e.CfpClosed) -> None:
+    cfp = state.cfps.pop(event.cfp)
+    state.accounts[cfp.manager].open_cfps -= 1
+    for bid in cfp.bids.values():
+        assert bid.id not in state.holds, "every hold of a CFP is resolved when it ends"
+        del state.bids[bid.id]
+        state.accounts[bid.account].open_bids -= 1
+    state.closed[cfp.id] = None
+    if len(state.closed) > limits.CLOSED_CFPS_REMEMBERED:
+        del state.closed[next(iter(state.closed))]
+    state.trim_agenda()
+
+
+def _bid_placed(state: State, source: Source, event: e.BidPlaced) -> None:
+    cfp = state.cfps[event.cfp]
+    assert source.at_ms < cfp.closes_at_ms, "a bid counts before the deadline only"
+    bid = Bid(
+        id=event.bid,
+        cfp=event.cfp,
+        account=event.account,
+        price_ucr=event.price_ucr,
+        weight_permille=event.weight_permille,
+        start_delay_ms=event.start_delay_ms,
+        task=event.task,
+        pass_hash=event.pass_hash,
+    )
+    assert bid.id not in state.bids
+    assert bid.account not in cfp.bidders
+    state.bids[bid.id] = cfp.bids[bid.id] = bid
+    cfp.bidders[bid.account] = bid.id
+    state.accounts[bid.account].open_bids += 1
+
+
+def _bid_withdrawn(state: State, _: Source, event: e.BidWithdrawn) -> None:
+    cfp = state.cfps[event.cfp]
+    cfp.bids[event.bid].withdrawn = True
+    del cfp.bidders[event.account]
+
+
+def _slot_reserved(state: State, _: Source, event: e.SlotReserved) -> None:
+    assert event.award not in state.leases
+    pool = state.pools[event.pool]
+    pool.timeline.forget(state.now_ms)
+    pool.timeline.add(event.starts_at_ms, event.ends_at_ms, event.units)
+    assert pool.timeline.peak(event.starts_at_ms, event.ends_at_ms) <= pool.units, "capacity is never exceeded"
+    pool.leases += 1
+    state.leases[event.award] = Lease(
+        event.award, event.pool, event.units, event.account, event.starts_at_ms, event.ends_at_ms
+    )
+    heapq.heappush(state.agenda, (event.ends_at_ms, event.award))
+
+
+def _lease_ended(state: State, source: Source, event: e.LeaseEnded) -> None:
+    lease = state.leases.pop(event.award)
+    pool = state.pools[lease.pool]
+    pool.leases -= 1
+    start_ms = max(source.at_ms, lease.starts_at_ms)
+    if start_ms < lease.ends_at_ms:
+        pool.timeline.add(start_ms, lease.ends_at_ms, -lease.units)
+    pool.timeline.forget(source.at_ms)
+    state.trim_agenda()
+
+
+_CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
+    e.RulesActivated: _rules_activated,
+    e.CommandAccepted: _accepted,
+    e.CommandRejected: _rejected,
+    e.AccountOpened: _account_opened,
+    e.KeyRegistered: _key_registered,
+    e.KeyRevoked: _key_revoked,
+    e.WeightChanged: _weight_changed,
+    e.CreditsTransferred: _transferred,
+    e.HoldPlaced: _hold_placed,
+    e.HoldCaptured: _hold_captured,
+    e.HoldReleased: _hold_released,
+    e.PoolCreated: _pool_created,
+    e.PoolResized: _pool_resized,
+    e.CfpOpened: _cfp_opened,
+    e.CfpClosed: _cfp_closed,
+    e.BidPlaced: _bid_placed,
+    e.BidWithdrawn: _bid_withdrawn,
+    e.SlotReserved: _slot_reserved,
+    e.LeaseEnded: _lease_ended,
+}

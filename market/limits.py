@@ -1,0 +1,51 @@
+"""Every limit of the rules, with its reason. A limit is part of the rules: changing one is a new rules version."""
+
+from __future__ import annotations
+
+# Money. 10^15 micro-credits are a billion credits: more than anyone needs in one posting.
+AMOUNT_UCR_MAX = 10**15
+# All issued credits together. Every balance and every sum of balances then fits a signed 64-bit integer with room.
+ISSUED_UCR_MAX = 4 * 10**18
+
+# Accounts and keys. State must fit one worker's memory: an account with its keys takes about 2 KiB.
+ACCOUNTS_MAX = 100_000
+# Live and revoked ones together: a revoked key is remembered for ever, so an account cannot rotate without end.
+KEYS_PER_ACCOUNT_MAX = 64
+# Newest sequences remembered per key to tell a repeat from a new command. One connection keeps order; this covers the
+# commands an agent may have had under way when it died.
+SEQUENCES_PER_KEY_MAX = 128
+# Weight changes remembered per account: as many as may happen while one CFP is open.
+WEIGHTS_PER_ACCOUNT_MAX = 16
+WEIGHT_PERMILLE_MIN = 500
+WEIGHT_PERMILLE_MAX = 1000
+
+# Pools. A pool is a kind of resource, not a machine.
+POOLS_MAX = 1_000
+UNITS_MAX = 1_000_000
+
+# CFPs. Shorter than 50 ms and no bid could arrive; a hold must not lock credits for more than a day.
+CFP_OPEN_MS_MIN = 50
+CFP_OPEN_MS_MAX = 24 * 3600 * 1000
+OPEN_CFPS_MAX = 20_000
+OPEN_CFPS_PER_MANAGER_MAX = 5_000
+# All that happens at a close is one Kafka transaction of at most four entries a bid.
+BIDS_PER_CFP_MAX = 1_000
+SLOTS_MAX = 64
+# A flood from one account must not fill everybody's CFPs.
+OPEN_BIDS_PER_ACCOUNT_MAX = 2_000
+# An ended CFP is remembered for precise answers ("it has ended" rather than "there is none").
+CLOSED_CFPS_REMEMBERED = 4_096
+
+# Leases. Notices are kept for 14 days, so that a gate that starts afresh learns of every current lease.
+LEASE_MS_MIN = 100
+LEASE_MS_MAX = 7 * 24 * 3600 * 1000
+START_DELAY_MS_MAX = 24 * 3600 * 1000
+# Bounds the step function of each pool's capacity, which every award reads.
+LEASES_PER_POOL_MAX = 20_000
+
+# Time. One wrong stamp of a broker must not expire a market.
+CLOCK_STEP_MS_MAX = 60_000
+# A tick is recorded after this much silence, so that market time never falls behind by CLOCK_STEP_MS_MAX.
+CLOCK_ADVANCE_MS = 30_000
+# What one command may set off besides its own effect; the rest waits for the next record.
+DUE_PER_COMMAND_MAX = 64

@@ -1,0 +1,35 @@
+"""The rules by version: which function decides which command. A released version is never edited; a new one is added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from contractnet.messages import Command, Event
+from contractnet.messages import commands as c
+from market.rules import accounts, contracts, keys, pools
+from market.rules.context import Context
+
+Decide = Callable[[Context, Any], list[Event]]
+
+V1: dict[type[Command], Decide] = {
+    c.ActivateRules: keys.activate_rules,
+    c.OpenAccount: accounts.open_account,
+    c.RegisterKey: keys.register,
+    c.RotateKey: keys.rotate,
+    c.RevokeKey: keys.revoke,
+    c.SetWeight: accounts.set_weight,
+    c.IssueCredits: accounts.issue,
+    c.TransferCredits: accounts.transfer,
+    c.CreatePool: pools.create,
+    c.ResizePool: pools.resize,
+    c.CallForProposals: contracts.call_for_proposals,
+    c.CancelCfp: contracts.cancel,
+    c.PlaceBid: contracts.place_bid,
+    c.WithdrawBid: contracts.withdraw_bid,
+    c.ReleaseLease: contracts.release_lease,
+}
+
+RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1}
+
+__all__ = ["RULES", "Context"]

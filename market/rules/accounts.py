@@ -1,0 +1,91 @@
+"""Accounts and credits: double entry, every posting from one account to another, issuance from the bank's own."""
+
+from __future__ import annotations
+
+from contractnet.messages import Code, Event, PostingReason
+from contractnet.messages import commands as c
+from contractnet.messages import events as e
+from contractnet.messages.names import MEMO_BYTES_MAX
+from market import limits
+from market.rejection import require
+from market.rules.context import Context, check_amount, check_name, check_range
+from market.state import Account
+
+
+def open_account(ctx: Context, command: c.OpenAccount) -> list[Event]:
+    """The bank opens an account with its first key."""
+    ctx.need_bank()
+    for what, name in (("name", command.name), ("project", command.project), ("budget_root", command.budget_root)):
+        check_name(what, name)
+    require(command.name not in ctx.state.account_names, Code.NAME_TAKEN, f"account {command.name}")
+    require(command.signing_key not in ctx.state.keys, Code.KEY_TAKEN)
+    accounts = len(ctx.state.accounts)
+    require(accounts < limits.ACCOUNTS_MAX, Code.LIMIT_REACHED, f"there are {accounts} accounts")
+    return [
+        e.AccountOpened(
+            account=ctx.command_id,
+            name=command.name,
+            project=command.project,
+            budget_root=command.budget_root,
+            signing_key=command.signing_key,
+            inbox_key=command.inbox_key,
+        )
+    ]
+
+
+def set_weight(ctx: Context, command: c.SetWeight) -> list[Event]:
+    """The bank changes the weight of an account; open CFPs keep the old one."""
+    ctx.need_bank()
+    account = ctx.account(command.account)
+    weight = command.weight_permille
+    check_range(Code.BAD_WEIGHT, "weight", weight, limits.WEIGHT_PERMILLE_MIN, limits.WEIGHT_PERMILLE_MAX)
+    return [e.WeightChanged(account=account.id, weight_permille=weight)]
+
+
+def issue(ctx: Context, command: c.IssueCredits) -> list[Event]:
+    """The bank issues new credits: its own balance, the negative of all issued ones, falls by as much."""
+    ctx.need_bank()
+    account = ctx.account(command.account)
+    require(account.id != ctx.state.bank, Code.BAD_AMOUNT, "the bank issues to others only")
+    check_amount(command.amount_ucr)
+    check_name("memo", command.memo, MEMO_BYTES_MAX, empty=True)
+    issued = command.amount_ucr - ctx.account(ctx.state.bank).balance_ucr
+    require(issued <= limits.ISSUED_UCR_MAX, Code.LIMIT_REACHED, f"{issued} micro-credits would be issued")
+    bank = ctx.account(ctx.state.bank)
+    return [_posting(bank, account, command.amount_ucr, PostingReason.ISSUE, command.memo)]
+
+
+def transfer(ctx: Context, command: c.TransferCredits) -> list[Event]:
+    """The bank moves credits between two accounts; held ones stay where they are."""
+    ctx.need_bank()
+    debit, credit = ctx.account(command.debit), ctx.account(command.credit)
+    require(debit.id != credit.id, Code.BAD_AMOUNT, "debit and credit are the same account")
+    require(debit.id != ctx.state.bank, Code.NOT_PERMITTED, "new credits are issued, not transferred")
+    check_amount(command.amount_ucr)
+    check_name("memo", command.memo, MEMO_BYTES_MAX, empty=True)
+    check_credit(debit, command.amount_ucr)
+    return [_posting(debit, credit, command.amount_ucr, PostingReason.TRANSFER, command.memo)]
+
+
+def check_credit(account: Account, amount_ucr: int) -> None:
+    """Reject what the available balance does not cover."""
+    available = account.available_ucr
+    require(available >= amount_ucr, Code.INSUFFICIENT_CREDIT, f"available {available}, needed {amount_ucr}")
+
+
+def _posting(debit: Account, credit: Account, amount_ucr: int, reason: PostingReason, memo: str) -> Event:
+    # Attributed to the account that the bank acted for: whoever is paid new credits, whoever pays moved ones.
+    about = credit if reason is PostingReason.ISSUE else debit
+    return e.CreditsTransferred(
+        debit=debit.id,
+        credit=credit.id,
+        amount_ucr=amount_ucr,
+        reason=reason,
+        agent=about.name,
+        project=about.project,
+        task="",
+        pool="",
+        cfp=None,
+        award=None,
+        memo=memo,
+    )

@@ -1,0 +1,185 @@
+"""The contract net: CFPs, bids, awards at the deadline, leases (FIPA SC00029H, direction SELL)."""
+
+from __future__ import annotations
+
+from contractnet.messages import CfpOutcome, Code, Direction, Event, LeaseEnd, PostingReason, Pricing, ReleaseReason
+from contractnet.messages import commands as c
+from contractnet.messages import events as e
+from contractnet.messages.names import NAME_BYTES_MAX
+from market import limits
+from market.pricing import Win, allot
+from market.rejection import Rejection, require
+from market.rules.accounts import check_credit
+from market.rules.context import Context, check_amount, check_name, check_range
+from market.rules.pools import find
+from market.state import Bid, Cfp, State
+
+
+def call_for_proposals(ctx: Context, command: c.CallForProposals) -> list[Event]:
+    """The owner of a pool calls for proposals for slots of it."""
+    manager = ctx.need_sender()
+    pool = find(ctx, command.pool)
+    require(pool.owner == manager.id, Code.NOT_OWNER, "the pool belongs to another account")
+    require(command.direction is not Direction.UNSPECIFIED, Code.UNKNOWN_VALUE, "direction")
+    require(command.pricing is not Pricing.UNSPECIFIED, Code.UNKNOWN_VALUE, "pricing")
+    check_range(Code.BAD_UNITS, "units", command.units, 1, limits.UNITS_MAX)
+    check_range(Code.BAD_UNITS, "slots", command.slots, 1, limits.SLOTS_MAX)
+    require(command.units <= pool.units, Code.UNITS_EXCEED_POOL, f"the pool has {pool.units} units")
+    check_range(Code.BAD_DURATION, "duration", command.duration_ms, limits.LEASE_MS_MIN, limits.LEASE_MS_MAX)
+    check_range(Code.BAD_DURATION, "open", command.open_ms, limits.CFP_OPEN_MS_MIN, limits.CFP_OPEN_MS_MAX)
+    check_range(Code.BAD_AMOUNT, "reserve", command.reserve_price_ucr, 1, limits.AMOUNT_UCR_MAX)
+    require(manager.open_cfps < limits.OPEN_CFPS_PER_MANAGER_MAX, Code.LIMIT_REACHED, "open CFPs of the manager")
+    require(len(ctx.state.cfps) < limits.OPEN_CFPS_MAX, Code.LIMIT_REACHED, "open CFPs")
+    return [
+        e.CfpOpened(
+            cfp=ctx.command_id,
+            manager=manager.id,
+            direction=command.direction,
+            pool=pool.name,
+            units=command.units,
+            duration_ms=command.duration_ms,
+            slots=command.slots,
+            reserve_price_ucr=command.reserve_price_ucr,
+            pricing=command.pricing,
+            closes_at_ms=ctx.at_ms + command.open_ms,
+        )
+    ]
+
+
+def cancel(ctx: Context, command: c.CancelCfp) -> list[Event]:
+    """The manager takes an open CFP back; every hold of it is freed."""
+    cfp = _open_cfp(ctx, command.cfp)
+    require(ctx.need_sender().id == cfp.manager, Code.NOT_OWNER, "the CFP belongs to another account")
+    events: list[Event] = []
+    for bid in cfp.bids.values():
+        events += _lose(ctx.state, bid, ReleaseReason.WITHDRAWN if bid.withdrawn else ReleaseReason.CFP_CANCELLED)
+    return [*events, _closed(cfp, CfpOutcome.CANCELLED, 0)]
+
+
+def place_bid(ctx: Context, command: c.PlaceBid) -> list[Event]:
+    """A bid, backed by a hold of its whole price."""
+    bidder = ctx.need_sender()
+    cfp = _open_cfp(ctx, command.cfp)
+    require(bidder.id != cfp.manager, Code.OWN_CFP)
+    require(bidder.id != ctx.state.bank, Code.NOT_PERMITTED, "the bank does not bid")
+    check_amount(command.price_ucr)
+    check_name("task", command.task, NAME_BYTES_MAX, empty=True)
+    check_range(Code.BAD_DURATION, "start delay", command.start_delay_ms, 0, limits.START_DELAY_MS_MAX)
+    require(bidder.id not in cfp.bidders, Code.ALREADY_BID, "withdraw it first")
+    require(len(cfp.bids) < limits.BIDS_PER_CFP_MAX, Code.LIMIT_REACHED, "bids of the CFP")
+    require(bidder.open_bids < limits.OPEN_BIDS_PER_ACCOUNT_MAX, Code.LIMIT_REACHED, "open bids of the account")
+    check_credit(bidder, command.price_ucr)
+    bid = ctx.command_id
+    return [
+        e.BidPlaced(
+            bid=bid,
+            cfp=cfp.id,
+            account=bidder.id,
+            price_ucr=command.price_ucr,
+            weight_permille=bidder.weight_at(cfp.weight_epoch),
+            start_delay_ms=command.start_delay_ms,
+            task=command.task,
+            pass_hash=command.pass_hash,
+            claim=command.claim,
+        ),
+        e.HoldPlaced(hold=bid, account=bidder.id, amount_ucr=command.price_ucr, cfp=cfp.id),
+    ]
+
+
+def withdraw_bid(ctx: Context, command: c.WithdrawBid) -> list[Event]:
+    """Takes a bid out of the ranking. Its hold stays until the CFP ends, so that bidding high and leaving costs."""
+    bid = ctx.state.bids.get(command.bid)
+    if bid is None or bid.withdrawn:
+        raise Rejection(Code.UNKNOWN_BID)
+    require(ctx.need_sender().id == bid.account, Code.NOT_OWNER, "the bid belongs to another account")
+    _open_cfp(ctx, bid.cfp)
+    return [e.BidWithdrawn(bid=bid.id, cfp=bid.cfp, account=bid.account)]
+
+
+def release_lease(ctx: Context, command: c.ReleaseLease) -> list[Event]:
+    """The holder gives a lease back early; what was paid stays paid."""
+    lease = ctx.state.leases.get(command.award)
+    if lease is None or ctx.at_ms >= lease.ends_at_ms:
+        raise Rejection(Code.UNKNOWN_LEASE)
+    require(ctx.need_sender().id == lease.account, Code.NOT_OWNER, "the lease belongs to another account")
+    return [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.RELEASED)]
+
+
+def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
+    """What happens when a CFP or a lease falls due. `head` is the chain head before the record that settles it."""
+    lease = state.leases.get(due_id)
+    if lease is not None:
+        return [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.EXPIRED)]
+    cfp = state.cfps[due_id]
+    allotment = allot(cfp, state.pools[cfp.pool], at_ms, head)
+    events: list[Event] = []
+    for slot, win in enumerate(allotment.wins):
+        events += _award(state, cfp, slot, win, at_ms)
+    for bid, reason in allotment.losses:
+        events += _lose(state, bid, reason)
+    outcome = CfpOutcome.AWARDED if allotment.wins else CfpOutcome.UNAWARDED
+    return [*events, _closed(cfp, outcome, len(allotment.wins))]
+
+
+def _award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Event]:
+    """One step: award, lock, capture, payment."""
+    bid = win.bid
+    bidder = state.accounts[bid.account]
+    starts_at_ms = at_ms + bid.start_delay_ms
+    held_ucr = state.holds[bid.id]
+    return [
+        e.AwardMade(
+            award=bid.id,
+            cfp=cfp.id,
+            slot=slot,
+            account=bid.account,
+            price_ucr=win.price_ucr,
+            bid_price_ucr=bid.price_ucr,
+        ),
+        e.SlotReserved(
+            award=bid.id,
+            pool=cfp.pool,
+            units=cfp.units,
+            account=bid.account,
+            starts_at_ms=starts_at_ms,
+            ends_at_ms=starts_at_ms + cfp.duration_ms,
+            pass_hash=bid.pass_hash,
+        ),
+        e.HoldCaptured(
+            hold=bid.id, account=bid.account, captured_ucr=win.price_ucr, released_ucr=held_ucr - win.price_ucr
+        ),
+        e.CreditsTransferred(
+            debit=bid.account,
+            credit=cfp.manager,
+            amount_ucr=win.price_ucr,
+            reason=PostingReason.AWARD,
+            agent=bidder.name,
+            project=bidder.project,
+            task=bid.task,
+            pool=cfp.pool,
+            cfp=cfp.id,
+            award=bid.id,
+            memo="",
+        ),
+    ]
+
+
+def _lose(state: State, bid: Bid, reason: ReleaseReason) -> list[Event]:
+    return [
+        e.BidRejected(bid=bid.id, cfp=bid.cfp, account=bid.account, reason=reason),
+        e.HoldReleased(hold=bid.id, account=bid.account, amount_ucr=state.holds[bid.id]),
+    ]
+
+
+def _closed(cfp: Cfp, outcome: CfpOutcome, awards: int) -> Event:
+    standing = sum(not b.withdrawn for b in cfp.bids.values())
+    return e.CfpClosed(cfp=cfp.id, outcome=outcome, bids=standing, awards=awards)
+
+
+def _open_cfp(ctx: Context, ident: bytes) -> Cfp:
+    cfp = ctx.state.cfps.get(ident)
+    if cfp is None:
+        raise Rejection(Code.CFP_CLOSED if ident in ctx.state.closed else Code.UNKNOWN_CFP)
+    # The deadline itself is too late: a bid counts if and only if at < closes_at.
+    require(ctx.at_ms < cfp.closes_at_ms, Code.CFP_CLOSED, f"it closed at {cfp.closes_at_ms}, now {ctx.at_ms}")
+    return cfp
