@@ -75,7 +75,7 @@ def _from_plain(hint: Any) -> Callable[[Any], Any] | None:
 
 
 @cache
-def _dumper(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
+def _dumper(cls: Any) -> Callable[[Any], dict[str, Any]]:
     hints = get_type_hints(cls)
     steps = [(f.name, _to_plain(hints[f.name])) for f in fields(cls)]
     terms = ", ".join(f"{n!r}: m.{n}" if c is None else f"{n!r}: c{i}(m.{n})" for i, (n, c) in enumerate(steps))
@@ -87,7 +87,7 @@ def _dumper(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
 
 
 @cache
-def _loader(cls: type[Any]) -> Callable[[dict[str, Any]], Any]:
+def _loader(cls: Any) -> Callable[[dict[str, Any]], Any]:
     hints = get_type_hints(cls)
     steps = [(f.name, _from_plain(hints[f.name])) for f in fields(cls)]
     terms = ", ".join(f"d[{n!r}]" if c is None else f"c{i}(d[{n!r}])" for i, (n, c) in enumerate(steps))

@@ -4,7 +4,10 @@
     ├── UnreadableValueError            terminal   bytes that are no message of a known schema
     ├── CommandError                    the market, or the way to it, did not take a command
     │   ├── RejectedError               terminal   the market answered with a rejection code
-    │   └── OutcomeTimeoutError         transient  no answer yet: send the same sealed command again
+    │   ├── OutcomeTimeoutError         transient  no answer yet: send the same sealed command again
+    │   └── CommandTooLargeError        terminal   a command that no broker of a market stores
+    ├── ConnectionClosedError           terminal   the connection was closed, here or by an error that ends it
+    ├── GateRefusedError                terminal   a gate does not admit: no current lease for this pass
     ├── MarketNotFoundError             terminal   no market of this name on the broker
     ├── CredentialError                 terminal   a credential file is missing, unreadable, or open to others
     ├── SettingsError                   terminal   an option or environment variable makes no sense
@@ -68,6 +71,22 @@ class OutcomeTimeoutError(CommandError):
     """No outcome arrived in time. The command may still take effect; sending the same one again is safe."""
 
     transient = True
+
+
+class CommandTooLargeError(CommandError):
+    """The command is larger than what a broker of a market stores; it was not sent."""
+
+
+class ConnectionClosedError(ContractnetError):
+    """The connection to the market was closed."""
+
+
+class GateRefusedError(ContractnetError):
+    """A gate does not admit the holder of this pass; `reason` says why."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
 
 
 class MarketNotFoundError(ContractnetError):

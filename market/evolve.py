@@ -133,8 +133,7 @@ def _hold_released(state: State, _: Source, event: e.HoldReleased) -> None:
 
 def _resolve(state: State, hold: bytes, account: bytes, amount_ucr: int) -> None:
     held_ucr = state.holds.pop(hold)
-    assert held_ucr == amount_ucr, "a hold resolves once
-    assert whole"
+    assert held_ucr == amount_ucr, "a hold resolves once, and whole"
     state.accounts[account].held_ucr -= amount_ucr
 
 

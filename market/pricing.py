@@ -1,7 +1,7 @@
 """Who wins a CFP and what they pay: greedy allotment by weight times price, critical values as prices.
 
-Vickrey (1961) for one slot; Lehmann, O'Callaghan & Shoham (2002) for the greedy rank with critical-value payments, which
-keep truthful bidding dominant where bids need different intervals. Integers throughout: products are compared, never quotients.
+Vickrey (1961) for one slot; Lehmann, O'Callaghan & Shoham (2002) for the greedy rank with critical-value payments,
+which keep truthful bidding dominant where bids need different intervals. Products are compared, never quotients.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ class _Record:
         try:
             credentials = self._authenticate(state)
             if state is None:
-                assert sub.market is not None and isinstance(sub.command, c.OpenMarket)
+                assert sub.market is not None
                 opening = genesis.open_market(self.shard, sub, credentials)
                 self._emit(opening, Cause.COMMAND)
                 state = self.shard.markets[sub.market]
@@ -145,7 +145,7 @@ class _Record:
         return sub.credentials
 
     def _is_proven(self, state: State | None) -> bool:
-        """Whether the signature holds. The genesis itself is signed over the zero hash; unsigned markets ask nothing."""
+        """Whether the signature holds. A genesis is signed over the zero hash; an unsigned market asks nothing."""
         sub = self.submission
         if sub.credentials is None or sub.market is None:
             return False

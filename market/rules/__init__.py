@@ -1,4 +1,4 @@
-"""The rules by version: which function decides which command. A released version is never edited; a new one is added."""
+"""The rules by version: which function decides which command. A released version is never edited."""
 
 from __future__ import annotations
 

@@ -1,0 +1,226 @@
+"""What the notices of a market said, and who waits for what. Lives in the event loop's thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+from contractnet.client.cfp import Cfp
+from contractnet.client.feed import Noted
+from contractnet.errors import ConnectionClosedError
+from contractnet.messages import Code, Winner
+from contractnet.messages.notices import (
+    CfpAnnounced,
+    CfpSettled,
+    LeaseGranted,
+    LeaseRevoked,
+    MarketAnnounced,
+    PoolAnnounced,
+    Receipt,
+)
+
+T = TypeVar("T")
+
+REMEMBERED_MAX = 20_000
+"""How many ended CFPs, and how many leases, are remembered for those who ask later."""
+
+BACKLOG_MAX = 4_096
+"""How many announced CFPs wait for a slow reader; the oldest go first, as they close first."""
+
+
+class Watches(dict[bytes, "asyncio.Future[T]"]):
+    """One shared future per awaited id."""
+
+    def on(self, key: bytes) -> asyncio.Future[T]:
+        """The future of an id, created when nobody waits yet."""
+        if (future := self.get(key)) is None:
+            future = self[key] = asyncio.get_running_loop().create_future()
+        return future
+
+    def resolve(self, key: bytes, value: T) -> None:
+        """Give the value to whoever waits for the id."""
+        if (future := self.pop(key, None)) is not None and not future.done():
+            future.set_result(value)
+
+    def end(self) -> None:
+        """Let everybody who waits know that nothing comes any more."""
+        for future in self.values():
+            _fail(future)
+        self.clear()
+
+
+BidWatch = asyncio.Future[tuple[Winner, LeaseGranted] | None]
+"""Resolves when the CFP of a bid has ended: what the bid won, or None."""
+
+
+def _fail(future: asyncio.Future[T]) -> None:
+    if not future.done():
+        future.set_exception(ConnectionClosedError("the connection was closed"))
+        future.exception()  # marks it as seen: nobody may be waiting
+
+
+def _remember(memory: dict[bytes, T], key: bytes, value: T) -> None:
+    memory[key] = value
+    if len(memory) > REMEMBERED_MAX:
+        del memory[next(iter(memory))]
+
+
+class Subscription:
+    """An async iterator over CFPs that take bids: first those open already, then each as it is announced.
+
+    It skips what has closed before it was read. It ends when it, its agent or its connection is closed.
+    """
+
+    def __init__(self, pool: str | None, now_ms: Callable[[], int]) -> None:
+        self.pool = pool
+        self._now_ms = now_ms
+        self._backlog: deque[Cfp] = deque(maxlen=BACKLOG_MAX)
+        self._wake: asyncio.Future[None] | None = None
+        self._closed = False
+
+    def push(self, cfp: Cfp) -> None:
+        """Append a CFP for the reader."""
+        self._backlog.append(cfp)
+        self._notify()
+
+    def close(self) -> None:
+        """End the iteration."""
+        self._closed = True
+        self._backlog.clear()
+        self._notify()
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> Cfp:
+        while True:
+            while self._backlog:
+                cfp = self._backlog.popleft()
+                if cfp.closes_at_ms > self._now_ms():
+                    return cfp
+            if self._closed:
+                raise StopAsyncIteration
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+
+    def _notify(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+
+class Book:
+    """The fold of the notices."""
+
+    def __init__(self, now_ms: Callable[[], int], handle: Callable[[CfpAnnounced], Cfp]) -> None:
+        self.genesis: MarketAnnounced | None = None
+        self.pools: dict[str, int] = {}
+        self.open_cfps: dict[bytes, Cfp] = {}
+        self.settled: dict[bytes, CfpSettled] = {}
+        self.leases: dict[bytes, LeaseGranted] = {}
+        self.receipts: Watches[Code] = Watches()
+        self.announcements: Watches[Cfp] = Watches()
+        self.settlements: Watches[CfpSettled] = Watches()
+        self._bids: dict[bytes, dict[bytes, BidWatch]] = {}
+        self._won: dict[bytes, tuple[Winner, BidWatch]] = {}
+        self._granted_lately: dict[bytes, LeaseGranted] = {}
+        self._now_ms = now_ms
+        self._handle = handle
+        self._subscriptions: WeakSet[Subscription] = WeakSet()
+        self._steps: dict[type[Any], Callable[[Any], None]] = {
+            Receipt: self._receipt,
+            MarketAnnounced: self._market,
+            PoolAnnounced: self._pool,
+            CfpAnnounced: self._announced,
+            CfpSettled: self._settled,
+            LeaseGranted: self._granted,
+            LeaseRevoked: self._revoked,
+        }
+
+    def apply(self, noted: Noted) -> None:
+        """Take one notice in, in the order of the partition."""
+        self._steps[type(noted.notice)](noted.notice)
+
+    def subscribe(self, pool: str | None) -> Subscription:
+        """A new subscription, starting with what is open."""
+        subscription = Subscription(pool, self._now_ms)
+        for cfp in self.open_cfps.values():
+            if pool is None or cfp.pool == pool:
+                subscription.push(cfp)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def watch_bid(self, cfp: bytes, bid: bytes) -> BidWatch:
+        """What becomes of a bid on a CFP, also when that is known already."""
+        watch = self._bids.get(cfp, {}).get(bid) or asyncio.get_running_loop().create_future()
+        if (ended := self.settled.get(cfp)) is None:
+            self._bids.setdefault(cfp, {})[bid] = watch
+        else:
+            self._resolve_bid(ended, bid, watch)
+        return watch
+
+    def forget_bid(self, cfp: bytes, bid: bytes) -> None:
+        """A bid was rejected: nothing becomes of it."""
+        bids = self._bids.get(cfp, {})
+        if bids.pop(bid, None) is not None and not bids:
+            del self._bids[cfp]
+
+    def end(self) -> None:
+        """Nothing comes any more: end every subscription and everybody's waiting."""
+        for subscription in list(self._subscriptions):
+            subscription.close()
+        for watches in (self.receipts, self.announcements, self.settlements):
+            watches.end()
+        open_bids = [watch for bids in self._bids.values() for watch in bids.values()]
+        for watch in (*open_bids, *(watch for _, watch in self._won.values())):
+            _fail(watch)
+        self._bids.clear()
+        self._won.clear()
+
+    def _receipt(self, notice: Receipt) -> None:
+        self.receipts.resolve(notice.command, notice.code)
+
+    def _market(self, notice: MarketAnnounced) -> None:
+        self.genesis = notice
+
+    def _pool(self, notice: PoolAnnounced) -> None:
+        self.pools[notice.pool] = notice.units
+
+    def _announced(self, notice: CfpAnnounced) -> None:
+        cfp = self._handle(notice)
+        self.open_cfps[notice.cfp] = cfp
+        self.announcements.resolve(notice.cfp, cfp)
+        for subscription in self._subscriptions:
+            if subscription.pool is None or subscription.pool == notice.pool:
+                subscription.push(cfp)
+
+    def _settled(self, notice: CfpSettled) -> None:
+        self.open_cfps.pop(notice.cfp, None)
+        _remember(self.settled, notice.cfp, notice)
+        self.settlements.resolve(notice.cfp, notice)
+        for bid, watch in self._bids.pop(notice.cfp, {}).items():
+            self._resolve_bid(notice, bid, watch)
+
+    def _resolve_bid(self, ended: CfpSettled, bid: bytes, watch: BidWatch) -> None:
+        winner = next((w for w in ended.winners if w.bid == bid), None)
+        grant = self._granted_lately.get(bid)
+        if watch.done():
+            return
+        if winner is None:
+            watch.set_result(None)
+        elif grant is not None:
+            watch.set_result((winner, grant))
+        else:
+            self._won[bid] = (winner, watch)
+
+    def _granted(self, notice: LeaseGranted) -> None:
+        self.leases[notice.award] = notice
+        _remember(self._granted_lately, notice.award, notice)
+        winner, watch = self._won.pop(notice.award, (None, None))
+        if winner is not None and watch is not None and not watch.done():
+            watch.set_result((winner, notice))
+
+    def _revoked(self, notice: LeaseRevoked) -> None:
+        self.leases.pop(notice.award, None)

@@ -1,0 +1,38 @@
+"""A call for proposals as an agent sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from contractnet.messages import Direction, Pricing
+from contractnet.messages.notices import CfpSettled
+
+Outcome = Callable[[bytes, float | None], Awaitable[CfpSettled]]
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Cfp:
+    """A CFP that was announced. Times are market time, milliseconds since the epoch; bids count before `closes_at_ms`.
+
+    `units` of `pool` for `duration_ms` go to each of up to `slots` winners, for at least `reserve_price_ucr` a slot.
+    """
+
+    id: bytes
+    direction: Direction
+    pool: str
+    units: int
+    duration_ms: int
+    slots: int
+    reserve_price_ucr: int
+    pricing: Pricing
+    opened_at_ms: int
+    closes_at_ms: int
+    _outcome: Outcome = field(repr=False, compare=False)
+
+    async def outcome(self, timeout_s: float | None = None) -> CfpSettled:
+        """How the CFP ended: its outcome and its winners (bid ids and prices).
+
+        Raises OutcomeTimeoutError when it does not end within `timeout_s` seconds (None: wait).
+        """
+        return await self._outcome(self.id, timeout_s)

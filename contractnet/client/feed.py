@@ -1,0 +1,161 @@
+"""The notices of one market, read and decoded by one thread.
+
+The partition is assigned by hand: no group, no commit, no rebalance. `read_committed` shows a notice only once the
+referee's transaction has committed. librdkafka reconnects by itself; a gap ends with the same next record.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from contractnet import codec, topics
+from contractnet.errors import BrokerUnreachableError, MarketNotFoundError, UnreadableValueError
+from contractnet.messages import Notice
+from contractnet.partition import partition_of
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.05
+"""How often an idle feed looks whether it has to stop, and lets its owner do what is due."""
+
+FETCH_WAIT_MS = 50
+"""The longest the broker holds an empty fetch. Records that arrive end it early."""
+
+BATCH_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A notice as stored: its offset in the partition and its market time, milliseconds since the epoch."""
+
+    offset: int
+    at_ms: int
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one poll of the feed brought. `live` is true from the first time on that the feed had read everything."""
+
+    noted: list[Noted]
+    newest_at_ms: int
+    live: bool
+
+
+class NoticeFeed:
+    """Reads the notices of `market` and hands each batch to `deliver`, in the feed's own thread.
+
+    `keep` decides on a notice's raw value whether it is worth decoding. `deliver` is also called, with an empty batch,
+    when the feed becomes live, and about every 50 ms while nothing arrives.
+    """
+
+    def __init__(
+        self, bootstrap: str, market: str, *, keep: Callable[[bytes], bool], deliver: Callable[[Batch], None]
+    ) -> None:
+        self.market = market
+        self.partitions = 0
+        self.partition = 0
+        self.last_problem: str | None = None
+        self._bootstrap = bootstrap
+        self._key = market.encode()
+        self._keep = keep
+        self._deliver = deliver
+        self._stop = threading.Event()
+        self._live = False
+        self._thread = threading.Thread(target=self._run, name=f"contractnet-notices-{market}", daemon=True)
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": "contractnet-notices",  # asked for by the library, never joined: partitions are assigned
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": FETCH_WAIT_MS,
+                "fetch.error.backoff.ms": 50,
+                "reconnect.backoff.max.ms": 500,
+                "log_level": 0,
+                "error_cb": self._problem,
+            }
+        )
+
+    def start(self, look_back_s: float | None, timeout_s: float) -> None:
+        """Find the partition and begin to read `look_back_s` seconds ago (None: at the beginning). Blocks.
+
+        Raises BrokerUnreachableError when no broker answers in time, MarketNotFoundError when it has no markets.
+        """
+        try:
+            self._assign(look_back_s, timeout_s)
+        except KafkaException as error:
+            self._consumer.close()
+            raise BrokerUnreachableError(
+                f"no Kafka broker answers at {self._bootstrap} ({error.args[0].str()}): "
+                "start one with `contractnet up`, or name another with --bootstrap"
+            ) from error
+        except MarketNotFoundError:
+            self._consumer.close()
+            raise
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close the consumer. Blocks for at most about a second. May be called twice."""
+        self._stop.set()
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def _assign(self, look_back_s: float | None, timeout_s: float) -> None:
+        known = self._consumer.list_topics(timeout=timeout_s).topics
+        for topic in (topics.COMMANDS.name, topics.NOTICES.name):
+            if topic not in known:
+                raise MarketNotFoundError(
+                    f"the broker at {self._bootstrap} has no topic {topic!r}: `contractnet up` prepares it for markets"
+                )
+        self.partitions = len(known[topics.NOTICES.name].partitions)
+        self.partition = partition_of(self.market, self.partitions)
+        begin = TopicPartition(topics.NOTICES.name, self.partition, OFFSET_BEGINNING)
+        if look_back_s is not None:
+            begin.offset = int((time.time() - look_back_s) * 1000)
+            begin = self._consumer.offsets_for_times([begin], timeout=timeout_s)[0]
+        self._consumer.assign([begin])
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                first = self._consumer.poll(POLL_S)
+                # With a timeout of 0, consume() takes what is there; otherwise it would wait for a full batch.
+                messages = [] if first is None else [first, *self._consumer.consume(BATCH_MAX, 0)]
+                self._deliver(self._read(messages))
+        finally:
+            self._consumer.close()
+
+    def _read(self, messages: list[Message]) -> Batch:
+        noted: list[Noted] = []
+        newest_at_ms = 0
+        for message in messages:
+            problem = message.error()
+            if problem is not None:
+                if problem.code() == KafkaError._PARTITION_EOF:
+                    self._live = True
+                else:
+                    self._problem(problem)
+                continue
+            at_ms = message.timestamp()[1]
+            newest_at_ms = max(newest_at_ms, at_ms)
+            value, offset = message.value(), message.offset()
+            if message.key() != self._key or value is None or offset is None or not self._keep(value):
+                continue
+            try:
+                noted.append(Noted(offset, at_ms, codec.decode_notice(value)))
+            except UnreadableValueError as error:
+                log.warning("notice at offset %d of market %s skipped: %s", offset, self.market, error)
+        return Batch(noted, newest_at_ms, self._live)
+
+    def _problem(self, error: KafkaError) -> None:
+        self.last_problem = error.str()
+        log.debug("notices of market %s: %s", self.market, error)

@@ -1,0 +1,43 @@
+"""Where things are: the data directory, the broker, the market. One rule for the SDK, the CLI and the services."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from contractnet.errors import SettingsError
+
+DATA_ENV = "CONTRACTNET_DATA"
+BOOTSTRAP_ENV = "CONTRACTNET_BOOTSTRAP"
+MARKET_DEFAULT = "default"
+
+_DATA_DEFAULT = ".contractnet"
+_BOOTSTRAP_DEFAULT = "127.0.0.1:9092"
+_SERVER = re.compile(r"(?:[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})")
+_PORT_MAX = 65535
+
+
+def data_dir(flag: str | Path | None = None) -> Path:
+    """The data directory, absolute: `flag`, else the environment's CONTRACTNET_DATA, else `.contractnet` here."""
+    return Path(flag or os.environ.get(DATA_ENV) or _DATA_DEFAULT).expanduser().absolute()
+
+
+def bootstrap(flag: str | None = None, *, data: str | Path | None = None, hint: str | None = None) -> str:
+    """The broker's address as `host:port[,host:port]`.
+
+    The first of: `flag`, the environment's CONTRACTNET_BOOTSTRAP, `hint` (a credential file may carry one), the file that
+    the embedded broker leaves in the data directory, 127.0.0.1:9092. Raises SettingsError for what is no address.
+    """
+    file = data_dir(data) / "broker" / "bootstrap"
+    found = flag or os.environ.get(BOOTSTRAP_ENV) or hint
+    if not found and file.is_file():
+        found = file.read_text("utf-8").strip()
+    address = found or _BOOTSTRAP_DEFAULT
+    for server in address.split(","):
+        port = _SERVER.fullmatch(server.strip())
+        if port is None or not 0 < int(port[1]) <= _PORT_MAX:
+            raise SettingsError(
+                f"{address!r} is no broker address: write host:port[,host:port], such as 127.0.0.1:9092"
+            )
+    return address
