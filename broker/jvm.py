@@ -10,6 +10,7 @@ from broker.aot import aot_flags
 from broker.interface import Broker
 from broker.jars import ensure_jars
 from broker.java import Java, find_java
+from broker.lock import in_use
 from broker.node import KafkaNode
 from broker.ports import find_free, is_free
 from broker.progress import Notify, ProgressCallback, silent
@@ -17,16 +18,13 @@ from broker.ready import wait_until_ready
 from broker.settings import DEFAULT_PORT, loopback, node_settings
 from broker.storage import ensure_formatted
 from contractnet.errors import (
-    BrokerInUseError,
     BrokerNotRunningError,
-    BrokerStartError,
     BrokerUnreachableError,
     PortTakenError,
 )
 
 _NODE_ID = 1
 _PORT_TRIES = 3
-_LOG_LINES = 8
 
 
 class JvmBroker(Broker):
@@ -92,10 +90,7 @@ class JvmBroker(Broker):
 
     def start(self) -> None:
         if self._node.is_running():
-            raise BrokerInUseError(
-                f"{self._node.directory} is in use by the broker with pid {self._node.pid}. Use that broker, end it "
-                f"with `contractnet broker stop`, or choose another data directory (--data)."
-            )
+            raise in_use(self._node.lock_path)
         java = find_java()
         jars = ensure_jars(self._progress)
         flags = aot_flags(java, jars, self._notify) if self._aot else []
@@ -139,20 +134,21 @@ class JvmBroker(Broker):
         voters = [f"{_NODE_ID}@127.0.0.1:{controller_port}"]
         node = loopback(_NODE_ID, self._port, controller_port, voters, str(self._node.data_dir))
         self._node.launch(java, jars, node_settings(node), flags)
+        ready = False
         try:
             wait_until_ready(
                 self.bootstrap, self._start_timeout_s, cluster_id=cluster_id, gone=lambda: not self._node.is_running()
             )
+            ready = True
         except BrokerUnreachableError as error:
-            log = self._node.log_since_launch()
-            ended = not self._node.is_running()
-            self._node.stop(self._stop_timeout_s)
-            if ended and retry and "Address already in use" in log:
-                return False
-            what = "ended while it started" if ended else f"did not answer within {self._start_timeout_s:.0f} s"
-            last = "\n".join(log.splitlines()[-_LOG_LINES:])
-            raise BrokerStartError(f"The broker {what}. Its log is {self.log_path} and ends with:\n{last}") from error
-        return True
+            failure = self._node.start_failure(self._start_timeout_s)
+            if not (retry and failure.port_lost):
+                raise failure from error
+        finally:
+            # Also after Ctrl-C: a broker that nobody waited for must not stay behind.
+            if not ready:
+                self._node.stop(self._stop_timeout_s)
+        return ready
 
     def _write_bootstrap(self) -> None:
         draft = self._bootstrap_path.with_suffix(".draft")

@@ -33,10 +33,7 @@ class InstanceLock:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         if not _locked(fd):
             os.close(fd)
-            raise BrokerInUseError(
-                f"{path.parent} is in use by the broker with pid {read_pid(path) or 'unknown'} (lock file {path}). "
-                f"Use that broker, end it with `contractnet broker stop`, or choose another data directory (--data)."
-            )
+            raise in_use(path)
         lock = cls(path, fd)
         # Until the broker runs, its starter is the one to name. A stale pid of an earlier broker is overwritten here.
         lock.write_pid(os.getpid())
@@ -62,6 +59,14 @@ def _locked(fd: int) -> bool:
         else:
             return True
     return False
+
+
+def in_use(path: Path) -> BrokerInUseError:
+    """The error for a lock that another process holds; it names that process and what to do."""
+    return BrokerInUseError(
+        f"{path.parent} is in use by the broker with pid {read_pid(path) or 'unknown'} (lock file {path}). "
+        f"Use that broker, end it with `contractnet broker stop`, or choose another data directory (--data)."
+    )
 
 
 def is_locked(path: Path) -> bool:

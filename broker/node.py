@@ -29,8 +29,15 @@ FLAGS = (
 )
 _MAIN_CLASS = "kafka.Kafka"
 _LOG_BYTES_MAX = 10_000_000
+_LOG_LINES = 8
 _KILL_TIMEOUT_S = 10.0
 _PAUSE_S = 0.01
+
+
+class NodeStartError(BrokerStartError):
+    """A launched process that did not become ready. `port_lost`: another program took one of its ports in between."""
+
+    port_lost = False
 
 
 class KafkaNode:
@@ -83,11 +90,14 @@ class KafkaNode:
         finally:
             lock.release()
 
+    def terminate(self) -> None:
+        """Ask the process to end in good order, and do not wait. Not running is no error."""
+        if self.is_running():
+            self._signal(signal.SIGTERM)
+
     def stop(self, timeout_s: float) -> None:
         """End the process in good order; after `timeout_s`, kill it. Not running is no error."""
-        if not self.is_running():
-            return
-        self._signal(signal.SIGTERM)
+        self.terminate()
         if not self._wait_gone(timeout_s):
             self.kill()
 
@@ -101,11 +111,17 @@ class KafkaNode:
                 f"The broker with pid {self.pid} did not end within {_KILL_TIMEOUT_S:.0f} s of a kill."
             )
 
-    def log_since_launch(self) -> str:
-        """What our own process has written to its log so far."""
+    def start_failure(self, timeout_s: float) -> NodeStartError:
+        """Why the process that we launched is not ready, with the end of what it wrote to its log."""
         with self.log_path.open("rb") as log:
             log.seek(self._log_start)
-            return log.read().decode(errors="replace")
+            text = log.read().decode(errors="replace")
+        running = self.is_running()
+        what = f"did not answer within {timeout_s:.0f} s" if running else "ended while it started"
+        last = "\n".join(text.splitlines()[-_LOG_LINES:])
+        error = NodeStartError(f"The broker {what}. Its log is {self.log_path} and ends with:\n{last}")
+        error.port_lost = not running and "Address already in use" in text
+        return error
 
     def _signal(self, number: signal.Signals) -> None:
         pid = self._process.pid if self._process else self.pid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from broker.settings import KAFKA_VERSION
@@ -47,10 +48,13 @@ def _format(log_dir: Path, meta: Path, node_id: int, cluster_id: str) -> None:
     log_dir.mkdir(parents=True, exist_ok=True)
     (log_dir / "bootstrap.checkpoint").write_bytes(CHECKPOINT.read_bytes())
     _version_path(log_dir).write_text(KAFKA_VERSION + "\n")
-    # Last and in one step: with this file the directory counts as formatted.
-    draft = meta.with_suffix(".draft")
+    # Last and in one step: with this file the directory counts as formatted. A link, because unlike a rename it fails
+    # where another process was first, whose ids then hold.
+    draft = log_dir.parent / f"meta.{os.getpid()}.draft"
     draft.write_text(f"version=1\ncluster.id={cluster_id}\nnode.id={node_id}\ndirectory.id={new_id()}\n")
-    os.replace(draft, meta)
+    with suppress(FileExistsError):
+        os.link(draft, meta)
+    draft.unlink()
 
 
 def _check_version(log_dir: Path) -> None:

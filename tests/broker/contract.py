@@ -23,7 +23,7 @@ def create_topic(bootstrap: str, partitions: int = 1) -> str:
     """A new topic with a name of its own."""
     name = f"contract-{uuid.uuid4().hex[:12]}"
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    for created in admin.create_topics([NewTopic(name, partitions, 1)]).values():
+    for created in admin.create_topics([NewTopic(name, partitions)]).values():
         created.result(TIMEOUT_S)
     return name
 
@@ -42,9 +42,10 @@ class Writer:
 
     def _run(self) -> None:
         numbers = itertools.count()
-        # A pause now and then, so that a broker that is away does not fill the producer's queue.
         while not self._done.wait(0.005):
-            for number in itertools.islice(numbers, 100):
+            # While the broker is away, the producer's queue (100,000 records) is not filled to its end.
+            room = 100 if len(self._producer) < 50_000 else 0
+            for number in itertools.islice(numbers, room):
                 self._producer.produce(self._topic, str(number).encode(), on_delivery=self._delivered)
             self._producer.poll(0)
 

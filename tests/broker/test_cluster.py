@@ -1,0 +1,38 @@
+"""Three brokers as one cluster: data has three copies, and the death of a leader loses nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from broker.cluster import JvmCluster
+from tests.broker.contract import TIMEOUT_S, Writer, create_topic, read_all
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[JvmCluster]:
+    """A started cluster of three."""
+    with JvmCluster(tmp_path) as running:
+        yield running
+
+
+def test_a_dead_leader_loses_nothing(cluster: JvmCluster) -> None:
+    """With its leader killed amid the work and back later, a topic has every acknowledged record once, in order."""
+    admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
+    topic = create_topic(cluster.bootstrap)
+    before = admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions[0]
+    assert sorted(before.replicas) == [1, 2, 3]
+    with Writer(cluster.bootstrap, topic) as writer:
+        writer.wait_for(1000)
+        cluster.kill_node(before.leader)
+        writer.wait_for(len(writer.acknowledged) + 1000)
+        after = admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions[0]
+        cluster.start()
+        writer.wait_for(len(writer.acknowledged) + 1000)
+    assert after.leader != before.leader
+    assert read_all(cluster.bootstrap, topic) == writer.acknowledged
