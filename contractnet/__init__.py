@@ -1,1 +1,83 @@
-"""contractnet: a market in which agents bargain for GPUs and API tokens with virtual credits."""
+"""contractnet: a market in which agents bargain for GPUs and API tokens with virtual credits.
+
+    import asyncio, contractnet
+
+    async def main():
+        async with contractnet.Agent.connect("agent.json") as agent:
+            async for cfp in agent.cfps():
+                bid = await agent.bid(cfp, contractnet.credits(5), task="train")
+                if award := await bid.outcome():
+                    print("won", award.units, "of", award.pool, "for", award.price_ucr)
+
+    asyncio.run(main())
+
+Names load when they are first used: `import contractnet.messages` needs no Kafka client.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from contractnet.client.admin import Bank, Operator, operator_credential
+    from contractnet.client.agent import Agent, Bid
+    from contractnet.client.book import Subscription
+    from contractnet.client.cfp import Cfp
+    from contractnet.client.connection import Connection
+    from contractnet.client.lease import Award, Token
+    from contractnet.credentials import Credential
+    from contractnet.gate import Admission, Gate
+    from contractnet.messages import CfpOutcome, Claim, Code, Pricing, Priority
+    from contractnet.money import credits
+    from contractnet.signing import KeyPair
+
+_HOMES = {
+    "contractnet.client.admin": ("Bank", "Operator", "operator_credential"),
+    "contractnet.client.agent": ("Agent", "Bid"),
+    "contractnet.client.book": ("Subscription",),
+    "contractnet.client.cfp": ("Cfp",),
+    "contractnet.client.connection": ("Connection",),
+    "contractnet.client.lease": ("Award", "Token"),
+    "contractnet.credentials": ("Credential",),
+    "contractnet.gate": ("Admission", "Gate"),
+    "contractnet.messages": ("CfpOutcome", "Claim", "Code", "Pricing", "Priority"),
+    "contractnet.money": ("credits",),
+    "contractnet.signing": ("KeyPair",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Admission",
+    "Agent",
+    "Award",
+    "Bank",
+    "Bid",
+    "Cfp",
+    "CfpOutcome",
+    "Claim",
+    "Code",
+    "Connection",
+    "Credential",
+    "Gate",
+    "KeyPair",
+    "Operator",
+    "Pricing",
+    "Priority",
+    "Subscription",
+    "Token",
+    "credits",
+    "operator_credential",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'contractnet' has no attribute {name!r}")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -12,6 +12,7 @@
     ├── CredentialError                 terminal   a credential file is missing, unreadable, or open to others
     ├── SettingsError                   terminal   an option or environment variable makes no sense
     ├── DataDirectoryError              terminal   the data directory is of another version, in use, or not there
+    ├── LedgerChangedError              terminal   the ledger is not the one that a projection was built from
     ├── QueryError                      terminal   DuckDB refused a query
     └── BrokerError                     the Kafka broker or what it needs
         ├── BrokerUnreachableError      transient  nothing answers at the bootstrap address
@@ -103,6 +104,10 @@ class SettingsError(ContractnetError):
 
 class DataDirectoryError(ContractnetError):
     """The data directory is of another version, in use by another process, or not there."""
+
+
+class LedgerChangedError(ContractnetError):
+    """The ledger topic was recreated or cut, or belongs to another cluster than the tables built from it."""
 
 
 class QueryError(ContractnetError):

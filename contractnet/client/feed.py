@@ -17,7 +17,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from contractnet import codec, topics
 from contractnet.errors import BrokerUnreachableError, MarketNotFoundError, UnreadableValueError
 from contractnet.messages import Notice
-from contractnet.partition import partition_of
+from contractnet.messages.partition import partition_of
 
 log = logging.getLogger(__name__)
 

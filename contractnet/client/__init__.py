@@ -1,0 +1,23 @@
+"""The async SDK: connections, agents, and the bank and operator of a market."""
+
+from __future__ import annotations
+
+from contractnet.client.admin import Bank, Operator, operator_credential
+from contractnet.client.agent import Agent, Bid
+from contractnet.client.book import Subscription
+from contractnet.client.cfp import Cfp
+from contractnet.client.connection import Connection
+from contractnet.client.lease import Award, Token
+
+__all__ = [
+    "Agent",
+    "Award",
+    "Bank",
+    "Bid",
+    "Cfp",
+    "Connection",
+    "Operator",
+    "Subscription",
+    "Token",
+    "operator_credential",
+]

@@ -1,0 +1,173 @@
+"""The bank and the operator of a market."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from contractnet.client.connection import TIMEOUT_S
+from contractnet.client.member import Member
+from contractnet.credentials import Credential, Role, fingerprint, save
+from contractnet.envelope import Sealed, seal
+from contractnet.errors import RejectedError
+from contractnet.messages import commands as c
+from contractnet.signing import NO_GENESIS, KeyPair
+
+INBOX_KEY_BYTES = 32
+
+
+class Bank(Member):
+    """The bank of a market: it opens accounts, issues credits, and owns no pools or bids of its own.
+
+    Every method waits for the market's answer: RejectedError with the code, or OutcomeTimeoutError.
+    Amounts are micro-credits; accounts, keys and ids are raw bytes (16, 32, 16).
+    """
+
+    role = Role.BANK
+
+    async def open_account(
+        self,
+        name: str,
+        project: str,
+        budget_root: str | None = None,
+        *,
+        signing_key: bytes,
+        inbox_key: bytes,
+        timeout_s: float = TIMEOUT_S,
+    ) -> bytes:
+        """Open an account with its first public key; its id. `budget_root` (default: the project) is the unit of caps."""
+        command = c.OpenAccount(name, project, budget_root or project, signing_key, inbox_key)
+        return await self._send(command, timeout_s)
+
+    async def enroll(
+        self,
+        name: str,
+        project: str,
+        path: str | Path | None = None,
+        *,
+        budget_root: str | None = None,
+        bootstrap_hint: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Credential:
+        """Open an account with new keys, and write its credential file to `path` before the market hears of it.
+
+        A rejected account leaves no file; after a timeout the file stays, as the account may exist.
+        """
+        keys, inbox_key = KeyPair.generate(), os.urandom(INBOX_KEY_BYTES)
+        sealed = self.prepare(c.OpenAccount(name, project, budget_root or project, keys.public, inbox_key))
+        credential = Credential(
+            role=Role.AGENT,
+            market=self.connection.market,
+            name=name,
+            keys=keys,
+            operator=self.credential.operator,
+            genesis=self._genesis(),
+            account=sealed.command_id,
+            inbox_key=inbox_key,
+            partitions=self.connection.partitions,
+            bootstrap=bootstrap_hint,
+        )
+        if path is not None:
+            save(credential, path)
+        try:
+            await self.submit(sealed, timeout_s)
+        except RejectedError:
+            if path is not None:
+                Path(path).unlink(missing_ok=True)
+            raise
+        return credential
+
+    async def issue(self, account: bytes, amount_ucr: int, memo: str = "", *, timeout_s: float = TIMEOUT_S) -> None:
+        """Issue new credits to an account."""
+        await self._send(c.IssueCredits(account, amount_ucr, memo), timeout_s)
+
+    async def transfer(
+        self, debit: bytes, credit: bytes, amount_ucr: int, memo: str = "", *, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        """Move credits from one account to another; held ones stay."""
+        await self._send(c.TransferCredits(debit, credit, amount_ucr, memo), timeout_s)
+
+    async def create_pool(self, name: str, owner: bytes, units: int, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Create a pool of `units` interchangeable units, which `owner` may offer."""
+        await self._send(c.CreatePool(name, owner, units), timeout_s)
+
+    async def resize_pool(self, name: str, units: int, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Change the capacity of a pool from now on."""
+        await self._send(c.ResizePool(name, units), timeout_s)
+
+    async def set_weight(self, account: bytes, weight_permille: int, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Set the weight of an account in the rankings of CFPs that open later (500 to 1000)."""
+        await self._send(c.SetWeight(account, weight_permille), timeout_s)
+
+    async def register_key(self, account: bytes, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Let another public key sign for an account."""
+        await self._send(c.RegisterKey(account, signing_key), timeout_s)
+
+    async def revoke_key(self, account: bytes, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+        """End a key for ever."""
+        await self._send(c.RevokeKey(account, signing_key), timeout_s)
+
+
+class Operator(Member):
+    """The operator of a market: it opens the market, and switches the version of its rules."""
+
+    role = Role.OPERATOR
+
+    def prepare_market(self, bank_key: bytes, *, signed: bool = True, rules_version: int = 1) -> Sealed:
+        """Seal the genesis of the market. Its hash is `hashlib.sha256(sealed.value)`."""
+        keys = self.credential.keys
+        command = c.OpenMarket(bank_key, self.connection.partitions, rules_version, signed)
+        sequence = self.connection.next_sequence(keys.public)
+        return seal(command, market=self.connection.market, genesis=NO_GENESIS, keys=keys, sequence=sequence)
+
+    async def open_market(
+        self,
+        bank: KeyPair | None = None,
+        bank_path: str | Path | None = None,
+        *,
+        signed: bool = True,
+        rules_version: int = 1,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Credential:
+        """Open the market, and return the credential of its bank, written to `bank_path` before the market hears of it.
+
+        `bank` is the bank's key pair (None: a new one). A market without signatures is for development only: anybody
+        who reaches the broker can then act in anybody's name.
+        """
+        keys = bank or KeyPair.generate()
+        sealed = self.prepare_market(keys.public, signed=signed, rules_version=rules_version)
+        credential = Credential(
+            role=Role.BANK,
+            market=self.connection.market,
+            name="bank",
+            keys=keys,
+            operator=fingerprint(self.credential.keys.public),
+            genesis=hashlib.sha256(sealed.value).digest(),
+            account=sealed.command_id,
+            partitions=self.connection.partitions,
+        )
+        if bank_path is not None:
+            save(credential, bank_path)
+        try:
+            await self.submit(sealed, timeout_s)
+        except RejectedError:
+            if bank_path is not None:
+                Path(bank_path).unlink(missing_ok=True)
+            raise
+        self.credential = replace(self.credential, genesis=credential.genesis)
+        return credential
+
+    async def activate_rules(self, version: int, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Switch the market to another version of the rules."""
+        await self._send(c.ActivateRules(version), timeout_s)
+
+    def _genesis(self) -> bytes:
+        return self.credential.genesis or self.connection.genesis
+
+
+def operator_credential(market: str, name: str = "operator", keys: KeyPair | None = None) -> Credential:
+    """A new operator's credential for a market that is yet to be opened."""
+    keys = keys or KeyPair.generate()
+    return Credential(role=Role.OPERATOR, market=market, name=name, keys=keys, operator=fingerprint(keys.public))

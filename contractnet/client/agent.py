@@ -1,0 +1,223 @@
+"""An agent: calls for proposals, bids, and what becomes of them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from weakref import WeakSet
+
+from contractnet import codec
+from contractnet.client.book import BidWatch, Subscription
+from contractnet.client.cfp import Cfp
+from contractnet.client.connection import TIMEOUT_S, Connection
+from contractnet.client.lease import Award, Token, pass_hash, pass_secret
+from contractnet.client.member import Member, sequence_of
+from contractnet.credentials import Credential, PendingRotation, Role, save
+from contractnet.envelope import Sealed, seal
+from contractnet.errors import CommandError, CredentialError, OutcomeTimeoutError, RejectedError
+from contractnet.messages import Claim, Code, Direction, Pricing
+from contractnet.messages import commands as c
+from contractnet.signing import KeyPair
+
+
+class Bid:
+    """A bid that the market accepted. `id` (16 bytes) is the award's id too, should it win."""
+
+    def __init__(self, agent: Agent, sealed: Sealed, command: c.PlaceBid, watch: BidWatch) -> None:
+        self.id = sealed.command_id
+        self.cfp = command.cfp
+        self.price_ucr = command.price_ucr
+        self.sealed = sealed
+        self._agent = agent
+        self._watch = watch
+
+    async def outcome(self, timeout_s: float | None = None) -> Award | None:
+        """What the bid won, or None, once its CFP has ended.
+
+        Raises OutcomeTimeoutError when that is not within `timeout_s` seconds (None: wait).
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                won = await asyncio.shield(self._watch)
+        except TimeoutError as error:
+            raise OutcomeTimeoutError(f"the CFP of bid {self.id.hex()} has not ended within {timeout_s:g} s") from error
+        if won is None:
+            return None
+        winner, lease = won
+        return Award(
+            id=self.id,
+            price_ucr=winner.price_ucr,
+            pool=lease.pool,
+            units=lease.units,
+            starts_at_ms=lease.starts_at_ms,
+            ends_at_ms=lease.ends_at_ms,
+            token=Token(self._agent.connection.partition, lease.token_offset, lease.token_index),
+            secret=self._agent.secret_of(self.sealed),
+        )
+
+    async def withdraw(self, timeout_s: float = TIMEOUT_S) -> None:
+        """Take the bid out of its CFP before the deadline. Its hold is freed when the CFP ends."""
+        await self._agent.submit(self._agent.prepare(c.WithdrawBid(self.id)), timeout_s)
+
+
+class Agent(Member):
+    """An agent in a market. All amounts are integer micro-credits (`contractnet.credits(5)` makes 5 credits).
+
+    Methods that send a command wait for the market's answer and raise RejectedError (with the code) or
+    OutcomeTimeoutError (nobody knows yet).
+    """
+
+    role = Role.AGENT
+
+    def __init__(
+        self, connection: Connection, credential: Credential, *, path: Path | None = None, owns: bool = False
+    ) -> None:
+        super().__init__(connection, credential, path=path, owns=owns)
+        self._subscriptions: WeakSet[Subscription] = WeakSet()
+
+    async def call_for_proposals(
+        self,
+        pool: str,
+        units: int = 1,
+        *,
+        duration_s: float,
+        open_s: float,
+        reserve_ucr: int = 1,
+        slots: int = 1,
+        pricing: Pricing | str = Pricing.SECOND,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Cfp:
+        """Offer `slots` times `units` of one's pool for `duration_s` seconds; bids count for `open_s` seconds."""
+        command = c.CallForProposals(
+            direction=Direction.SELL,
+            pool=pool,
+            units=units,
+            duration_ms=round(duration_s * 1000),
+            slots=slots,
+            open_ms=round(open_s * 1000),
+            reserve_price_ucr=reserve_ucr,
+            pricing=Pricing(pricing),
+        )
+        return await self.connection.announced(await self._send(command, timeout_s))
+
+    def cfps(self, pool: str | None = None) -> Subscription:
+        """Iterate over the CFPs that are open, and over every later one as it is announced; of one pool, or all."""
+        subscription = self.connection.cfps(pool)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    async def bid(
+        self,
+        cfp: Cfp | bytes,
+        price_ucr: int,
+        *,
+        task: str = "",
+        claim: Claim | None = None,
+        start_delay_s: float = 0.0,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Bid:
+        """Bid on a CFP. The market holds the price until the CFP ends."""
+        sealed = self.prepare_bid(cfp, price_ucr, task=task, claim=claim, start_delay_s=start_delay_s)
+        return await self.submit_bid(sealed, timeout_s)
+
+    def prepare_bid(
+        self,
+        cfp: Cfp | bytes,
+        price_ucr: int,
+        *,
+        task: str = "",
+        claim: Claim | None = None,
+        start_delay_s: float = 0.0,
+    ) -> Sealed:
+        """Seal a bid without sending it, as `prepare` does for any command, with the hash of its pass."""
+
+        def command(ident: bytes) -> c.PlaceBid:
+            return c.PlaceBid(
+                cfp=cfp if isinstance(cfp, bytes) else cfp.id,
+                price_ucr=price_ucr,
+                start_delay_ms=round(start_delay_s * 1000),
+                task=task,
+                pass_hash=pass_hash(pass_secret(self.credential.keys.seed, ident)),
+                claim=claim,
+            )
+
+        return self._seal(command)
+
+    async def submit_bid(self, sealed: Sealed, timeout_s: float = TIMEOUT_S) -> Bid:
+        """Send a sealed bid, also once more after a crash, and return its handle when the market has accepted it."""
+        command = codec.decode_command(sealed.value)
+        assert isinstance(command, c.PlaceBid), "not a bid"
+        book = self.connection.book
+        # Before sending: the CFP may end before this task runs again.
+        watch = book.watch_bid(command.cfp, sealed.command_id)
+        try:
+            await self.submit(sealed, timeout_s)
+        except CommandError:
+            book.forget_bid(command.cfp, sealed.command_id)
+            raise
+        return Bid(self, sealed, command, watch)
+
+    async def cancel(self, cfp: Cfp | bytes, timeout_s: float = TIMEOUT_S) -> None:
+        """Take one's own CFP back before its deadline."""
+        await self._send(c.CancelCfp(cfp if isinstance(cfp, bytes) else cfp.id), timeout_s)
+
+    async def release(self, award: Award | bytes, timeout_s: float = TIMEOUT_S) -> None:
+        """Give a lease back early. What was paid stays paid."""
+        await self._send(c.ReleaseLease(award if isinstance(award, bytes) else award.id), timeout_s)
+
+    def secret_of(self, sealed: Sealed) -> bytes:
+        """The secret of a bid's pass, derived from the key that signed it. Raises CredentialError for another's bid."""
+        seed = self.credential.seed_of(dict(sealed.headers)["key"])
+        if seed is None:
+            raise CredentialError("the bid was signed with a key that this credential no longer holds")
+        return pass_secret(seed, sealed.command_id)
+
+    async def rotate_key(self, timeout_s: float = TIMEOUT_S) -> None:
+        """Replace the signing key, in the market and in the credential file.
+
+        The new seed is on disk before the market hears of it; after a crash or a timeout, `connect` (or calling this again)
+        finishes the rotation. Nothing else may be signed with the old key meanwhile.
+        """
+        if self.credential.pending is None:
+            fresh = KeyPair.generate()
+            sealed = self.prepare(c.RotateKey(fresh.public))
+            pending = PendingRotation(fresh.seed, dict(sealed.headers)["salt"], sequence_of(sealed))
+            self._keep(replace(self.credential, pending=pending))
+        await self._finish_rotation(timeout_s)
+
+    async def close(self) -> None:
+        """End this agent's iterators, and its connection unless it is shared."""
+        for subscription in list(self._subscriptions):
+            subscription.close()
+        await super().close()
+
+    async def _begin(self) -> None:
+        await super()._begin()
+        if self.credential.pending is not None:
+            await self._finish_rotation(TIMEOUT_S)
+
+    async def _finish_rotation(self, timeout_s: float) -> None:
+        """Send the pending rotation (again). A key that is revoked by then was revoked by this very rotation."""
+        pending = self.credential.pending
+        assert pending is not None
+        sealed = seal(
+            c.RotateKey(KeyPair.from_seed(pending.seed).public),
+            market=self.connection.market,
+            genesis=self._genesis(),
+            keys=self.credential.keys,
+            sequence=pending.sequence,
+            salt=pending.salt,
+        )
+        try:
+            await self.submit(sealed, timeout_s)
+        except RejectedError as error:
+            if error.code is not Code.REVOKED_KEY:
+                self._keep(replace(self.credential, pending=None))
+                raise
+        self._keep(self.credential.promoted())
+
+    def _keep(self, credential: Credential) -> None:
+        if self._path is not None:
+            save(credential, self._path)
+        self.credential = credential

@@ -1,0 +1,130 @@
+"""What everybody with a key in a market can do: seal commands and submit them."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from contractnet import settings
+from contractnet.client.connection import LOOK_BACK_S, TIMEOUT_S, Connection
+from contractnet.client.opening import Opening
+from contractnet.credentials import Credential, Role, fingerprint, load
+from contractnet.envelope import SALT_BYTES, Sealed, seal
+from contractnet.errors import CredentialError
+from contractnet.messages import Command
+
+
+class Member:
+    """A connection and a credential. Base of Agent, Bank and Operator."""
+
+    role: Role
+
+    def __init__(
+        self, connection: Connection, credential: Credential, *, path: Path | None = None, owns: bool = False
+    ) -> None:
+        if credential.role is not self.role:
+            raise CredentialError(f"this is the credential of a {credential.role}, not of a {self.role}")
+        if credential.market != connection.market:
+            raise CredentialError(
+                f"the credential is for market {credential.market!r}, the connection for {connection.market!r}"
+            )
+        self.connection = connection
+        self.credential = credential
+        self._path = path
+        self._owns = owns
+
+    @classmethod
+    def connect(
+        cls,
+        credential: str | Path | Credential,
+        bootstrap: str | None = None,
+        *,
+        look_back_s: float = LOOK_BACK_S,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Opening[Self]:
+        """Connect with a credential (or its file), over a connection of one's own, which closes with this object.
+
+        Raises CredentialError, BrokerUnreachableError, MarketNotFoundError, SettingsError.
+        """
+
+        async def begin() -> Self:
+            path = None if isinstance(credential, Credential) else Path(credential)
+            loaded = credential if isinstance(credential, Credential) else load(credential)
+            address = settings.bootstrap(bootstrap, hint=loaded.bootstrap)
+            connection = await Connection.open(
+                address, market=loaded.market, genesis=loaded.genesis, look_back_s=look_back_s, timeout_s=timeout_s
+            )
+            try:
+                member = cls(connection, loaded, path=path, owns=True)
+                await member._begin()
+            except BaseException:  # also a cancellation must not leave threads behind; it goes on to the caller
+                await connection.close()
+                raise
+            return member
+
+        return Opening(begin)
+
+    def prepare(self, command: Command) -> Sealed:
+        """Seal a command without sending it, so that it can be stored first and submitted again after a crash.
+
+        Commands of one key are best submitted in the order in which they were prepared: the market remembers the 128
+        newest sequences of a key, and answers an older, unknown one with STALE_SEQUENCE.
+        """
+        return self._seal(lambda _: command)
+
+    async def submit(self, sealed: Sealed, timeout_s: float = TIMEOUT_S) -> None:
+        """Send a sealed command and wait until the market has accepted it. Safe to repeat with the same one.
+
+        Raises RejectedError with the market's code, and OutcomeTimeoutError when no answer came in time.
+        """
+        await self.connection.submit(sealed, timeout_s)
+
+    async def close(self) -> None:
+        """End what belongs to this object; the connection too, unless it is shared."""
+        if self._owns:
+            await self.connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _begin(self) -> None:
+        """Check that the broker's market is the credential's, where its genesis was read."""
+        operator = self.connection.operator_key
+        if operator is not None and fingerprint(operator) != self.credential.operator:
+            raise CredentialError(
+                f"market {self.connection.market!r} was opened by another operator than the credential trusts"
+            )
+
+    async def _send(self, command: Command, timeout_s: float) -> bytes:
+        """Seal and submit; the command's id."""
+        sealed = self.prepare(command)
+        await self.submit(sealed, timeout_s)
+        return sealed.command_id
+
+    def _seal(self, make: Callable[[bytes], Command]) -> Sealed:
+        """Seal the command that `make` builds from its own id, which key, sequence and salt determine beforehand."""
+        from contractnet.messages.submission import command_id
+
+        keys = self.credential.keys
+        sequence, salt = self.connection.next_sequence(keys.public), os.urandom(SALT_BYTES)
+        command = make(command_id(keys.public, sequence, salt))
+        return seal(
+            command, market=self.connection.market, genesis=self._genesis(), keys=keys, sequence=sequence, salt=salt
+        )
+
+    def _genesis(self) -> bytes:
+        return self.connection.genesis
+
+
+def sequence_of(sealed: Sealed) -> int:
+    """The sequence in a sealed command's headers."""
+    return int(struct.unpack(">q", dict(sealed.headers)["seq"])[0])
