@@ -1,0 +1,240 @@
+"""A whole market in memory, for tests: real keys, real signatures, real bytes, no Kafka.
+
+Every record goes through `Shard.apply`; its entries are encoded, decoded and folded by a second shard, and after every
+record the invariants hold and both shards have the same state, derived parts included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, TypeVar
+
+from contractnet import codec
+from contractnet.chain import chain
+from contractnet.envelope import Headers, is_proven, open_record, seal
+from contractnet.messages import Code, Command, Direction, Entry, Event, Pricing, Submission
+from contractnet.messages import commands as c
+from contractnet.messages import events as e
+from contractnet.signing import NO_GENESIS, KeyPair
+from market import Shard
+from market.capacity import Timeline
+from market.invariants import violations
+from market.snapshot import dump, load
+from market.state import State
+
+NAME, PARTITION, PARTITIONS = "default", 3, 4
+START_MS = 1_800_000_000_000
+UNKNOWN_ID = b"\xee" * 16
+INBOX_KEY = bytes(32)
+
+E = TypeVar("E", bound=Event)
+
+
+def key_pair(label: str) -> KeyPair:
+    """The same key pair for the same label, on every run."""
+    return KeyPair.from_seed(hashlib.sha256(label.encode()).digest())
+
+
+OPERATOR, BANK, MANAGER = key_pair("operator"), key_pair("bank"), key_pair("manager")
+
+
+def as_plain(value: Any) -> Any:
+    """A state as nested builtins, derived parts included, so that two of them can be compared."""
+    if isinstance(value, Timeline):
+        return [value.times, value.used]
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: as_plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return [(key, as_plain(item)) for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        return [as_plain(item) for item in value]
+    return value
+
+
+def outcome_of(event: Event) -> Code | None:
+    """The outcome that an event gives its command, if it is one that does."""
+    if isinstance(event, e.CommandAccepted):
+        return Code.ACCEPTED
+    if isinstance(event, e.CommandRejected | e.CommandRepeated):
+        return event.code
+    return Code.UNREADABLE if isinstance(event, e.CommandUnreadable) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the market said to one record."""
+
+    submission: Submission
+    entries: list[Entry]
+
+    @property
+    def id(self) -> bytes:
+        """The command's id."""
+        return self.submission.command_id
+
+    @property
+    def events(self) -> list[Event]:
+        """The events in order."""
+        return [entry.event for entry in self.entries]
+
+    @property
+    def code(self) -> Code:
+        """The outcome; exactly one event gives it."""
+        (code,) = [code for code in map(outcome_of, self.events) if code is not None]
+        return code
+
+    def of(self, kind: type[E]) -> list[E]:
+        """The events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+class Town:
+    """A market, its clock and its records. `at_ms` is the broker's clock: move it, then send."""
+
+    def __init__(self, *, market: str = NAME, partition: int = PARTITION, open_market: bool = True) -> None:
+        self.market = market
+        self.shard = Shard(partition, PARTITIONS, OPERATOR.public, is_proven)
+        self.twin = Shard(partition, PARTITIONS, OPERATOR.public, is_proven)
+        self.at_ms = START_MS
+        self.offset = 0
+        self.sequences: dict[bytes, int] = {}
+        self.salts = 0
+        self.records: list[tuple[bytes | None, bytes | None, Headers]] = []
+        if open_market:
+            self.genesis()
+
+    @property
+    def state(self) -> State:
+        """The market's state."""
+        return self.shard.markets[self.market]
+
+    @property
+    def genesis_hash(self) -> bytes:
+        """What signatures in this market cover."""
+        return self.state.genesis_hash if self.market in self.shard.markets else NO_GENESIS
+
+    def genesis(self, *, signed: bool = True) -> Answer:
+        """Open the market."""
+        return self.send(c.OpenMarket(BANK.public, PARTITIONS, 1, signed), OPERATOR)
+
+    def next_sequence(self, keys: KeyPair) -> int:
+        """The sequence after the last one of a key."""
+        self.sequences[keys.public] = self.sequences.get(keys.public, 0) + 1
+        return self.sequences[keys.public]
+
+    def seal(
+        self, command: Command, keys: KeyPair, *, sequence: int | None = None, genesis: bytes | None = None
+    ) -> tuple[bytes | None, bytes | None, Headers]:
+        """A signed record, not yet sent: key, value, headers."""
+        self.salts += 1
+        if genesis is None:
+            genesis = NO_GENESIS if isinstance(command, c.OpenMarket) else self.genesis_hash
+        sealed = seal(
+            command,
+            market=self.market,
+            genesis=genesis,
+            keys=keys,
+            sequence=self.next_sequence(keys) if sequence is None else sequence,
+            salt=struct.pack(">QQ", 0, self.salts),
+        )
+        return self.market.encode(), sealed.value, sealed.headers
+
+    def send(self, command: Command, keys: KeyPair, *, sequence: int | None = None) -> Answer:
+        """Sign a command and have it judged."""
+        return self.post(*self.seal(command, keys, sequence=sequence))
+
+    def tick(self) -> Answer:
+        """Send the clock's command."""
+        return self.post(self.market.encode(), codec.encode(c.Tick()), [])
+
+    def post(self, key: bytes | None, value: bytes | None, headers: Headers) -> Answer:
+        """Have a record judged, whatever is in it."""
+        submission = open_record(self.offset, self.at_ms, key, value, headers)
+        self.offset += 1
+        self.records.append((key, value, headers))
+        entries = self.shard.apply(submission)
+        for shard in (self.shard, self.twin):
+            for entry in entries:
+                stored = codec.encode(entry)
+                if shard is self.twin:
+                    assert codec.decode_entry(stored) == entry
+                    shard.fold(submission.market or "", codec.decode_entry(stored))
+                place = (shard.partition, entry.source.offset, entry.source.index)
+                shard.head = chain(shard.head, *place, submission.digest, stored)
+        self.check()
+        return Answer(submission, entries)
+
+    def check(self) -> None:
+        """The invariants hold, the fold alone gives the same state, and so does a snapshot of it."""
+        for state in self.shard.markets.values():
+            assert violations(state) == []
+        assert as_plain(self.shard.markets) == as_plain(self.twin.markets)
+        canonical = dump(self.shard)
+        assert canonical == dump(self.twin)
+        assert canonical == dump(self.restored(canonical))
+
+    def restored(self, canonical: bytes) -> Shard:
+        """A shard that starts from a snapshot."""
+        shard = Shard(self.shard.partition, PARTITIONS, OPERATOR.public, is_proven)
+        load(shard, canonical)
+        return shard
+
+    def account(self, name: str, keys: KeyPair | None = None, credits_ucr: int = 0) -> bytes:
+        """Open an account with a key of its name, and give it credits; its id."""
+        public = (keys or key_pair(name)).public
+        answer = self.send(c.OpenAccount(name, "project", "root", public, INBOX_KEY), BANK)
+        assert answer.code is Code.ACCEPTED, answer
+        if credits_ucr:
+            assert self.send(c.IssueCredits(answer.id, credits_ucr, ""), BANK).code is Code.ACCEPTED
+        return answer.id
+
+    def pool(self, name: str, owner: bytes, units: int) -> None:
+        """Create a pool."""
+        assert self.send(c.CreatePool(name, owner, units), BANK).code is Code.ACCEPTED
+
+    def cfp(self, keys: KeyPair = MANAGER, **changes: Any) -> bytes:
+        """Open a CFP like `call()`; its id."""
+        answer = self.send(call(**changes), keys)
+        assert answer.code is Code.ACCEPTED, answer
+        return answer.id
+
+    def bid(self, cfp: bytes, name: str, price_ucr: int, start_delay_ms: int = 0) -> Answer:
+        """Bid with the key of a name."""
+        return self.send(bid(cfp, price_ucr, start_delay_ms), key_pair(name))
+
+    def settle(self, cfp: bytes) -> list[e.AwardMade]:
+        """Move the clock to a CFP's deadline and tick; its awards in rank order."""
+        self.at_ms = self.state.cfps[cfp].closes_at_ms
+        return [award for award in self.tick().of(e.AwardMade) if award.cfp == cfp]
+
+
+def call(**changes: Any) -> c.CallForProposals:
+    """A call for one slot of one unit of `gpu` for 1 s, open for 100 ms, reserve 10, second price; with `changes`."""
+    usual: dict[str, Any] = {
+        "direction": Direction.SELL,
+        "pool": "gpu",
+        "units": 1,
+        "duration_ms": 1000,
+        "slots": 1,
+        "open_ms": 100,
+        "reserve_price_ucr": 10,
+        "pricing": Pricing.SECOND,
+    }
+    return c.CallForProposals(**(usual | changes))
+
+
+def bid(cfp: bytes, price_ucr: int, start_delay_ms: int = 0, task: str = "") -> c.PlaceBid:
+    """A bid without a claim."""
+    return c.PlaceBid(cfp, price_ucr, start_delay_ms, task, bytes(32), None)
+
+
+def small_town(*agents: str, units: int = 1, credits_ucr: int = 10**9) -> tuple[Town, dict[str, bytes]]:
+    """A town with a manager who owns the pool `gpu`, and agents with credits; the ids of all by name."""
+    town = Town()
+    ids = {"manager": town.account("manager", MANAGER)}
+    town.pool("gpu", ids["manager"], units)
+    for name in agents:
+        ids[name] = town.account(name, credits_ucr=credits_ucr)
+    return town, ids
