@@ -56,15 +56,17 @@ class DockerBroker(Broker):
                 f"No container engine answers ({reason}). Start Docker or Podman (DOCKER_HOST names its socket), "
                 f"or use the embedded broker, which needs none."
             )
+        ready = False
         try:
-            if self._container is None:
-                self._container = self._described()
-                self._container.start()
-            else:
-                self._running().start()
+            self._launch()
+            wait_until_ready(self.bootstrap, _START_TIMEOUT_S)
+            ready = True
         except DockerException as error:
             raise BrokerStartError(f"The container of {IMAGE} did not start: {error}") from error
-        wait_until_ready(self.bootstrap, _START_TIMEOUT_S)
+        finally:
+            # Also after Ctrl-C: a container that nobody waited for must not stay running.
+            if not ready:
+                self.stop()
 
     def stop(self) -> None:
         if self._container is not None:
@@ -87,6 +89,14 @@ class DockerBroker(Broker):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.remove()
+
+    def _launch(self) -> None:
+        if self._container is not None:
+            self._running().start()
+            return
+        described = self._described()
+        described.start()
+        self._container = described
 
     def _described(self) -> DockerContainer:
         settings = as_environment(node_settings(container(self._port)))

@@ -82,6 +82,8 @@ class KafkaNode:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
+                    # In a C locale Java can't open a path with letters beyond ASCII.
+                    env={**os.environ, "LC_ALL": "C.UTF-8"},
                     pass_fds=(lock.fd,),
                 )
             lock.write_pid(self._process.pid)

@@ -82,8 +82,14 @@ def node_settings(node: Node) -> dict[str, str]:
 
 
 def as_properties(settings: Mapping[str, str]) -> str:
-    """The settings as the text of a Java properties file. Backslashes are an escape there, so they are doubled."""
-    return "".join(f"{name}={value}\n".replace("\\", "\\\\") for name, value in settings.items())
+    """The settings as the text of a Java properties file: in ASCII, with what Java escapes escaped."""
+    return "".join(f"{name}={_escaped(value)}\n" for name, value in settings.items())
+
+
+def _escaped(value: str) -> str:
+    doubled = value.replace("\\", "\\\\").encode("utf-16-be")
+    units = (int.from_bytes(doubled[at : at + 2]) for at in range(0, len(doubled), 2))
+    return "".join(chr(unit) if unit < 0x80 else f"\\u{unit:04x}" for unit in units)
 
 
 def as_environment(settings: Mapping[str, str]) -> dict[str, str]:

@@ -22,6 +22,10 @@ def ensure_formatted(log_dir: Path, node_id: int, cluster_id: str | None = None)
 
     `cluster_id` is needed only where several nodes have to agree on one. Errors: `BrokerDataError`.
     """
+    if "," in str(log_dir):
+        raise BrokerDataError(
+            f"Kafka takes the comma in the path {log_dir} for its end. Choose a data directory without one (--data)."
+        )
     meta = log_dir / "meta.properties"
     if not meta.is_file():
         _format(log_dir, meta, node_id, cluster_id or new_id())

@@ -10,10 +10,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from broker.interface import Broker
 from broker.jvm import JvmBroker, running_bootstrap
+from broker.lock import is_locked, read_pid
 from broker.ports import answers, find_free
 from contractnet.errors import (
     BrokerDataError,
@@ -27,6 +29,8 @@ from tests.broker.contract import create_topic, produce, read_all
 pytestmark = pytest.mark.broker
 
 ROOT = Path(__file__).parents[2]
+# What another process runs: it starts a broker in the directory of its argument, and ends.
+START = "import sys, pathlib; from broker.jvm import JvmBroker; JvmBroker(pathlib.Path(sys.argv[1]), port=0).start()"
 
 
 @pytest.fixture
@@ -85,8 +89,7 @@ def test_only_this_machine_can_reach_it(tmp_path: Path) -> None:
 
 def test_it_outlives_its_starter_and_can_be_stopped_by_another(tmp_path: Path) -> None:
     """A broker that one process started serves on after that process's end; `attach` uses it and stops it."""
-    code = "import sys, pathlib; from broker.jvm import JvmBroker; JvmBroker(pathlib.Path(sys.argv[1]), port=0).start()"
-    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", START, str(tmp_path)], cwd=ROOT, check=True, timeout=120)
     broker = JvmBroker.attach(tmp_path)
     assert broker.bootstrap == running_bootstrap(tmp_path)
     topic = create_topic(broker.bootstrap)
@@ -140,14 +143,63 @@ def test_an_end_while_starting_points_to_the_log(tmp_path: Path) -> None:
     assert broker.pid is None
 
 
+def test_an_interrupted_start_leaves_nothing_running(tmp_path: Path) -> None:
+    """Ctrl-C while the broker starts ends the broker too, and the directory can be used again."""
+    starter = subprocess.Popen(
+        [sys.executable, "-c", START, str(tmp_path)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    lock = tmp_path / "broker" / "lock"
+    while read_pid(lock) in (None, starter.pid):
+        assert starter.poll() is None, starter.communicate()[1]
+    starter.send_signal(signal.SIGINT)
+    starter.communicate(timeout=60)
+    # Not asked for KeyboardInterrupt: within confluent-kafka's constructor, Ctrl-C comes out as a TypeError.
+    assert starter.returncode != 0
+    assert not is_locked(lock)
+    assert running_bootstrap(tmp_path) is None
+    with JvmBroker(tmp_path, port=0) as broker:
+        create_topic(broker.bootstrap)
+
+
+def test_a_port_lost_in_between_is_replaced(tmp_path: Path, taken_port: int) -> None:
+    """When another program takes the chosen port before Kafka binds it, the start goes on with the next port."""
+
+    class Unlucky(JvmBroker):
+        choices = 0
+
+        def _choose_port(self) -> None:
+            self.choices += 1
+            self._port = taken_port if self.choices == 1 else find_free()
+
+    with Unlucky(tmp_path, port=0) as broker:
+        assert broker.choices == 2
+        assert broker.bootstrap != f"127.0.0.1:{taken_port}"
+        create_topic(broker.bootstrap)
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_any_path_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locale: str) -> None:
+    """Spaces, backslashes, quotes and letters beyond ASCII in the data directory's path are no obstacle."""
+    monkeypatch.setenv("LC_ALL", locale)
+    with JvmBroker(tmp_path / "a b=c\\d'e é 数据 🜁", port=0) as broker:
+        topic = create_topic(broker.bootstrap)
+        produce(broker.bootstrap, topic, [b"kept"])
+        broker.restart()
+        assert read_all(broker.bootstrap, topic) == [b"kept"]
+
+
+def test_a_comma_in_the_path_is_refused(tmp_path: Path) -> None:
+    """Kafka would read two directories, so the error says so before anything starts."""
+    with pytest.raises(BrokerDataError, match="comma"):
+        JvmBroker(tmp_path / "a,b", port=0).start()
+
+
 def test_the_session_broker_is_shared(broker: Broker) -> None:
     """The fixture that other folders use is a started broker."""
     create_topic(broker.bootstrap)
 
 
 def _listening_addresses(pid: int) -> list[str]:
-    import psutil
-
     return [
         each.laddr.ip.removeprefix("::ffff:")
         for each in psutil.Process(pid).net_connections()
