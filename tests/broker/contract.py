@@ -71,10 +71,12 @@ class Writer:
         assert self._producer.flush(TIMEOUT_S) == 0, "records were left without an answer"
 
 
-def produce(bootstrap: str, topic: str, values: list[bytes]) -> None:
+def produce(bootstrap: str, topic: str, values: list[bytes], codec: str = "none") -> None:
     """Send, and return when all is acknowledged."""
     failures: list[KafkaError] = []
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 1, "log_level": 0})
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "acks": "all", "linger.ms": 1, "compression.type": codec, "log_level": 0}
+    )
     for value in values:
         producer.produce(topic, value, on_delivery=lambda error, _: failures.append(error) if error else None)
     assert producer.flush(TIMEOUT_S) == 0
@@ -102,6 +104,26 @@ def read_all(bootstrap: str, topic: str, isolation: str = "read_committed") -> l
     return values
 
 
+def read_as_member(bootstrap: str, topic: str, group: str) -> bytes | None:
+    """The next record for a member of the group, which is committed; the member then leaves."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "log_level": 0,
+        }
+    )
+    consumer.subscribe([topic])
+    record = consumer.poll(TIMEOUT_S)
+    assert record is not None, "the group delivered nothing in time"
+    assert record.error() is None
+    consumer.commit(record, asynchronous=False)
+    consumer.close()
+    return record.value()
+
+
 class BrokerContract:
     """Inherit, and define a module fixture `subject` that yields a started broker."""
 
@@ -111,6 +133,22 @@ class BrokerContract:
         values = [str(number).encode() for number in range(500)]
         produce(subject.bootstrap, topic, values)
         assert read_all(subject.bootstrap, topic) == values
+
+    @pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
+    def test_every_compression_is_understood(self, subject: Broker, codec: str) -> None:
+        """The broker takes batches of every codec of Kafka's: it unpacks them to validate them."""
+        topic = create_topic(subject.bootstrap)
+        values = [codec.encode() * 100] * 50
+        produce(subject.bootstrap, topic, values, codec)
+        assert read_all(subject.bootstrap, topic) == values
+
+    def test_a_group_goes_on_where_it_was(self, subject: Broker) -> None:
+        """A consumer group's committed position is kept, and its next member is given only what follows."""
+        topic = create_topic(subject.bootstrap)
+        produce(subject.bootstrap, topic, [b"first"])
+        assert read_as_member(subject.bootstrap, topic, group=topic) == b"first"
+        produce(subject.bootstrap, topic, [b"second"])
+        assert read_as_member(subject.bootstrap, topic, group=topic) == b"second"
 
     def test_transactions_commit_and_abort(self, subject: Broker) -> None:
         """A reader at read_committed sees a committed transaction and nothing of an aborted one."""
