@@ -1,6 +1,7 @@
 """Credential files: who somebody is in a market, and the secrets that prove it.
 
-A file is JSON, one object, mode 0600, written to a temporary name beside it and renamed. Binary fields are lowercase hex.
+A file is JSON, one object, mode 0600, written to a temporary name beside it and renamed. Binary fields are in
+lowercase hex.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class PendingRotation:
 class Credential:
     """A member of a market. `keys` sign its commands; `inbox_key` (32 bytes) opens what is addressed to it alone.
 
-    `genesis` (32 bytes) binds every signature to one market; None only before the market was opened. `account` (16 bytes)
-    is None for the operator. `operator` is the fingerprint of the operator's key. `bootstrap` is a hint, or None.
+    `genesis` (32 bytes) binds every signature to one market; None only before the market was opened. `account`
+    (16 bytes) is None for the operator. `operator` is the fingerprint of the operator's key. `bootstrap` is a hint.
     """
 
     role: Role

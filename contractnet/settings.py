@@ -26,8 +26,8 @@ def data_dir(flag: str | Path | None = None) -> Path:
 def bootstrap(flag: str | None = None, *, data: str | Path | None = None, hint: str | None = None) -> str:
     """The broker's address as `host:port[,host:port]`.
 
-    The first of: `flag`, the environment's CONTRACTNET_BOOTSTRAP, `hint` (a credential file may carry one), the file that
-    the embedded broker leaves in the data directory, 127.0.0.1:9092. Raises SettingsError for what is no address.
+    The first of: `flag`, the environment's CONTRACTNET_BOOTSTRAP, `hint` (a credential file may carry one), the file
+    that the embedded broker leaves in the data directory, 127.0.0.1:9092. Raises SettingsError for what is no address.
     """
     file = data_dir(data) / "broker" / "bootstrap"
     found = flag or os.environ.get(BOOTSTRAP_ENV) or hint

@@ -37,7 +37,7 @@ class Bank(Member):
         inbox_key: bytes,
         timeout_s: float = TIMEOUT_S,
     ) -> bytes:
-        """Open an account with its first public key; its id. `budget_root` (default: the project) is the unit of caps."""
+        """Open an account with its first public key; its id. Caps go by `budget_root` (default: the project)."""
         command = c.OpenAccount(name, project, budget_root or project, signing_key, inbox_key)
         return await self._send(command, timeout_s)
 

@@ -99,7 +99,14 @@ class Agent(Member):
             reserve_price_ucr=reserve_ucr,
             pricing=Pricing(pricing),
         )
-        return await self.connection.announced(await self._send(command, timeout_s))
+        sealed = self.prepare(command)
+        # Before sending: a short CFP may be announced and over before this task runs again.
+        announced = self.connection.book.announcements.on(sealed.command_id)
+        try:
+            await self.submit(sealed, timeout_s)
+            return await asyncio.shield(announced)
+        finally:
+            self.connection.book.announcements.pop(sealed.command_id, None)
 
     def cfps(self, pool: str | None = None) -> Subscription:
         """Iterate over the CFPs that are open, and over every later one as it is announced; of one pool, or all."""
@@ -176,8 +183,8 @@ class Agent(Member):
     async def rotate_key(self, timeout_s: float = TIMEOUT_S) -> None:
         """Replace the signing key, in the market and in the credential file.
 
-        The new seed is on disk before the market hears of it; after a crash or a timeout, `connect` (or calling this again)
-        finishes the rotation. Nothing else may be signed with the old key meanwhile.
+        The new seed is on disk before the market hears of it; after a crash or a timeout, `connect` (or calling this
+        again) finishes the rotation. Nothing else may be signed with the old key meanwhile.
         """
         if self.credential.pending is None:
             fresh = KeyPair.generate()

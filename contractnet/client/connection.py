@@ -95,7 +95,7 @@ class Connection:
             await self.close()
             why = self._feed.last_problem or "it does not answer"
             raise BrokerUnreachableError(
-                f"the notices of market {self.market!r} at {self.bootstrap} could not be read within {timeout_s:g} s: {why}"
+                f"the notices of market {self.market!r} at {self.bootstrap} were not read within {timeout_s:g} s: {why}"
             ) from error
         except asyncio.CancelledError:
             await self.close()
@@ -179,8 +179,8 @@ class Connection:
     async def submit(self, sealed: Sealed, timeout_s: float = TIMEOUT_S) -> None:
         """Send a sealed command and wait until the market has accepted it. Safe to repeat with the same command.
 
-        Raises RejectedError with the market's code, OutcomeTimeoutError when no answer came within `timeout_s` seconds (the
-        command may still take effect: send the same one again), CommandTooLargeError, ConnectionClosedError.
+        Raises RejectedError with the market's code, OutcomeTimeoutError when no answer came within `timeout_s` seconds
+        (the command may still take effect: send the same one again), CommandTooLargeError, ConnectionClosedError.
         """
         self._check_open()
         receipt = self._book.receipts.on(sealed.command_id)
@@ -196,10 +196,6 @@ class Connection:
             ) from error
         if code is not Code.ACCEPTED:
             raise RejectedError(code, sealed.command_id)
-
-    async def announced(self, cfp: bytes) -> Cfp:
-        """The announcement of a CFP, once it is there."""
-        return self._book.open_cfps.get(cfp) or await asyncio.shield(self._book.announcements.on(cfp))
 
     async def cfp_outcome(self, cfp: bytes, timeout_s: float | None = None) -> CfpSettled:
         """How a CFP ended. Raises OutcomeTimeoutError."""

@@ -35,8 +35,8 @@ class Token:
 class Award:
     """A won slot: `units` of `pool` are locked from `starts_at_ms` up to, not including, `ends_at_ms` (market time).
 
-    `id` (16 bytes) is the winning bid's id. `token` and `secret` (32 bytes) are what a Gate asks for; whoever has them can
-    use the slot, so the secret is kept out of the repr.
+    `id` (16 bytes) is the winning bid's id. `token` and `secret` (32 bytes) are what a Gate asks for; whoever has them
+    can use the slot, so the secret is kept out of the repr.
     """
 
     id: bytes

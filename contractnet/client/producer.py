@@ -53,7 +53,7 @@ class CommandProducer:
                     value=sealed.value,
                     key=sealed.market.encode(),
                     partition=self._partition,
-                    headers=sealed.headers,
+                    headers=list(sealed.headers),
                     on_delivery=partial(self._delivered, sealed),
                 )
             except BufferError:
