@@ -1,0 +1,186 @@
+"""The canonical bytes of a shard: what a snapshot holds and what a state hash is taken of.
+
+JSON with the fields in a fixed order; ids and keys in hex; mappings as lists in the order of the fold, which every fold of
+the same ledger shares. What follows from the rest (the agenda, the capacity timelines, the counters of bids) is left out.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from typing import Any
+
+from contractnet.messages import Code, Direction, Pricing
+from market.capacity import Timeline
+from market.shard import Shard
+from market.state import Account, Bid, Cfp, Key, Lease, Pool, State
+
+
+def dump(shard: Shard) -> bytes:
+    """Canonical bytes of a shard's position and markets."""
+    plain = {
+        "partition": shard.partition,
+        "next_offset": shard.next_offset,
+        "head": shard.head.hex(),
+        "markets": [_dump_state(s) for s in shard.markets.values()],
+    }
+    return json.dumps(plain, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def load(shard: Shard, data: bytes) -> None:
+    """Put the content of canonical bytes into an empty shard."""
+    plain = json.loads(data)
+    assert plain["partition"] == shard.partition, "a snapshot of another partition"
+    shard.next_offset = plain["next_offset"]
+    shard.head = bytes.fromhex(plain["head"])
+    shard.markets = {s["name"]: _load_state(s) for s in plain["markets"]}
+
+
+def _dump_state(s: State) -> dict[str, Any]:
+    return {
+        "name": s.name,
+        "genesis_hash": s.genesis_hash.hex(),
+        "bank": s.bank.hex(),
+        "partitions": s.partitions,
+        "signed": s.signed,
+        "rules_version": s.rules_version,
+        "now_ms": s.now_ms,
+        "weight_epoch": s.weight_epoch,
+        "keys": [_dump_key(k, v) for k, v in s.keys.items()],
+        "accounts": [_dump_account(a) for a in s.accounts.values()],
+        "pools": [[p.name, p.owner.hex(), p.units] for p in s.pools.values()],
+        "cfps": [_dump_cfp(c) for c in s.cfps.values()],
+        "holds": [[h.hex(), amount] for h, amount in s.holds.items()],
+        "leases": [_dump_lease(lease) for lease in s.leases.values()],
+        "closed": [c.hex() for c in s.closed],
+    }
+
+
+def _load_state(d: dict[str, Any]) -> State:
+    s = State(
+        name=d["name"],
+        genesis_hash=bytes.fromhex(d["genesis_hash"]),
+        bank=bytes.fromhex(d["bank"]),
+        partitions=d["partitions"],
+        signed=d["signed"],
+        rules_version=d["rules_version"],
+        now_ms=d["now_ms"],
+        weight_epoch=d["weight_epoch"],
+    )
+    s.keys = dict(_load_key(k) for k in d["keys"])
+    for account in map(_load_account, d["accounts"]):
+        s.accounts[account.id] = account
+        s.account_names[account.name] = account.id
+    s.pools = {name: Pool(name, bytes.fromhex(owner), units) for name, owner, units in d["pools"]}
+    s.holds = {bytes.fromhex(h): amount for h, amount in d["holds"]}
+    s.closed = dict.fromkeys(map(bytes.fromhex, d["closed"]))
+    for cfp in map(_load_cfp, d["cfps"]):
+        _restore_cfp(s, cfp)
+    for lease in map(_load_lease, d["leases"]):
+        _restore_lease(s, lease)
+    return s
+
+
+def _restore_cfp(s: State, cfp: Cfp) -> None:
+    s.cfps[cfp.id] = cfp
+    s.accounts[cfp.manager].open_cfps += 1
+    s.agenda.append((cfp.closes_at_ms, cfp.id))
+    heapq.heapify(s.agenda)
+    for bid in cfp.bids.values():
+        s.bids[bid.id] = bid
+        account = s.accounts[bid.account]
+        account.open_bids += 1
+        account.held_ucr += s.holds[bid.id]
+        if not bid.withdrawn:
+            cfp.bidders[bid.account] = bid.id
+
+
+def _restore_lease(s: State, lease: Lease) -> None:
+    s.leases[lease.award] = lease
+    pool = s.pools[lease.pool]
+    pool.leases += 1
+    timeline: Timeline = pool.timeline
+    timeline.add(lease.starts_at_ms, lease.ends_at_ms, lease.units)
+    heapq.heappush(s.agenda, (lease.ends_at_ms, lease.award))
+
+
+def _dump_key(public: bytes, k: Key) -> list[Any]:
+    account = None if k.account is None else k.account.hex()
+    return [public.hex(), account, k.revoked, k.floor, [[seq, str(code)] for seq, code in k.seen.items()]]
+
+
+def _load_key(d: list[Any]) -> tuple[bytes, Key]:
+    public, account, revoked, floor, seen = d
+    owner = None if account is None else bytes.fromhex(account)
+    return bytes.fromhex(public), Key(owner, revoked, {seq: Code(code) for seq, code in seen}, floor)
+
+
+def _dump_account(a: Account) -> list[Any]:
+    return [a.id.hex(), a.name, a.project, a.budget_root, a.balance_ucr, a.keys, a.live_keys, a.weights]
+
+
+def _load_account(d: list[Any]) -> Account:
+    ident, name, project, root, balance_ucr, keys, live_keys, weights = d
+    account = Account(bytes.fromhex(ident), name, project, root, balance_ucr, keys=keys, live_keys=live_keys)
+    account.weights = [(epoch, weight) for epoch, weight in weights]
+    return account
+
+
+def _dump_cfp(c: Cfp) -> list[Any]:
+    head = [c.id.hex(), c.manager.hex(), str(c.direction), c.pool, c.units, c.duration_ms, c.slots]
+    return [
+        *head,
+        c.reserve_price_ucr,
+        str(c.pricing),
+        c.closes_at_ms,
+        c.weight_epoch,
+        [_dump_bid(b) for b in c.bids.values()],
+    ]
+
+
+def _load_cfp(d: list[Any]) -> Cfp:
+    ident, manager, direction, pool, units, duration_ms, slots, reserve, pricing, closes_at_ms, epoch, bids = d
+    cfp = Cfp(
+        id=bytes.fromhex(ident),
+        manager=bytes.fromhex(manager),
+        direction=Direction(direction),
+        pool=pool,
+        units=units,
+        duration_ms=duration_ms,
+        slots=slots,
+        reserve_price_ucr=reserve,
+        pricing=Pricing(pricing),
+        closes_at_ms=closes_at_ms,
+        weight_epoch=epoch,
+    )
+    cfp.bids = {b.id: b for b in (_load_bid(cfp.id, x) for x in bids)}
+    return cfp
+
+
+def _dump_bid(b: Bid) -> list[Any]:
+    terms = [b.price_ucr, b.weight_permille, b.start_delay_ms, b.task, b.pass_hash.hex(), b.withdrawn]
+    return [b.id.hex(), b.account.hex(), *terms]
+
+
+def _load_bid(cfp: bytes, d: list[Any]) -> Bid:
+    ident, account, price_ucr, weight, start_delay_ms, task, pass_hash, withdrawn = d
+    return Bid(
+        id=bytes.fromhex(ident),
+        cfp=cfp,
+        account=bytes.fromhex(account),
+        price_ucr=price_ucr,
+        weight_permille=weight,
+        start_delay_ms=start_delay_ms,
+        task=task,
+        pass_hash=bytes.fromhex(pass_hash),
+        withdrawn=withdrawn,
+    )
+
+
+def _dump_lease(lease: Lease) -> list[Any]:
+    return [lease.award.hex(), lease.pool, lease.units, lease.account.hex(), lease.starts_at_ms, lease.ends_at_ms]
+
+
+def _load_lease(d: list[Any]) -> Lease:
+    award, pool, units, account, starts_at_ms, ends_at_ms = d
+    return Lease(bytes.fromhex(award), pool, units, bytes.fromhex(account), starts_at_ms, ends_at_ms)

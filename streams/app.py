@@ -1,0 +1,124 @@
+"""The Faust app of the referee: `faust -A streams.app worker -l info`, or `contractnet up`.
+
+Faust owns membership, assignment, the worker's life, timers and agents. `processing_guarantee` stays at_least_once and there
+are no Faust tables: exactly once is the business of streams/writer.py (DESIGN 3 has the measurements).
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import faust
+from aiohttp import web as aiohttp_web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from contractnet.topics import COMMANDS
+from streams import clock
+from streams.batches import Feed, deliver_batches
+from streams.metrics import Metrics
+from streams.referee import Referee, die
+from streams.settings import Settings
+from streams.slots import Slot
+
+POSITIONS_INTERVAL_S = 1.0
+# Logging is 18% of Faust's CPU time even at WARN, most of it in these.
+QUIET = ("aiokafka", "faust.topics", "faust.transport")
+
+settings = Settings.from_environment()
+slot = Slot.take(settings.data, settings.app_id, settings.slot)
+faust_dir = settings.data / "faust" / f"{settings.app_id}-{slot.number}"
+faust_dir.mkdir(parents=True, exist_ok=True)
+app = faust.App(
+    settings.app_id,
+    broker=f"kafka://{settings.bootstrap}".replace(",", ";kafka://"),
+    consumer_group_instance_id=f"{settings.app_id}-{slot.number}",
+    topic_partitions=settings.partitions,
+    topic_replication_factor=settings.replication,
+    topic_disable_leader=True,
+    topic_allow_declare=False,
+    consumer_auto_offset_reset="earliest",
+    broker_session_timeout=settings.session_timeout_s,
+    broker_heartbeat_interval=min(2.0, settings.session_timeout_s / 3),
+    broker_request_timeout=40.0,
+    broker_commit_interval=60.0,
+    broker_max_poll_records=4000,
+    stream_wait_empty=False,
+    web_bind="127.0.0.1",
+    web_host="127.0.0.1",
+    web_port=settings.web_port + slot.number,
+    datadir=str(faust_dir),
+)
+feed = Feed(COMMANDS.name)
+metrics = Metrics()
+referee: Referee | None = None
+deliver_batches(app, feed)
+commands = app.topic(COMMANDS.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+
+@app.on_before_configured.connect  # type: ignore[untyped-decorator]
+def _quieten(_app: Any, **_: Any) -> None:
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def the_referee() -> Referee:
+    """This worker's referee, made on the event loop that it lives on."""
+    global referee  # noqa: PLW0603  (Faust's decorators work on modules)
+    if referee is None:
+        referee = Referee(settings, feed, metrics)
+    return referee
+
+
+@app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
+async def _assigned(_app: Any, assigned: set[Any], **_: Any) -> None:
+    await the_referee().assigned({tp.partition for tp in assigned if tp.topic == COMMANDS.name})
+
+
+@app.agent(commands)  # type: ignore[untyped-decorator]
+async def subscribe(stream: Any) -> None:
+    """Keeps the topic in Faust's subscription. Its records go to `feed` instead."""
+    async for _ in stream:
+        die(AssertionError("a record took Faust's own way"))
+
+
+@app.task  # type: ignore[untyped-decorator]
+async def judge() -> None:
+    """Judge what the consumer fetches, one response after the other."""
+    while not app.should_stop:
+        await the_referee().judge(await feed.queue.get())
+
+
+@app.timer(clock.INTERVAL_S)  # type: ignore[untyped-decorator]
+async def tick() -> None:
+    """Send ticks for what is due."""
+    the_referee().tick()
+
+
+@app.timer(POSITIONS_INTERVAL_S)  # type: ignore[untyped-decorator]
+async def positions() -> None:
+    """Publish positions and lag for monitoring."""
+    if not app.rebalancing:
+        await the_referee().publish_positions(app.consumer)
+
+
+@app.page("/health")  # type: ignore[untyped-decorator]
+async def health(view: Any, _request: Any) -> Any:
+    """200 once the worker owns its partitions and has restored them, with its positions; 503 before."""
+    r = the_referee()
+    found = {str(p): w.next_offset for p, w in sorted(r.writers.items())}
+    body = {"status": "ready" if r.ready else "starting", "slot": slot.number, "next_offset": found}
+    return view.json(body, status=200 if r.ready else 503)
+
+
+@app.page("/metrics")  # type: ignore[untyped-decorator]
+async def prometheus(_view: Any, _request: Any) -> Any:
+    """The Prometheus exposition of this worker."""
+    return aiohttp_web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+@app.on_before_shutdown.connect  # type: ignore[untyped-decorator]
+async def _leave(_app: Any, **_: Any) -> None:
+    """A worker that is told to stop hands its partitions over at once; one that crashes keeps them for its restart."""
+    the_referee().close()
+    app.consumer._thread.leave_group_on_close()

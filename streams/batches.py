@@ -1,0 +1,121 @@
+"""Faust's consumer, delivering whole fetch responses instead of one event per record.
+
+Faust makes two tasks for each record; a fetch at a time is 2.8 times as fast (DESIGN 3). `_drain_messages` is private to
+Faust: its version is pinned, and tests/streams/test_batches.py fails when what is overridden here changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from faust.transport.drivers.aiokafka import Transport as FaustTransport
+from faust.types import TP
+
+if TYPE_CHECKING:
+    import faust
+
+log = logging.getLogger(__name__)
+POLL_S = 1.0
+FETCH_WAIT_MS = 20
+"""Faust hard-codes 1500, which adds 40 ms to the median latency."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Records of one partition without a gap between them; `sought` is the offset of the seek that came right before."""
+
+    partition: int
+    records: list[Any]
+    sought: int | None
+
+
+class Feed:
+    """What the consumer fetches, and the seeks it is asked for. Lives on the event loop of the app."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+        self.queue: asyncio.Queue[list[Fetch]] = asyncio.Queue(maxsize=2)
+        self._wanted: dict[int, int] = {}
+        self._sought: dict[int, int] = {}
+
+    def seek(self, partition: int, offset: int) -> None:
+        """Have the partition read from `offset` on before its next fetch."""
+        self._wanted[partition] = offset
+
+    def forget(self) -> None:
+        """The assignment changed: a seek made before it says nothing about what comes after."""
+        self._wanted.clear()
+        self._sought.clear()
+
+    async def perform_seeks(self, consumer: Any) -> None:
+        """Carry out the seeks that were asked for."""
+        for partition, offset in list(self._wanted.items()):
+            await consumer.seek(TP(self.topic, partition), offset)
+            self._sought[partition] = offset
+            self._wanted.pop(partition, None)
+
+    def wrap(self, fetched: dict[Any, list[Any]]) -> list[Fetch]:
+        """The fetches of one response. Those that a wanted seek makes obsolete are left out."""
+        return [
+            Fetch(tp.partition, records, self._sought.pop(tp.partition, None))
+            for tp, records in fetched.items()
+            if tp.topic == self.topic and records and tp.partition not in self._wanted
+        ]
+
+
+class _ConsumerThread(AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+    def leave_group_on_close(self) -> None:
+        """aiokafka keeps a static member in the group when it closes; scale-in has to hand over at once."""
+        if self._consumer is not None and self._consumer._coordinator is not None:
+            self._consumer._coordinator._group_instance_id = None
+
+
+class BatchConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
+    """Faust's consumer, except for how records are delivered."""
+
+    def _new_consumer_thread(self) -> Any:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def verify_event_path(self, now: float, tp: Any) -> None:
+        """Faust warns of streams that make no progress by looking at acks, which we do not use; /health tells."""
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        feed: Feed = self.transport.feed
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                if self.flow_active:
+                    await feed.perform_seeks(self)
+                fetched, _ = await self._wait_next_records(POLL_S)
+                await asyncio.sleep(0)
+                if not fetched or self.should_stop or not self.flow_active:
+                    continue
+                if fetches := feed.wrap(fetched):
+                    await feed.queue.put(fetches)
+        except self.consumer_stopped_errors:
+            if not self.transport.app.should_stop:
+                raise
+
+
+class BatchTransport(FaustTransport):  # type: ignore[misc]  # Faust ships no types
+    """Faust's aiokafka transport with a BatchConsumer."""
+
+    Consumer = BatchConsumer
+
+    def __init__(self, *args: Any, feed: Feed, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.feed = feed
+
+
+def deliver_batches(app: faust.App, feed: Feed) -> None:
+    """Make an app deliver its fetches into `feed`."""
+    app._new_transport = lambda: BatchTransport(app.conf.broker_consumer, app, feed=feed)

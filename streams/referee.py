@@ -1,0 +1,101 @@
+"""The referee: owns the writers of the assigned partitions and feeds them what Faust fetches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NoReturn
+
+from faust.types import TP
+
+from contractnet.topics import COMMANDS
+from streams.batches import Feed, Fetch
+from streams.clock import Clock
+from streams.metrics import Metrics
+from streams.settings import Settings
+from streams.writer import Outcome, PartitionWriter
+
+log = logging.getLogger(__name__)
+EXIT_FAULT = 70
+"""Exit code after a fault of the environment: the supervisor restarts the worker, which recovers from the log."""
+
+
+def die(why: BaseException) -> NoReturn:
+    """End the process at once. Any gentler end would let Faust acknowledge what did not commit."""
+    log.critical("worker ends: %r", why, exc_info=why)
+    logging.shutdown()
+    os._exit(EXIT_FAULT)
+
+
+class Referee:
+    """One worker's writers. Everything here runs on the app's event loop; judging and committing run in threads."""
+
+    def __init__(self, settings: Settings, feed: Feed, metrics: Metrics) -> None:
+        self.writers: dict[int, PartitionWriter] = {}
+        self._settings = settings
+        self._feed = feed
+        self._metrics = metrics
+        self._clock = Clock(settings.bootstrap)
+        self._pool = ThreadPoolExecutor(max_workers=settings.partitions, thread_name_prefix="partition")
+        self._busy = asyncio.Lock()
+        self.ready = False
+
+    async def assigned(self, partitions: set[int]) -> None:
+        """Take over exactly these partitions: all new writers fence and restore in parallel, before any data flows."""
+        async with self._busy:
+            self._feed.forget()
+            for partition in set(self.writers) - partitions:
+                self.writers.pop(partition).close()
+            new = sorted(partitions - set(self.writers))
+            made = await self._in_threads([lambda p=p: PartitionWriter(self._settings, p) for p in new])
+            for writer in made:
+                self.writers[writer.partition] = writer
+            for writer in self.writers.values():
+                self._feed.seek(writer.partition, writer.next_offset)
+            self.ready = True
+        log.info("owns partitions %s", sorted(self.writers))
+
+    async def judge(self, fetches: list[Fetch]) -> None:
+        """Judge fetches, partitions side by side, and count what came of them."""
+        async with self._busy:
+            mine = [(self.writers[f.partition], f) for f in fetches if f.partition in self.writers]
+            work = [lambda w=w, f=f: w.process(f.records, sought=f.sought) for w, f in mine]
+            outcomes: list[Outcome] = await self._in_threads(work)
+        for (writer, _), outcome in zip(mine, outcomes, strict=True):
+            self._metrics.count(writer, outcome)
+            if outcome.seek is not None:
+                log.warning("partition %d: reading again from %d", writer.partition, outcome.seek)
+                self._feed.seek(writer.partition, outcome.seek)
+
+    def tick(self) -> None:
+        """Let the clock look at what is due."""
+        if self.ready:
+            self._clock.tick(list(self.writers.values()))
+
+    async def publish_positions(self, consumer: Any) -> None:
+        """Commit the group's offsets and the lag. For monitoring only: nothing ever reads them back."""
+        offsets = {TP(COMMANDS.name, p): w.next_offset for p, w in self.writers.items() if w.next_offset}
+        if offsets:
+            await consumer._commit(offsets)
+        for tp, offset in offsets.items():
+            end = consumer.highwater(tp) or offset
+            self._metrics.lag.labels(str(tp.partition)).set(max(0, end - offset))
+
+    def close(self) -> None:
+        """Stop judging. What is under way in a thread either commits or is judged again by the next owner."""
+        self.ready = False
+        self._pool.shutdown(wait=True)
+        self._clock.close()
+
+    async def _in_threads(self, work: list[Callable[[], Any]]) -> list[Any]:
+        loop = asyncio.get_running_loop()
+        try:
+            return list(await asyncio.gather(*(loop.run_in_executor(self._pool, w) for w in work)))
+        # Whatever it is, it did not commit: a fault of Kafka, or a broken assertion.
+        except BaseException as why:  # noqa: BLE001
+            if isinstance(why, asyncio.CancelledError):
+                raise
+            die(why)

@@ -1,0 +1,54 @@
+"""Creates the topics of contractnet/topics.py. `python -m streams.topics` does so for docker-compose.
+
+All of them are made before any service starts: a topic that does not exist hangs a restore.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from contractnet.errors import SettingsError
+from contractnet.topics import TOPICS
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+TIMEOUT_S = 30.0
+
+
+def create_topics(bootstrap: str, partitions: int, replication: int) -> list[str]:
+    """Create what is missing and return its names; raises SettingsError where a topic has another partition count."""
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    config = {"min.insync.replicas": str(max(1, replication - 1))}
+    wanted = [NewTopic(t.name, partitions, replication, config=t.config | config) for t in TOPICS]
+    made = []
+    for name, future in admin.create_topics(wanted, request_timeout=TIMEOUT_S).items():
+        try:
+            future.result()
+            made.append(name)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+    found = admin.list_topics(timeout=TIMEOUT_S).topics
+    for topic in TOPICS:
+        count = len(found[topic.name].partitions) if topic.name in found else partitions
+        if count != partitions:
+            raise SettingsError(
+                f"topic {topic.name} has {count} partitions, not {partitions}: a market's partition never changes; "
+                f"set CONTRACTNET_PARTITIONS={count}"
+            )
+    return made
+
+
+def main() -> None:
+    """Create the topics of the environment's broker."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    settings = Settings.from_environment()
+    made = create_topics(settings.bootstrap, settings.partitions, settings.replication)
+    log.info("topics on %s: created %s", settings.bootstrap, ", ".join(made) or "none, all were there")
+
+
+if __name__ == "__main__":
+    main()

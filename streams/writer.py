@@ -1,0 +1,224 @@
+"""The owner of one partition of `commands`: judges its records and commits the answers, a batch to a transaction.
+
+Why the answers are written exactly once: `init_transactions` fences every earlier owner and ends its open transaction; only
+then the ledger is read at read_committed, and the last entry's source says which command comes next. Group offsets decide
+nothing. What did not commit is judged again, from the same state, with the same bytes as result.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from confluent_kafka import KafkaException, Producer
+
+from contractnet.chain import chain
+from contractnet.codec import encode
+from contractnet.envelope import open_record
+from contractnet.messages import Entry
+from contractnet.messages.events import AwardMade, CommandRejected
+from contractnet.topics import LEDGER, NOTICES
+from market import Shard, notices_of
+from market.invariants import violations
+from streams.restore import CHAIN_HEADER, restore
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+# How long one call may be repeated while the broker is away: a restart of the broker must not cost a worker its life.
+PATIENCE_S = 20.0
+# Longer than PATIENCE_S, or the coordinator would abort a transaction that is still being retried.
+TRANSACTION_TIMEOUT_MS = 30_000
+INIT_TIMEOUT_S = 30.0
+CALL_TIMEOUT_S = 5.0
+# The whole state is looked over at most this often; what one entry can break is asserted with every entry.
+INVARIANT_INTERVAL_S = 1.0
+
+
+class CommandRecord(Protocol):
+    """A record of the commands topic, as aiokafka delivers it. `timestamp` is LogAppendTime, milliseconds."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Iterable[tuple[str, bytes | None]]
+
+
+class TransactionAborted(Exception):  # noqa: N818  (what happened, not a failure: the batch is judged again)
+    """The broker wants this transaction aborted; the state has to be rebuilt from the ledger."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a batch came to: counts for the metrics, and `seek` where the records do not follow on from the ledger."""
+
+    commands: int = 0
+    entries: int = 0
+    awards: int = 0
+    commit_s: float = 0.0
+    seek: int | None = None
+    rejections: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When a market's clock has to tick: what falls due next (None: nothing), and how far its time has come."""
+
+    market: str
+    due_at_ms: int | None
+    now_ms: int
+
+
+class PartitionWriter:
+    """Judges and commits for one partition. Not for use by two threads at once.
+
+    Raises KafkaException for a fatal or unknown error of Kafka, after which the process must end: the supervisor starts a
+    new one, which reads the truth from the ledger.
+    """
+
+    def __init__(self, settings: Settings, partition: int) -> None:
+        self.partition = partition
+        self._settings = settings
+        self._producer = Producer(
+            {
+                "bootstrap.servers": settings.bootstrap,
+                "transactional.id": f"{settings.app_id}-{partition}",
+                "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "message.timeout.ms": TRANSACTION_TIMEOUT_MS,
+                "linger.ms": 0,
+                "batch.num.messages": 10_000,
+                "queue.buffering.max.messages": 2_000_000,
+                "queue.buffering.max.kbytes": 1_000_000,
+                # The broker answers AddOffsetsToTxn with CONCURRENT_TRANSACTIONS while the last transaction's markers are
+                # being written; librdkafka's default back-off of 100 ms would cost more than the transaction.
+                "retry.backoff.ms": 5,
+                "retry.backoff.max.ms": 20,
+            }
+        )
+        self._producer.init_transactions(INIT_TIMEOUT_S)
+        self.shard = self._restore()
+        self.dues = self._dues()
+        self.stamped_at_ms = 0
+        self._in_transaction = False
+        self._checked_at = 0.0
+
+    @property
+    def next_offset(self) -> int:
+        """Offset of the first command that is not answered."""
+        return self.shard.next_offset
+
+    def process(self, records: list[CommandRecord], *, sought: int | None) -> Outcome:
+        """Judge records and commit the answers.
+
+        `records` are all of the partition between the first and the last of them. `sought` is the offset of the seek that
+        they are the first after, else None: only then may the first one lie beyond the next offset (a hole in the log).
+        """
+        expected = self.next_offset
+        if records[0].offset > expected and sought != expected:
+            return Outcome(seek=expected)
+        outcome = Outcome()
+        answers: list[Entry] = []
+        try:
+            for record in records:
+                self.stamped_at_ms = record.timestamp
+                if record.offset >= expected:
+                    answers += self._judge(record)
+                    outcome.commands += 1
+            if answers:
+                started = time.monotonic()
+                self._commit()
+                outcome.commit_s = time.monotonic() - started
+        except TransactionAborted:
+            self._abort()
+            self.shard = self._restore()
+            return Outcome(seek=self.next_offset)
+        outcome.entries = len(answers)
+        for entry in answers:
+            if isinstance(entry.event, CommandRejected):
+                outcome.rejections[entry.event.code] += 1
+            elif isinstance(entry.event, AwardMade):
+                outcome.awards += 1
+        self.dues = self._dues()
+        self._check_invariants()
+        return outcome
+
+    def close(self) -> None:
+        """Abandon the partition. An open transaction is left to the next owner, which ends it."""
+        self._producer.purge()
+
+    def _judge(self, record: CommandRecord) -> list[Entry]:
+        """Answer one record and put the answer into the open transaction."""
+        submission = open_record(record.offset, record.timestamp, record.key, record.value, record.headers)
+        shard = self.shard
+        entries = shard.apply(submission)
+        if not entries:
+            return entries
+        if not self._in_transaction:
+            self._call(self._producer.begin_transaction)
+            self._in_transaction = True
+        key = (submission.market or "").encode()
+        for entry in entries:
+            value = encode(entry)
+            source = entry.source
+            shard.head = chain(shard.head, self.partition, source.offset, source.index, submission.digest, value)
+            self._produce(LEDGER.name, key, value, source.at_ms, [(CHAIN_HEADER, shard.head)])
+        at_ms = entries[-1].source.at_ms
+        for notice in notices_of(entries):
+            self._produce(NOTICES.name, key, encode(notice), at_ms, [])
+        return entries
+
+    def _produce(self, topic: str, key: bytes, value: bytes, at_ms: int, headers: list[tuple[str, bytes]]) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    topic, value, key=key, partition=self.partition, timestamp=at_ms, headers=headers
+                )
+                return
+            except BufferError:
+                self._producer.poll(0.05)
+
+    def _commit(self) -> None:
+        self._call(lambda: self._producer.commit_transaction(CALL_TIMEOUT_S))
+        self._in_transaction = False
+
+    def _abort(self) -> None:
+        log.warning("partition %d: transaction aborted, rebuilding from the ledger", self.partition)
+        # Without the flush, aborting with messages to several partitions can be fatal (INVALID_TXN_STATE).
+        self._producer.flush(CALL_TIMEOUT_S)
+        self._call(lambda: self._producer.abort_transaction(CALL_TIMEOUT_S))
+        self._in_transaction = False
+
+    def _call(self, operation: Callable[[], object]) -> None:
+        """Run a transactional call, the same one again while the broker says that it may work."""
+        give_up_at = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                operation()
+                return
+            except KafkaException as exception:
+                error = exception.args[0]
+                if error.txn_requires_abort():
+                    raise TransactionAborted(str(error)) from exception
+                if not error.retriable() or time.monotonic() > give_up_at:
+                    raise
+                log.warning("partition %d: %s, trying again", self.partition, error)
+
+    def _restore(self) -> Shard:
+        s = self._settings
+        return restore(s.bootstrap, self.partition, s.partitions, s.operator_key).shard
+
+    def _dues(self) -> list[Due]:
+        return [Due(name, state.due_at_ms, state.now_ms) for name, state in self.shard.markets.items()]
+
+    def _check_invariants(self) -> None:
+        if time.monotonic() - self._checked_at < INVARIANT_INTERVAL_S:
+            return
+        self._checked_at = time.monotonic()
+        for name, state in self.shard.markets.items():
+            broken = violations(state)
+            assert not broken, f"market {name}: {broken}"
