@@ -1,7 +1,8 @@
 """The canonical bytes of a shard: what a snapshot holds and what a state hash is taken of.
 
-JSON with the fields in a fixed order; ids and keys in hex; mappings as lists in the order of the fold, which every fold of
-the same ledger shares. What follows from the rest (the agenda, the capacity timelines, the counters of bids) is left out.
+JSON with the fields in a fixed order; ids and keys in hex; mappings as lists in the order of the fold, which every
+fold of the same ledger shares. What follows from the rest (the agenda, the capacity timelines, the counters of bids)
+is left out.
 """
 
 from __future__ import annotations

@@ -1,1 +1,2 @@
-"""The thin shells around the rules: Faust for membership, assignment and timers; our own Kafka transaction for the rest."""
+"""The thin shells around the rules: Faust for membership, assignment and timers; our own Kafka transaction for the
+rest."""

@@ -1,7 +1,7 @@
 """The Faust app of the referee: `faust -A streams.app worker -l info`, or `contractnet up`.
 
-Faust owns membership, assignment, the worker's life, timers and agents. `processing_guarantee` stays at_least_once and there
-are no Faust tables: exactly once is the business of streams/writer.py (DESIGN 3 has the measurements).
+Faust owns membership, assignment, the worker's life, timers and agents. `processing_guarantee` stays at_least_once
+and there are no Faust tables: exactly once is the business of streams/writer.py (DESIGN 3 has the measurements).
 """
 
 from __future__ import annotations
@@ -56,7 +56,6 @@ deliver_batches(app, feed)
 commands = app.topic(COMMANDS.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
 
-@app.on_before_configured.connect  # type: ignore[untyped-decorator]
 def _quieten(_app: Any, **_: Any) -> None:
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -70,39 +69,38 @@ def the_referee() -> Referee:
     return referee
 
 
-@app.on_partitions_assigned.connect  # type: ignore[untyped-decorator]
 async def _assigned(_app: Any, assigned: set[Any], **_: Any) -> None:
     await the_referee().assigned({tp.partition for tp in assigned if tp.topic == COMMANDS.name})
 
 
-@app.agent(commands)  # type: ignore[untyped-decorator]
+@app.agent(commands)
 async def subscribe(stream: Any) -> None:
     """Keeps the topic in Faust's subscription. Its records go to `feed` instead."""
     async for _ in stream:
         die(AssertionError("a record took Faust's own way"))
 
 
-@app.task  # type: ignore[untyped-decorator]
+@app.task
 async def judge() -> None:
     """Judge what the consumer fetches, one response after the other."""
     while not app.should_stop:
         await the_referee().judge(await feed.queue.get())
 
 
-@app.timer(clock.INTERVAL_S)  # type: ignore[untyped-decorator]
+@app.timer(clock.INTERVAL_S)
 async def tick() -> None:
     """Send ticks for what is due."""
     the_referee().tick()
 
 
-@app.timer(POSITIONS_INTERVAL_S)  # type: ignore[untyped-decorator]
+@app.timer(POSITIONS_INTERVAL_S)
 async def positions() -> None:
     """Publish positions and lag for monitoring."""
     if not app.rebalancing:
         await the_referee().publish_positions(app.consumer)
 
 
-@app.page("/health")  # type: ignore[untyped-decorator]
+@app.page("/health")
 async def health(view: Any, _request: Any) -> Any:
     """200 once the worker owns its partitions and has restored them, with its positions; 503 before."""
     r = the_referee()
@@ -111,14 +109,19 @@ async def health(view: Any, _request: Any) -> Any:
     return view.json(body, status=200 if r.ready else 503)
 
 
-@app.page("/metrics")  # type: ignore[untyped-decorator]
+@app.page("/metrics")
 async def prometheus(_view: Any, _request: Any) -> Any:
     """The Prometheus exposition of this worker."""
     return aiohttp_web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
-@app.on_before_shutdown.connect  # type: ignore[untyped-decorator]
 async def _leave(_app: Any, **_: Any) -> None:
     """A worker that is told to stop hands its partitions over at once; one that crashes keeps them for its restart."""
     the_referee().close()
-    app.consumer._thread.leave_group_on_close()
+    signals.consumer._thread.leave_group_on_close()
+
+
+signals: Any = app  # Faust types what a signal may call so narrowly that its own examples fail
+signals.on_before_configured.connect(_quieten)
+signals.on_partitions_assigned.connect(_assigned)
+signals.on_before_shutdown.connect(_leave)

@@ -1,7 +1,7 @@
 """The clock: sends a Tick for a market when something of it falls due, or when its time would fall behind.
 
-Market time is the broker's stamp. Between records it is estimated from the last stamp and a monotonic clock; the wall clock
-of this machine decides nothing.
+Market time is the broker's stamp. Between records it is estimated from the last stamp and a monotonic clock; the wall
+clock of this machine decides nothing.
 """
 
 from __future__ import annotations

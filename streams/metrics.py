@@ -11,20 +11,19 @@ class Metrics:
     """Counters of one worker. A registry of its own: Faust may register other things in the default one."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        common = {"namespace": "contractnet", "registry": self.registry}
-        labels = ("partition",)
-        self.commands = Counter("commands", "Commands judged.", labels, **common)  # type: ignore[arg-type]
-        self.entries = Counter("ledger_entries", "Ledger entries committed.", labels, **common)  # type: ignore[arg-type]
-        self.awards = Counter("awards", "Awards made.", labels, **common)  # type: ignore[arg-type]
-        self.rejections = Counter("rejections", "Commands rejected.", ("code",), **common)  # type: ignore[arg-type]
+        self.registry = registry = CollectorRegistry()
+        by_partition = ("partition",)
+        self.commands = Counter("contractnet_commands", "Commands judged.", by_partition, registry=registry)
+        self.entries = Counter("contractnet_ledger_entries", "Entries committed.", by_partition, registry=registry)
+        self.awards = Counter("contractnet_awards", "Awards made.", by_partition, registry=registry)
+        self.rejections = Counter("contractnet_rejections", "Commands rejected.", ("code",), registry=registry)
+        self.lag = Gauge("contractnet_commands_lag", "Commands not judged yet.", by_partition, registry=registry)
+        sizes = (1, 10, 100, 500, 1000, 2000, 4000)
         self.batch = Histogram(
-            "batch_commands", "Commands in a transaction.", buckets=(1, 10, 100, 500, 1000, 2000, 4000), **common
-        )  # type: ignore[arg-type]
-        self.commit = Histogram(
-            "commit_seconds", "Time to commit.", buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5), **common
-        )  # type: ignore[arg-type]
-        self.lag = Gauge("commands_lag", "Commands not judged yet.", labels, **common)  # type: ignore[arg-type]
+            "contractnet_batch_commands", "Commands in a transaction.", buckets=sizes, registry=registry
+        )
+        times = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5)
+        self.commit = Histogram("contractnet_commit_seconds", "Time to commit.", buckets=times, registry=registry)
 
     def count(self, writer: PartitionWriter, outcome: Outcome) -> None:
         """Count a batch."""

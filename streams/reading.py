@@ -57,10 +57,12 @@ def read_partition(bootstrap: str, topic: str, partition: int, start: int) -> It
             for message in consumer.consume(5000, 0.2):
                 quiet_since = time.monotonic()
                 error = message.error()
+                offset = message.offset()
+                assert offset is not None, "a consumed message has an offset"
                 if error is None:
-                    yield record_of(message.offset(), message.key(), message.value(), message.headers())
+                    yield record_of(offset, message.key(), message.value(), message.headers())
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    if message.offset() >= end:
+                    if offset >= end:
                         return
                 else:
                     raise KafkaException(error)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, NoReturn, TypeVar
 
 from faust.types import TP
 
@@ -16,9 +17,10 @@ from streams.batches import Feed, Fetch
 from streams.clock import Clock
 from streams.metrics import Metrics
 from streams.settings import Settings
-from streams.writer import Outcome, PartitionWriter
+from streams.writer import PartitionWriter
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 EXIT_FAULT = 70
 """Exit code after a fault of the environment: the supervisor restarts the worker, which recovers from the log."""
 
@@ -50,7 +52,7 @@ class Referee:
             for partition in set(self.writers) - partitions:
                 self.writers.pop(partition).close()
             new = sorted(partitions - set(self.writers))
-            made = await self._in_threads([lambda p=p: PartitionWriter(self._settings, p) for p in new])
+            made = await self._in_threads([partial(PartitionWriter, self._settings, p) for p in new])
             for writer in made:
                 self.writers[writer.partition] = writer
             for writer in self.writers.values():
@@ -62,8 +64,8 @@ class Referee:
         """Judge fetches, partitions side by side, and count what came of them."""
         async with self._busy:
             mine = [(self.writers[f.partition], f) for f in fetches if f.partition in self.writers]
-            work = [lambda w=w, f=f: w.process(f.records, sought=f.sought) for w, f in mine]
-            outcomes: list[Outcome] = await self._in_threads(work)
+            work = [partial(w.process, f.records, sought=f.sought) for w, f in mine]
+            outcomes = await self._in_threads(work)
         for (writer, _), outcome in zip(mine, outcomes, strict=True):
             self._metrics.count(writer, outcome)
             if outcome.seek is not None:
@@ -90,12 +92,12 @@ class Referee:
         self._pool.shutdown(wait=True)
         self._clock.close()
 
-    async def _in_threads(self, work: list[Callable[[], Any]]) -> list[Any]:
+    async def _in_threads(self, work: Sequence[Callable[[], T]]) -> list[T]:
         loop = asyncio.get_running_loop()
         try:
             return list(await asyncio.gather(*(loop.run_in_executor(self._pool, w) for w in work)))
         # Whatever it is, it did not commit: a fault of Kafka, or a broken assertion.
-        except BaseException as why:  # noqa: BLE001
+        except BaseException as why:
             if isinstance(why, asyncio.CancelledError):
                 raise
             die(why)

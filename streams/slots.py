@@ -1,7 +1,7 @@
 """A worker's slot: its static membership in the consumer group, held by a lock.
 
-A restarted worker takes its slot again and keeps its partitions without a rebalance; a second worker of the same slot would
-fence the first one, so it refuses to start.
+A restarted worker takes its slot again and keeps its partitions without a rebalance; a second worker of the same slot
+would fence the first one, so it refuses to start.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Slot:
         """Take slot `wanted`, or the first free one. Raises SettingsError where it is held."""
         folder = data / "slots"
         folder.mkdir(parents=True, exist_ok=True)
+        holder = ""
         for number in range(SLOTS_MAX) if wanted is None else [wanted]:
             file = (folder / f"{app_id}-{number}.lock").open("a+", encoding="ascii")
             try:

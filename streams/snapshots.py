@@ -1,7 +1,8 @@
 """Snapshots on their topic: a state in chunks, then a manifest. A cache: never trusted, only checked.
 
-Keys are `<generation>/<chunk>` and `<generation>/manifest` with two generations, 0 and 1, written in turn, so that compaction
-keeps two. A reader takes the newest manifest whose chunks give the promised hash; anything else is no snapshot.
+Keys are `<generation>/<chunk>` and `<generation>/manifest` with two generations, 0 and 1, written in turn, so that
+compaction keeps two. A reader takes the newest manifest whose chunks give the promised hash; anything else is no
+snapshot.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The owner of one partition of `commands`: judges its records and commits the answers, a batch to a transaction.
 
-Why the answers are written exactly once: `init_transactions` fences every earlier owner and ends its open transaction; only
-then the ledger is read at read_committed, and the last entry's source says which command comes next. Group offsets decide
-nothing. What did not commit is judged again, from the same state, with the same bytes as result.
+Why the answers are written exactly once: `init_transactions` fences every earlier owner and ends its open
+transaction; only then the ledger is read at read_committed, and the last entry's source says which command comes
+next. Group offsets decide nothing. What did not commit is judged again, from the same state, with the same bytes as
+result.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class CommandRecord(Protocol):
     headers: Iterable[tuple[str, bytes | None]]
 
 
-class TransactionAborted(Exception):  # noqa: N818  (what happened, not a failure: the batch is judged again)
+class TransactionAborted(Exception):
     """The broker wants this transaction aborted; the state has to be rebuilt from the ledger."""
 
 
@@ -77,8 +78,8 @@ class Due:
 class PartitionWriter:
     """Judges and commits for one partition. Not for use by two threads at once.
 
-    Raises KafkaException for a fatal or unknown error of Kafka, after which the process must end: the supervisor starts a
-    new one, which reads the truth from the ledger.
+    Raises KafkaException for a fatal or unknown error of Kafka, after which the process must end: the supervisor
+    starts a new one, which reads the truth from the ledger.
     """
 
     def __init__(self, settings: Settings, partition: int) -> None:
@@ -94,8 +95,8 @@ class PartitionWriter:
                 "batch.num.messages": 10_000,
                 "queue.buffering.max.messages": 2_000_000,
                 "queue.buffering.max.kbytes": 1_000_000,
-                # The broker answers AddOffsetsToTxn with CONCURRENT_TRANSACTIONS while the last transaction's markers are
-                # being written; librdkafka's default back-off of 100 ms would cost more than the transaction.
+                # The broker answers AddOffsetsToTxn with CONCURRENT_TRANSACTIONS while the last transaction's markers
+                # are being written; librdkafka's default back-off of 100 ms would cost more than the transaction.
                 "retry.backoff.ms": 5,
                 "retry.backoff.max.ms": 20,
             }
@@ -115,8 +116,9 @@ class PartitionWriter:
     def process(self, records: list[CommandRecord], *, sought: int | None) -> Outcome:
         """Judge records and commit the answers.
 
-        `records` are all of the partition between the first and the last of them. `sought` is the offset of the seek that
-        they are the first after, else None: only then may the first one lie beyond the next offset (a hole in the log).
+        `records` are all of the partition between the first and the last of them. `sought` is the offset of the seek
+        that they are the first after, else None: only then may the first one lie beyond the next offset (a hole in
+        the log).
         """
         expected = self.next_offset
         if records[0].offset > expected and sought != expected:
@@ -172,7 +174,9 @@ class PartitionWriter:
             self._produce(NOTICES.name, key, encode(notice), at_ms, [])
         return entries
 
-    def _produce(self, topic: str, key: bytes, value: bytes, at_ms: int, headers: list[tuple[str, bytes]]) -> None:
+    def _produce(
+        self, topic: str, key: bytes, value: bytes, at_ms: int, headers: list[tuple[str, str | bytes | None]]
+    ) -> None:
         while True:
             try:
                 self._producer.produce(
