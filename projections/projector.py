@@ -1,0 +1,163 @@
+"""The projector: follows the ledger and keeps `ledger.duckdb` at most two seconds behind it.
+
+    python -m projections.projector [--bootstrap HOST:PORT] [--data DIR]
+
+reader.py reads committed records, decode.py makes Arrow tables of them, store.py folds each batch in one transaction
+with the position, publish.py writes what readers open. Exit codes: 0 after SIGTERM or SIGINT, 70 after a fault (start
+it again), 78 where starting again can't help.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+import duckdb
+from confluent_kafka import KafkaException
+
+from contractnet.errors import ContractnetError
+from projections.layout import Layout
+from projections.lock import ProjectorLock
+from projections.publish import Publisher
+from projections.reader import LedgerReader
+from projections.settings import ProjectionSettings
+from projections.store import Store
+
+log = logging.getLogger("projections.projector")
+
+EXIT_FAULT = 70
+EXIT_TERMINAL = 78
+_REPORT_INTERVAL_S = 30.0
+
+
+class Projector:
+    """One projection while it runs. `run` returns after `stop`, which a signal handler or another thread may call."""
+
+    def __init__(self, settings: ProjectionSettings) -> None:
+        self._settings = settings
+        self._stopping = False
+        self._news = True  # a first publication, so that the file exists and names segments where they are now
+        self._rest_until_s = 0.0
+        self._reported_s = time.monotonic()
+        self._reported_events = 0
+
+    def stop(self) -> None:
+        """Ask `run` to publish once more and return."""
+        self._stopping = True
+
+    def run(self) -> None:
+        """Follow the ledger until `stop`.
+
+        Raises DataDirectoryError (in use, other version), LedgerChangedError, BrokerUnreachableError (at the start
+        only).
+        """
+        layout = Layout(self._settings.data_dir)
+        layout.create()
+        with ProjectorLock(layout.lock):
+            store = Store(layout, self._settings)
+            try:
+                self._follow(store)
+            finally:
+                store.close()
+
+    def _follow(self, store: Store) -> None:
+        publisher = Publisher(store, self._settings)
+        reader = LedgerReader(self._settings, store.positions())
+        self._reported_events = store.event_count()
+        log.info(
+            "projecting %d partitions of %s at %s into %s; %d events so far",
+            len(reader.partitions),
+            self._settings.topic,
+            self._settings.bootstrap,
+            store.layout.published,
+            self._reported_events,
+        )
+        try:
+            while not self._stopping:
+                self._step(reader, store, publisher)
+            self._publish(store, publisher)
+        finally:
+            reader.close()
+        log.info("stopped at %d events, generation %d", store.event_count(), publisher.generation)
+
+    def _step(self, reader: LedgerReader, store: Store, publisher: Publisher) -> None:
+        records = reader.poll()
+        if records:
+            store.apply(records)
+            self._news = True
+        if time.monotonic() >= self._rest_until_s:
+            self._publish(store, publisher)
+            self._report(store, publisher)
+
+    def _publish(self, store: Store, publisher: Publisher) -> None:
+        if not self._news:
+            return
+        started_s = time.monotonic()
+        store.seal_due()
+        publisher.publish()
+        self._news = False
+        ended_s = time.monotonic()
+        # While catching up, batches are full at once: at least as much time goes into them as into publications.
+        self._rest_until_s = ended_s + max(self._settings.publish_interval_s / 2, ended_s - started_s)
+
+    def _report(self, store: Store, publisher: Publisher) -> None:
+        now_s = time.monotonic()
+        if now_s - self._reported_s < _REPORT_INTERVAL_S:
+            return
+        events = store.event_count()
+        if events != self._reported_events:
+            rate = (events - self._reported_events) / (now_s - self._reported_s)
+            log.info("%d events, %.0f a second, generation %d", events, rate, publisher.generation)
+        self._reported_s, self._reported_events = now_s, events
+
+
+def settings_from(arguments: Sequence[str] | None, program: str, purpose: str) -> ProjectionSettings:
+    """Settings from flags, else from CONTRACTNET_BOOTSTRAP and CONTRACTNET_DATA."""
+    parser = argparse.ArgumentParser(prog=f"python -m {program}", description=purpose)
+    bootstrap = os.environ.get("CONTRACTNET_BOOTSTRAP", "127.0.0.1:9092")
+    parser.add_argument("--bootstrap", default=bootstrap, help="address of the broker (CONTRACTNET_BOOTSTRAP)")
+    data = Path(os.environ.get("CONTRACTNET_DATA", ".contractnet"))
+    parser.add_argument("--data", type=Path, default=data, help="the data directory (CONTRACTNET_DATA)")
+    parser.add_argument("--topic", default=ProjectionSettings.__dataclass_fields__["topic"].default)
+    options = parser.parse_args(arguments)
+    return ProjectionSettings(bootstrap=options.bootstrap, data_dir=options.data, topic=options.topic)
+
+
+def guarded(action: str, run: object) -> int:
+    """Exit code of `run()`: faults and terminal errors are told in one line each, bugs are not caught."""
+    assert callable(run)
+    try:
+        run()
+    except ContractnetError as error:
+        print(f"{action}: {error}", file=sys.stderr)
+        return EXIT_FAULT if error.transient else EXIT_TERMINAL
+    except (KafkaException, duckdb.Error, OSError) as error:
+        log.exception("%s ended by a fault", action)
+        print(f"{action}: {error}", file=sys.stderr)
+        return EXIT_FAULT
+    return 0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the projector in this process until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    os.umask(0o077)  # the ledger shows open bids: no file of ours may be readable by others, not for a moment
+    projector = Projector(settings_from(arguments, "projections.projector", "Project the ledger into DuckDB tables."))
+
+    def on_signal(_: int, __: FrameType | None) -> None:
+        projector.stop()
+
+    signal.signal(signal.SIGTERM, on_signal)
+    signal.signal(signal.SIGINT, on_signal)
+    return guarded("projector", projector.run)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""Publication: what readers open.
+
+A generation is a DuckDB file of its own: the rows that are not sealed yet, the small tables, and views that join them
+with an explicit list of segments. It is written under another name and then renamed, and never changes after that, so
+any number of readers may open it at any time without being in the projector's way. `ledger.duckdb` is a link to the
+newest.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from projections.layout import Layout, remove_database
+from projections.settings import ProjectionSettings
+from projections.sql import read
+from projections.store import APPENDED, CHANGING, SMALL, Store, quoted
+
+STORAGE_VERSION = "v1.5.0"
+"""The oldest DuckDB that can open the file."""
+_SWEEP_INTERVAL_S = 15.0
+
+
+class Publisher:
+    """Publishes the state of a store, and removes what no reader needs any more."""
+
+    def __init__(self, store: Store, settings: ProjectionSettings) -> None:
+        self._store = store
+        self._settings = settings
+        self._layout: Layout = store.layout
+        for draft in (*self._layout.directory.glob("*.draft"), *self._layout.segments.glob("*.draft")):
+            draft.unlink()
+        self.generation = max(self._layout.generations(), default=0)
+        self._unnamed_since_s: dict[str, float] = {}
+        self._swept_s = 0.0
+
+    def publish(self) -> int:
+        """Publish the present state and return the number of the generation."""
+        number = self.generation + 1
+        draft = self._layout.directory / f"ledger-{number}.draft"
+        remove_database(draft)
+        connection = self._store.connection
+        connection.execute(f"ATTACH {quoted(draft)} AS published (STORAGE_VERSION '{STORAGE_VERSION}')")
+        segments = self._store.segments()
+        # Names in views have to resolve in the published file alone, so it is the default while they are made.
+        connection.execute("USE published")
+        try:
+            with self._store.transaction():
+                self._write(segments, number)
+        finally:
+            connection.execute(f"USE {self._store.catalog}")
+            connection.execute("DETACH published")
+        os.chmod(draft, 0o600)
+        draft.rename(self._layout.generation(number))
+        self._point_to(number)
+        self.generation = number
+        self._sweep()
+        return number
+
+    def _write(self, segments: dict[str, list[str]], number: int) -> None:
+        execute, state = self._store.connection.execute, self._store.catalog
+        execute("CREATE SCHEMA unsealed")
+        for table in (*APPENDED, *CHANGING):
+            columns = "* EXCLUDE (final_offset)" if table in CHANGING else "*"
+            execute(f"CREATE TABLE unsealed.{table} AS SELECT {columns} FROM {state}.main.{table}")
+            files = ", ".join(quoted(self._layout.segments / name) for name in segments.get(table, []))
+            sealed = f"FROM read_parquet([{files}]) UNION ALL " if files else ""
+            execute(f"CREATE VIEW {table} AS {sealed}FROM unsealed.{table}")
+        for table in SMALL:
+            columns = "*, balance_ucr - held_ucr AS available_ucr" if table == "accounts" else "*"
+            execute(f"CREATE TABLE {table} AS SELECT {columns} FROM {state}.main.{table}")
+        execute(
+            "CREATE TABLE meta AS SELECT partition, next_offset, events, newest_event_at, "
+            f"make_timestamp_ms(?) AS published_at, ?::BIGINT AS generation FROM {state}.main.positions",
+            [int(time.time() * 1000), number],
+        )
+        execute(read("views.sql"))
+
+    def _point_to(self, number: int) -> None:
+        link = self._layout.directory / "ledger.draft"
+        link.unlink(missing_ok=True)
+        # Relative, so that the link holds where the data directory is mounted under another path.
+        link.symlink_to(self._layout.generation(number).relative_to(self._layout.data_dir))
+        link.replace(self._layout.published)
+
+    def _sweep(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._swept_s < _SWEEP_INTERVAL_S:
+            return
+        self._swept_s = now_s
+        oldest_s = time.time() - self._settings.generation_kept_s
+        for number, path in self._layout.generations().items():
+            if number != self.generation and path.stat().st_mtime < oldest_s:
+                path.unlink()
+        self._sweep_segments(now_s)
+
+    def _sweep_segments(self, now_s: float) -> None:
+        """Delete segments that have been out of the manifest for long: what a rebuild or a crash left behind."""
+        named = {file for files in self._store.segments().values() for file in files}
+        unnamed = {path.name for path in self._layout.segments.iterdir()} - named
+        self._unnamed_since_s = {name: self._unnamed_since_s.get(name, now_s) for name in unnamed}
+        for name, since_s in self._unnamed_since_s.items():
+            if now_s - since_s >= self._settings.segment_kept_s:
+                (self._layout.segments / name).unlink()

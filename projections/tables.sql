@@ -1,0 +1,89 @@
+-- The tables of state.duckdb. Those with a column final_offset have rows that still change; see fold.sql.
+-- Ids are lowercase hex. Times are UTC. Money (*_ucr) is in micro-credits. (market, id) identifies an entity.
+-- No indexes: every statement works on whole batches, and a hash join over the small mutable part is cheaper.
+
+CREATE TABLE format (version INTEGER NOT NULL);
+
+CREATE TABLE positions (
+    partition INTEGER NOT NULL,
+    next_offset BIGINT NOT NULL,   -- where reading goes on
+    last_offset BIGINT NOT NULL,   -- the last record applied, and its chain: how a different ledger is recognised
+    chain BLOB,
+    events BIGINT NOT NULL,        -- rows of this partition in events and unreadable_entries
+    newest_event_at TIMESTAMP
+);
+
+CREATE TABLE segments (table_name VARCHAR NOT NULL, file VARCHAR NOT NULL, row_count BIGINT NOT NULL);
+
+CREATE TABLE markets (
+    market VARCHAR, partition INTEGER, bank_id VARCHAR, rules_version INTEGER, signed BOOLEAN, operator_key VARCHAR,
+    genesis_hash VARCHAR, opened_at TIMESTAMP
+);
+
+CREATE TABLE accounts (
+    market VARCHAR, account_id VARCHAR, name VARCHAR, project VARCHAR, budget_root VARCHAR, is_bank BOOLEAN,
+    weight_permille INTEGER, balance_ucr BIGINT, held_ucr BIGINT, opened_at TIMESTAMP, partition INTEGER
+);
+
+CREATE TABLE pools (
+    market VARCHAR, pool VARCHAR, owner_id VARCHAR, owner VARCHAR, units INTEGER, created_at TIMESTAMP,
+    resized_at TIMESTAMP, partition INTEGER
+);
+
+CREATE TABLE events (
+    partition INTEGER, ledger_offset BIGINT, market VARCHAR, type VARCHAR, command_offset BIGINT, index INTEGER,
+    command_id VARCHAR, occurred_at TIMESTAMP, cause VARCHAR,
+    account_id VARCHAR, kind VARCHAR, code VARCHAR   -- outcomes of commands only: who sent what, and the answer
+);
+
+CREATE TABLE cfps (
+    market VARCHAR, cfp_id VARCHAR, manager_id VARCHAR, manager VARCHAR, direction VARCHAR, pool VARCHAR, units INTEGER,
+    duration_ms BIGINT, slots INTEGER, reserve_price_ucr BIGINT, pricing VARCHAR, opened_at TIMESTAMP,
+    closes_at TIMESTAMP, status VARCHAR, closed_at TIMESTAMP, bids INTEGER, awards INTEGER,
+    partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
+);
+
+CREATE TABLE bids (
+    market VARCHAR, bid_id VARCHAR, cfp_id VARCHAR, account_id VARCHAR, agent VARCHAR, project VARCHAR, task VARCHAR,
+    pool VARCHAR, price_ucr BIGINT, weight_permille INTEGER, start_delay_ms BIGINT, claim_priority VARCHAR,
+    claim_deadline_at_ms BIGINT,           -- the bidder's word, any 64-bit number: not every one is a TIMESTAMP
+    claim_expected_value_points BIGINT, placed_at TIMESTAMP, status VARCHAR, reason VARCHAR, ended_at TIMESTAMP,
+    partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
+);
+
+CREATE TABLE awards (
+    market VARCHAR, award_id VARCHAR, cfp_id VARCHAR, slot INTEGER, bid_id VARCHAR, account_id VARCHAR, agent VARCHAR,
+    project VARCHAR, task VARCHAR, pool VARCHAR, units INTEGER, duration_ms BIGINT, price_ucr BIGINT,
+    bid_price_ucr BIGINT, manager_id VARCHAR, manager VARCHAR, opened_at TIMESTAMP, closes_at TIMESTAMP,
+    awarded_at TIMESTAMP, latency_ms BIGINT, since_opened_ms BIGINT,
+    partition INTEGER, ledger_offset BIGINT,
+    command_offset BIGINT, index INTEGER   -- with partition: the fencing token
+);
+
+CREATE TABLE reservations (
+    market VARCHAR, award_id VARCHAR, account_id VARCHAR, agent VARCHAR, project VARCHAR, pool VARCHAR, units INTEGER,
+    reserved_at TIMESTAMP, starts_at TIMESTAMP, ends_at TIMESTAMP, status VARCHAR, ended_at TIMESTAMP,
+    partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
+);
+
+CREATE TABLE transfers (
+    market VARCHAR, debit_id VARCHAR, credit_id VARCHAR, amount_ucr BIGINT, reason VARCHAR, agent VARCHAR,
+    project VARCHAR, task VARCHAR, pool VARCHAR, cfp_id VARCHAR, award_id VARCHAR, memo VARCHAR,
+    transferred_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
+);
+
+CREATE TABLE holds (
+    market VARCHAR, hold_id VARCHAR, account_id VARCHAR, agent VARCHAR, cfp_id VARCHAR, amount_ucr BIGINT,
+    placed_at TIMESTAMP, status VARCHAR, captured_ucr BIGINT, released_ucr BIGINT, resolved_at TIMESTAMP,
+    partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
+);
+
+CREATE TABLE rejections (
+    market VARCHAR, command_id VARCHAR, code VARCHAR, detail VARCHAR, account_id VARCHAR, agent VARCHAR, kind VARCHAR,
+    key VARCHAR, sequence BIGINT, rejected_at TIMESTAMP, command_offset BIGINT, partition INTEGER, ledger_offset BIGINT
+);
+
+-- Records of the ledger topic that are no entry: nothing of ours writes such bytes, so every row is worth a look.
+CREATE TABLE unreadable_entries (
+    partition INTEGER, ledger_offset BIGINT, key BLOB, reason VARCHAR, value BLOB
+);

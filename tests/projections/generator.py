@@ -1,0 +1,222 @@
+"""Random but valid histories of a market: what a referee could have written, without its rules."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from contractnet.messages import (
+    Cause,
+    CfpOutcome,
+    Claim,
+    Code,
+    Direction,
+    Entry,
+    Event,
+    LeaseEnd,
+    PostingReason,
+    Pricing,
+    Priority,
+    ReleaseReason,
+    Source,
+    Unreadable,
+)
+from contractnet.messages import events as ev
+
+START_AT_MS = 1_790_000_000_000
+
+
+@dataclass
+class _Cfp:
+    cfp: bytes
+    manager: bytes
+    pool: str
+    units: int
+    bids: dict[bytes, tuple[bytes, int, str]] = field(default_factory=dict)
+    withdrawn: set[bytes] = field(default_factory=set)
+
+
+class History:
+    """A market's entries, made command by command. `offset` counts commands; entries of a command share it."""
+
+    def __init__(self, market: str, seed: int, accounts: int = 20) -> None:
+        self.market = market
+        self._random = random.Random(f"{market}/{seed}")
+        self._offset = 0
+        self._at_ms = START_AT_MS
+        self._names: dict[bytes, str] = {}
+        self._free_ucr: dict[bytes, int] = {}
+        self._pools: list[str] = []
+        self._cfps: dict[bytes, _Cfp] = {}
+        self._leases: list[tuple[bytes, str]] = []
+        self._accounts_wanted = accounts
+        self.bank = self._id()
+
+    def command(self) -> list[Entry]:
+        """The entries of one more command."""
+        command = self._id()
+        self._at_ms += self._random.randint(0, 20)
+        events = self._events(command)
+        entries = [
+            Entry(Source(self._offset, index, command, self._at_ms, Cause.COMMAND), event)
+            for index, event in enumerate(events)
+        ]
+        self._offset += 1
+        return entries
+
+    def take(self, count: int) -> list[Entry]:
+        """At least `count` entries, whole commands."""
+        entries: list[Entry] = []
+        while len(entries) < count:
+            entries += self.command()
+        return entries
+
+    def _id(self) -> bytes:
+        return self._random.randbytes(16)
+
+    def _events(self, command: bytes) -> list[Event]:
+        if self._offset == 0:
+            return [ev.MarketOpened(bytes(32), bytes([1] * 32), self.bank, bytes([2] * 32), 4, 1, True)]
+        if len(self._names) < self._accounts_wanted:
+            return [self._accepted("OpenAccount"), *self._open_account(command)]
+        if len(self._pools) < 3:
+            self._pools.append(f"pool-{len(self._pools)}")
+            return [ev.PoolCreated(self._pools[-1], self._account(), 64)]
+        makers = (
+            self._bid,
+            self._open_cfp,
+            self._close_cfp,
+            self._end_lease,
+            self._withdraw,
+            self._cancel,
+            self._other,
+        )
+        maker = self._random.choices(makers, (50, 12, 10, 8, 3, 1, 10))[0]
+        return maker(command)
+
+    def _account(self) -> bytes:
+        return self._random.choice(list(self._names))
+
+    def _accepted(self, kind: str) -> Event:
+        return ev.CommandAccepted(self.bank, bytes(32), self._offset, kind)
+
+    def _open_account(self, account: bytes) -> list[Event]:
+        name = f"agent-{len(self._names)}"
+        self._names[account] = name
+        self._free_ucr[account] = 10**9
+        opened = ev.AccountOpened(account, name, f"project-{len(self._names) % 4}", "root", bytes(32), bytes(32))
+        return [opened, self._posting(self.bank, account, 10**9, PostingReason.ISSUE)]
+
+    def _posting(
+        self,
+        debit: bytes,
+        credit: bytes,
+        amount_ucr: int,
+        reason: PostingReason,
+        task: str = "",
+        pool: str = "",
+        award: bytes | None = None,
+    ) -> Event:
+        agent = self._names.get(debit, "bank")
+        return ev.CreditsTransferred(
+            debit, credit, amount_ucr, reason, agent, f"of-{agent}", task, pool, award, award, "memo 'quoted' \0 ü"
+        )
+
+    def _open_cfp(self, command: bytes) -> list[Event]:
+        pool, manager = self._random.choice(self._pools), self._account()
+        self._cfps[command] = _Cfp(command, manager, pool, self._random.randint(1, 4))
+        opened = ev.CfpOpened(
+            command, manager, Direction.SELL, pool, 2, 60_000, 1, 10, Pricing.SECOND, self._at_ms + 100
+        )
+        return [self._accepted("CallForProposals"), opened]
+
+    def _bid(self, command: bytes) -> list[Event]:
+        if not self._cfps:
+            return self._open_cfp(command)
+        cfp = self._random.choice(list(self._cfps.values()))
+        bidder, price_ucr = self._account(), self._random.randint(1, 10**6)
+        if self._free_ucr[bidder] < price_ucr:
+            return [ev.CommandRejected(Code.INSUFFICIENT_CREDIT, "", bidder, bytes(32), self._offset, "PlaceBid")]
+        self._free_ucr[bidder] -= price_ucr
+        task = f"task-{self._random.randint(0, 50)}"
+        cfp.bids[command] = (bidder, price_ucr, task)
+        # The bidder's own numbers may be anything that fits into 64 bits.
+        claim = Claim(Priority.HIGH, 2**63 - 1, -(2**63)) if self._random.random() < 0.5 else None
+        placed = ev.BidPlaced(command, cfp.cfp, bidder, price_ucr, 1000, 0, task, bytes(32), claim)
+        return [self._accepted("PlaceBid"), placed, ev.HoldPlaced(command, bidder, price_ucr, cfp.cfp)]
+
+    def _withdraw(self, command: bytes) -> list[Event]:
+        for cfp in self._cfps.values():
+            for bid in cfp.bids.keys() - cfp.withdrawn:
+                cfp.withdrawn.add(bid)
+                return [ev.BidWithdrawn(bid, cfp.cfp, cfp.bids[bid][0])]
+        return self._other(command)
+
+    def _lose(self, cfp: _Cfp, bid: bytes, reason: ReleaseReason) -> list[Event]:
+        bidder, price_ucr, _ = cfp.bids[bid]
+        self._free_ucr[bidder] += price_ucr
+        reason = ReleaseReason.WITHDRAWN if bid in cfp.withdrawn else reason
+        return [ev.BidRejected(bid, cfp.cfp, bidder, reason), ev.HoldReleased(bid, bidder, price_ucr)]
+
+    def _close_cfp(self, command: bytes) -> list[Event]:
+        if not self._cfps:
+            return self._open_cfp(command)
+        cfp = self._cfps.pop(self._random.choice(list(self._cfps)))
+        live = [bid for bid in cfp.bids if bid not in cfp.withdrawn]
+        events: list[Event] = []
+        if live:
+            winner = max(live, key=lambda b: cfp.bids[b][1])
+            bidder, offered_ucr, task = cfp.bids[winner]
+            paid_ucr = self._random.randint(1, offered_ucr)
+            self._free_ucr[bidder] += offered_ucr - paid_ucr
+            self._free_ucr[cfp.manager] += paid_ucr
+            self._leases.append((winner, cfp.pool))
+            events = [
+                ev.AwardMade(winner, cfp.cfp, 0, bidder, paid_ucr, offered_ucr),
+                ev.HoldCaptured(winner, bidder, paid_ucr, offered_ucr - paid_ucr),
+                self._posting(bidder, cfp.manager, paid_ucr, PostingReason.AWARD, task, cfp.pool, winner),
+                ev.SlotReserved(winner, cfp.pool, 2, bidder, self._at_ms, self._at_ms + 60_000, bytes(32)),
+            ]
+            del cfp.bids[winner]
+        for bid in cfp.bids:
+            events += self._lose(cfp, bid, ReleaseReason.OUTBID)
+        outcome = CfpOutcome.AWARDED if live else CfpOutcome.UNAWARDED
+        return [*events, ev.CfpClosed(cfp.cfp, outcome, len(cfp.bids) + bool(live), int(bool(live)))]
+
+    def _cancel(self, command: bytes) -> list[Event]:
+        if not self._cfps:
+            return self._open_cfp(command)
+        cfp = self._cfps.pop(self._random.choice(list(self._cfps)))
+        events = [e for bid in cfp.bids for e in self._lose(cfp, bid, ReleaseReason.CFP_CANCELLED)]
+        return [*events, ev.CfpClosed(cfp.cfp, CfpOutcome.CANCELLED, len(cfp.bids), 0)]
+
+    def _end_lease(self, command: bytes) -> list[Event]:
+        if not self._leases:
+            return self._other(command)
+        award, pool = self._leases.pop(self._random.randrange(len(self._leases)))
+        return [ev.LeaseEnded(award, pool, self._random.choice((LeaseEnd.EXPIRED, LeaseEnd.RELEASED)))]
+
+    def _other(self, command: bytes) -> list[Event]:
+        account, pool = self._account(), self._random.choice(self._pools)
+        amount_ucr = self._random.randint(1, 1000)
+        if self._free_ucr[account] >= amount_ucr:
+            self._free_ucr[account] -= amount_ucr
+            paid = [self._posting(account, self.bank, amount_ucr, PostingReason.TRANSFER)]
+        else:
+            paid = []
+        return self._random.choice(
+            [
+                [ev.ClockAdvanced()],
+                [ev.ClockJumped(2**63 - 1)],
+                [ev.CommandRejected(Code.BAD_NAME, "a\0b \u202e", None, None, None, "PlaceBid")],
+                [ev.CommandRepeated(Code.ACCEPTED, account, bytes(32), 7)],
+                [ev.CommandUnreadable(Unreadable.BAD_BODY, 12, bytes(range(32)))],
+                [ev.KeyRegistered(account, bytes(32))],
+                [ev.KeyRevoked(account, bytes(32))],
+                [ev.WeightChanged(account, self._random.randint(500, 1000))],
+                [ev.RulesActivated(self._random.randint(1, 9))],
+                [ev.PoolResized(pool, self._random.randint(1, 99))],
+                [ev.AccountOpened(command, f"late-{command.hex()}", "", "", bytes(32), bytes(32))],
+                paid or [ev.ClockAdvanced()],
+            ]
+        )
