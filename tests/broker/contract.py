@@ -119,7 +119,7 @@ def read_as_member(bootstrap: str, topic: str, group: str) -> bytes | None:
     record = consumer.poll(TIMEOUT_S)
     assert record is not None, "the group delivered nothing in time"
     assert record.error() is None
-    consumer.commit(record, asynchronous=False)
+    consumer.commit(message=record, asynchronous=False)
     consumer.close()
     return record.value()
 

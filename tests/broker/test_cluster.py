@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, PartitionMetadata
 
 from broker.cluster import JvmCluster
 from tests.broker.contract import TIMEOUT_S, Writer, create_topic, read_all
@@ -21,17 +22,28 @@ def cluster(tmp_path: Path) -> Iterator[JvmCluster]:
         yield running
 
 
+def partition_of(admin: AdminClient, topic: str) -> PartitionMetadata:
+    """The topic's only partition. A broker of a cluster learns of a new topic a moment after its creation."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < deadline:
+        partitions = admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
+        if partitions:
+            return partitions[0]
+        time.sleep(0.05)
+    raise AssertionError(f"no broker knows the topic {topic}")
+
+
 def test_a_dead_leader_loses_nothing(cluster: JvmCluster) -> None:
     """With its leader killed amid the work and back later, a topic has every acknowledged record once, in order."""
     admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
     topic = create_topic(cluster.bootstrap)
-    before = admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions[0]
+    before = partition_of(admin, topic)
     assert sorted(before.replicas) == [1, 2, 3]
     with Writer(cluster.bootstrap, topic) as writer:
         writer.wait_for(1000)
         cluster.kill_node(before.leader)
         writer.wait_for(len(writer.acknowledged) + 1000)
-        after = admin.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions[0]
+        after = partition_of(admin, topic)
         cluster.start()
         writer.wait_for(len(writer.acknowledged) + 1000)
     assert after.leader != before.leader
