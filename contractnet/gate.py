@@ -147,12 +147,14 @@ class Gate:
 
     def close(self) -> None:
         """Admit nobody any more, call `on_revoked` for everybody who is in, and end the thread. Blocks."""
-        with self._changed:
-            self._up = False
-            for award in list(self._in):
-                self._evict(award)
-            self._changed.notify_all()
-        self._feed.stop()
+        try:
+            with self._changed:
+                self._up = False
+                self._changed.notify_all()
+                for award in list(self._in):
+                    self._evict(award)
+        finally:
+            self._feed.stop()
 
     def __enter__(self) -> Self:
         return self.start()

@@ -20,7 +20,7 @@ TIERS: dict[str, tuple[str, ...]] = {
     # Pure code: no broker, no file of a running market.
     "unit": ("contractnet", "market", "schemas", "house"),
     # One part against the real thing beside it: a broker, a DuckDB file, a Faust worker.
-    "contract": ("broker", "streams", "projections", "analytics", "examples"),
+    "contract": ("broker", "client", "streams", "projections", "analytics", "examples"),
     # A whole market, and what happens to it when processes are killed.
     "integration": ("integration",),
 }

@@ -57,7 +57,7 @@ class Connection:
         self._book = Book(self._clock.now_ms, self._cfp_handle)
         self._receipt_header = registry().newest[Receipt][0]
         self._feed = NoticeFeed(bootstrap, market, keep=self._keep, deliver=self._deliver)
-        self._producer: CommandProducer | None = None
+        self._producer = CommandProducer(bootstrap, self._undelivered)
         self._sequences: dict[bytes, int] = {}
         self._ahead = threading.BoundedSemaphore(BATCHES_AHEAD_MAX)
         self._live = asyncio.Event()
@@ -87,9 +87,11 @@ class Connection:
         return Opening(begin)
 
     async def _open(self, look_back_s: float | None, timeout_s: float) -> None:
+        # First: the library takes half a second to get its idempotent producer's id from the broker.
+        self._producer.start()
         try:
+            await asyncio.to_thread(self._feed.start, look_back_s, timeout_s)
             async with asyncio.timeout(timeout_s):
-                await asyncio.to_thread(self._feed.start, look_back_s, timeout_s)
                 await self._live.wait()
         except TimeoutError as error:
             await self.close()
@@ -97,11 +99,9 @@ class Connection:
             raise BrokerUnreachableError(
                 f"the notices of market {self.market!r} at {self.bootstrap} were not read within {timeout_s:g} s: {why}"
             ) from error
-        except asyncio.CancelledError:
+        except BaseException:  # also a cancellation must not leave threads behind; it goes on to the caller
             await self.close()
             raise
-        self._producer = CommandProducer(self.bootstrap, self._feed.partition, self._undelivered)
-        self._producer.start()
 
     @property
     def partitions(self) -> int:
@@ -217,8 +217,7 @@ class Connection:
         await asyncio.shield(asyncio.to_thread(self._close))
 
     def _close(self) -> None:
-        if self._producer is not None:
-            self._producer.close(FLUSH_S)
+        self._producer.close(FLUSH_S)
         self._feed.stop()
 
     def _check_open(self) -> None:
@@ -226,8 +225,7 @@ class Connection:
             raise ConnectionClosedError(f"the connection to market {self.market!r} is closed")
 
     async def _send(self, sealed: Sealed) -> None:
-        assert self._producer is not None
-        while not self._producer.send(sealed):
+        while not self._producer.send(sealed, self._feed.partition):
             await asyncio.sleep(0.01)
 
     def _cfp_handle(self, notice: CfpAnnounced) -> Cfp:
@@ -290,5 +288,4 @@ class Connection:
         receipt = self._book.receipts.get(sealed.command_id)
         if self._closed or receipt is None or receipt.done():
             return
-        assert self._producer is not None
-        self._producer.send(sealed)
+        self._producer.send(sealed, self._feed.partition)

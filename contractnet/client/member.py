@@ -27,7 +27,7 @@ class Member:
         self, connection: Connection, credential: Credential, *, path: Path | None = None, owns: bool = False
     ) -> None:
         if credential.role is not self.role:
-            raise CredentialError(f"this is the credential of a {credential.role}, not of a {self.role}")
+            raise CredentialError(f"the credential's role is {credential.role}, needed is {self.role}")
         if credential.market != connection.market:
             raise CredentialError(
                 f"the credential is for market {credential.market!r}, the connection for {connection.market!r}"

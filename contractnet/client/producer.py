@@ -20,15 +20,14 @@ DELIVERY_TIMEOUT_MS = 120_000
 
 
 class CommandProducer:
-    """Sends sealed commands to one partition, acknowledged by all replicas.
+    """Sends sealed commands, acknowledged by all replicas.
 
     It is idempotent and never transactional: the broker keeps the order of sends and drops its own retries' duplicates.
     `failed` is called, in the producer's thread, with a command that the broker did not take.
     """
 
-    def __init__(self, bootstrap: str, partition: int, failed: Callable[[Sealed, str], None]) -> None:
+    def __init__(self, bootstrap: str, failed: Callable[[Sealed, str], None]) -> None:
         self._bootstrap = bootstrap
-        self._partition = partition
         self._failed = failed
         self._lock = threading.Lock()
         self._broken = False
@@ -41,8 +40,8 @@ class CommandProducer:
         """Begin to serve callbacks."""
         self._thread.start()
 
-    def send(self, sealed: Sealed) -> bool:
-        """Queue a command. False when the local queue is full: try again shortly.
+    def send(self, sealed: Sealed, partition: int) -> bool:
+        """Queue a command for a partition. False when the local queue is full: try again shortly.
 
         Raises CommandTooLargeError.
         """
@@ -52,7 +51,7 @@ class CommandProducer:
                     topics.COMMANDS.name,
                     value=sealed.value,
                     key=sealed.market.encode(),
-                    partition=self._partition,
+                    partition=partition,
                     headers=list(sealed.headers),
                     on_delivery=partial(self._delivered, sealed),
                 )

@@ -8,10 +8,8 @@ import pytest
 
 from broker.interface import Broker
 from broker.jvm import JvmBroker
-from contractnet.signing import KeyPair
 from tests.client.referee import Referee, create_topics
-
-OPERATOR = KeyPair.from_seed(bytes(range(32)))
+from tests.client.stage import OPERATOR
 
 
 @pytest.fixture(scope="session")
