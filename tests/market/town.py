@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 from contractnet import codec
 from contractnet.chain import chain
-from contractnet.envelope import Headers, is_proven, open_record, seal
+from contractnet.envelope import Headers, is_proven, open_record
 from contractnet.messages import Code, Command, Direction, Entry, Event, Pricing, Submission
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
-from contractnet.signing import NO_GENESIS, KeyPair
+from contractnet.signing import NO_GENESIS, KeyPair, signed_bytes
 from market import Shard
 from market.capacity import Timeline
 from market.invariants import violations
@@ -30,6 +30,8 @@ UNKNOWN_ID = b"\xee" * 16
 INBOX_KEY = bytes(32)
 
 E = TypeVar("E", bound=Event)
+Record = tuple[bytes | None, bytes | None, Headers]
+"""Key, value and headers."""
 
 
 def key_pair(label: str) -> KeyPair:
@@ -101,7 +103,7 @@ class Town:
         self.offset = 0
         self.sequences: dict[bytes, int] = {}
         self.salts = 0
-        self.records: list[tuple[bytes | None, bytes | None, Headers]] = []
+        self.records: list[Record] = []
         if open_market:
             self.genesis()
 
@@ -126,20 +128,21 @@ class Town:
 
     def seal(
         self, command: Command, keys: KeyPair, *, sequence: int | None = None, genesis: bytes | None = None
-    ) -> tuple[bytes | None, bytes | None, Headers]:
-        """A signed record, not yet sent: key, value, headers."""
-        self.salts += 1
+    ) -> Record:
+        """A signed record, not yet sent."""
         if genesis is None:
             genesis = NO_GENESIS if isinstance(command, c.OpenMarket) else self.genesis_hash
-        sealed = seal(
-            command,
-            market=self.market,
-            genesis=genesis,
-            keys=keys,
-            sequence=self.next_sequence(keys) if sequence is None else sequence,
-            salt=struct.pack(">QQ", 0, self.salts),
-        )
-        return self.market.encode(), sealed.value, sealed.headers
+        sequence = self.next_sequence(keys) if sequence is None else sequence
+        return self.seal_bytes(codec.encode(command), keys, sequence, genesis)
+
+    def seal_bytes(self, value: bytes, keys: KeyPair, sequence: int, genesis: bytes | None = None) -> Record:
+        """Any bytes with a signature; without `genesis`, a right one."""
+        self.salts += 1
+        salt = struct.pack(">QQ", 0, self.salts)
+        genesis = self.genesis_hash if genesis is None else genesis
+        signature = keys.sign(signed_bytes(genesis, self.market, keys.public, salt, sequence, value))
+        proof = [("key", keys.public), ("salt", salt), ("seq", struct.pack(">q", sequence)), ("sig", signature)]
+        return self.market.encode(), value, proof
 
     def send(self, command: Command, keys: KeyPair, *, sequence: int | None = None) -> Answer:
         """Sign a command and have it judged."""
@@ -171,9 +174,13 @@ class Town:
         for state in self.shard.markets.values():
             assert violations(state) == []
         assert as_plain(self.shard.markets) == as_plain(self.twin.markets)
-        canonical = dump(self.shard)
+        canonical = self.canonical()
         assert canonical == dump(self.twin)
         assert canonical == dump(self.restored(canonical))
+
+    def canonical(self) -> bytes:
+        """The canonical bytes of the shard."""
+        return dump(self.shard)
 
     def restored(self, canonical: bytes) -> Shard:
         """A shard that starts from a snapshot."""

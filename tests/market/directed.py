@@ -1,0 +1,162 @@
+"""Histories that a random search seldom finds, played against the model as well."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from contractnet.messages import Code, Pricing
+from contractnet.messages import commands as c
+from contractnet.messages import events as e
+from tests.market.play import SMALL, Play
+from tests.market.town import BANK, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
+
+
+def founded(play: Play, *agents: str, units: int = 1, credits_ucr: int = 1_000) -> None:
+    """A market with a manager's pool `gpu` and some agents."""
+    play.pairs[BANK.public] = BANK
+    assert play.send(c.OpenMarket(BANK.public, PARTITIONS, 1, True), OPERATOR).code is Code.ACCEPTED
+    manager = play.open_account("manager").id
+    play.by("bank", c.CreatePool("gpu", manager, units))
+    for name in agents:
+        play.open_account(name, credits_ucr=credits_ucr)
+
+
+def strangers_at_the_door(play: Play) -> None:
+    """Records that never reach a market, before there is one and after."""
+    stranger = play.pair("stranger")
+    genesis = c.OpenMarket(BANK.public, PARTITIONS, 1, True)
+    assert play.send(genesis, stranger).code is Code.UNTRUSTED_OPERATOR
+    assert play.send(c.OpenMarket(BANK.public, 5, 1, True), OPERATOR).code is Code.BAD_PARTITIONS
+    assert play.send(c.OpenMarket(BANK.public, PARTITIONS, 9, True), OPERATOR).code is Code.UNKNOWN_RULES
+    assert play.send(c.OpenMarket(OPERATOR.public, PARTITIONS, 1, True), OPERATOR).code is Code.KEY_TAKEN
+    assert play.forged(genesis, OPERATOR).code is Code.BAD_SIGNATURE
+    founded(play, "ann")
+    for key, code in (
+        (b"gpu-eu-west", Code.WRONG_PARTITION),
+        (b"gpu-us-east", Code.UNKNOWN_MARKET),
+        (b"\xff", Code.BAD_MARKET_NAME),
+        (b"", Code.BAD_MARKET_NAME),
+        (None, Code.BAD_MARKET_NAME),
+    ):
+        command = bid(UNKNOWN_ID, 1)
+        _, value, headers = play.town.seal(command, play.keys_of(play.account("ann")))
+        assert play.post((key, value, headers), command, valid=False).code is code
+        assert play.post((key, value, headers[1:]), command, valid=False).code in (code, Code.MISSING_SIGNATURE)
+
+
+def a_pool_changes_its_size(play: Play) -> None:
+    """Units that leases use now or later cannot go; a CFP cannot ask for more than there are."""
+    founded(play, "ann", "bob", units=2)
+    cfp = play.by("manager", call(units=2)).id
+    assert play.by("manager", bid(cfp, 20)).code is Code.OWN_CFP
+    assert play.by("ann", bid(cfp, 20, -1)).code is Code.BAD_DURATION
+    play.by("ann", bid(cfp, 20, 500))
+    play.town.at_ms += 100
+    assert len(play.tick().of(e.AwardMade)) == 1
+    assert play.by("manager", c.ResizePool("gpu", 1)).code is Code.CAPACITY_RESERVED
+    assert play.by("manager", c.ResizePool("gpu", 3)).of(e.PoolResized)
+    assert play.by("manager", call(units=4)).code is Code.UNITS_EXCEED_POOL
+    shrunk = play.by("manager", call(units=3)).id
+    play.by("bob", bid(shrunk, 20, 5_000))
+    assert play.by("bank", c.ResizePool("gpu", 2)).code is Code.ACCEPTED
+    play.town.at_ms += 100
+    assert not play.tick().of(e.AwardMade)
+
+
+def other_rules(play: Play) -> None:
+    """The operator activates the next version, once, and never goes back."""
+    founded(play, "ann")
+    assert play.by("ann", c.ActivateRules(2)).code is Code.NOT_PERMITTED
+    assert play.by("operator", c.ActivateRules(2)).of(e.RulesActivated)
+    assert play.by("operator", c.ActivateRules(1)).code is Code.UNKNOWN_RULES
+
+
+def more_falls_due_than_one_record_settles(play: Play) -> None:
+    """What is left waits for the next record, and takes no bid, withdrawal or cancel meanwhile."""
+    founded(play, "ann", "bob", units=4)
+    cfps = [play.by("manager", call()).id for _ in range(SMALL["cfps"])]
+    bids = [play.by("ann", bid(cfp, 20)).id for cfp in cfps]
+    play.town.at_ms += 100
+    play.tick()
+    (left,) = play.model.cfps
+    play.town.at_ms += 1
+    for cfp in sorted(cfps):
+        play.by("manager", call(open_ms=50))
+        assert play.by("bob", bid(cfp, 20)).code is Code.CFP_CLOSED
+    assert left not in play.model.cfps
+    play.town.at_ms += 5_000
+    for ident in bids:
+        assert play.by("ann", c.ReleaseLease(ident)).code is Code.UNKNOWN_LEASE
+    play.restart()
+    play.tick()
+
+
+def overdue_things_cannot_be_touched(play: Play) -> None:
+    """A withdrawal, a cancel or a release of something overdue and not yet settled comes too late."""
+    founded(play, "ann", units=4)
+    # Several CFPs that are due first keep the record busy while the last one is overdue.
+    early = [play.by("manager", call(open_ms=50)).id for _ in range(SMALL["cfps"] - 1)]
+    last = play.by("manager", call(open_ms=60)).id
+    held = [play.by("ann", bid(cfp, 20)).id for cfp in early]
+    late = play.by("ann", bid(last, 20)).id
+    play.town.at_ms += 60
+    assert play.by("ann", c.WithdrawBid(late)).code is Code.CFP_CLOSED
+    assert play.by("ann", c.WithdrawBid(late)).code is Code.UNKNOWN_BID
+    again = [play.by("manager", call(open_ms=50)).id for _ in range(SMALL["cfps"])]
+    play.town.at_ms += 60
+    assert play.by("manager", c.CancelCfp(max(again))).code is Code.CFP_CLOSED
+    play.town.at_ms += 2_000
+    assert play.by("ann", c.ReleaseLease(max(held))).code is Code.UNKNOWN_LEASE
+    play.restart()
+    play.tick()
+
+
+def out_of_order_and_out_of_the_window(play: Play) -> None:
+    """Within the window each sequence counts once, in any order; below it none does, for ever."""
+    founded(play, "ann")
+    order = [100, 103, 101, 102, 99, 110, 105, 98, 97, 104, 103, 101, 100]
+    codes = [play.by("ann", c.WithdrawBid(UNKNOWN_ID), sequence=number).code for number in order]
+    assert Code.STALE_SEQUENCE in codes
+    play.restart()
+    assert play.by("ann", c.WithdrawBid(UNKNOWN_ID), sequence=97).code is Code.STALE_SEQUENCE
+
+
+def crowded_auctions(play: Play) -> None:
+    """Many bidders, several slots, weights, start delays and leases that crowd each other, at prices near and far."""
+    agents = [f"agent {number}" for number in range(SMALL["accounts"] - 2)]
+    founded(play, *agents, units=3, credits_ucr=5_000)
+    dice = random.Random(1)
+    for _ in range(120):
+        weighed = c.SetWeight(play.account(dice.choice(agents)), dice.choice([500, 600, 800, 1000]))
+        if dice.random() < 0.3:
+            play.by("bank", weighed)
+        pricing = Pricing.FIRST if dice.random() < 0.2 else Pricing.SECOND
+        units, slots, duration_ms = dice.choice([1, 1, 2]), dice.choice([1, 2, 3]), dice.choice([100, 250, 400])
+        wanted = call(units=units, slots=slots, duration_ms=duration_ms, pricing=pricing)
+        cfp = play.by("manager", wanted).id
+        for name in dice.sample(agents, dice.randrange(2, len(agents))):
+            price = dice.choice([dice.randrange(5, 30), dice.randrange(8, 900)])
+            placed = play.by(name, bid(cfp, price, dice.choice([0, 0, 50, 100, 300])))
+            if dice.random() < 0.1:
+                play.by(name, c.WithdrawBid(placed.id))
+        play.town.at_ms += dice.choice([100, 120])
+        play.tick()
+        for lease, row in list(play.model.leases.items()):
+            if dice.random() < 0.2:
+                play.by(play.model.accounts[row["account"]]["name"], c.ReleaseLease(lease))
+        if dice.random() < 0.05:
+            play.restart()
+        for name in agents:
+            play.by("bank", c.IssueCredits(play.account(name), 200, ""))
+
+
+SCENARIOS: tuple[Callable[[Play], None], ...] = (
+    strangers_at_the_door,
+    a_pool_changes_its_size,
+    other_rules,
+    more_falls_due_than_one_record_settles,
+    overdue_things_cannot_be_touched,
+    out_of_order_and_out_of_the_window,
+    crowded_auctions,
+)

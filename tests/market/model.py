@@ -1,0 +1,393 @@
+"""A second market, small and slow, written from the design: what `test_model` holds the real one against.
+
+It shares no code with market/. Capacity is found by scanning all leases, a critical value by trying prices. Where a
+command breaks several rules it names all of them: which one the market reports is the market's choice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Any
+
+from contractnet.messages import Command, Direction, Pricing
+from contractnet.messages import commands as c
+
+Row = dict[str, Any]
+MONEY_MAX, UNITS_MAX, DAY_MS = 10**15, 1_000_000, 24 * 3600 * 1000
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One record as its sender knows it: `valid` is whether the signature is right, `head` the chain before it."""
+
+    at_ms: int
+    market: str | None
+    home: bool
+    command: Command | None
+    key: bytes | None
+    sequence: int
+    valid: bool
+    id: bytes
+    head: bytes
+
+
+def good_text(text: str, size: int = 64, empty: bool = False) -> bool:
+    """Whether a text may enter the market."""
+    return (
+        (bool(text) or empty)
+        and len(text.encode()) <= size
+        and text.isprintable()
+        and text == unicodedata.normalize("NFC", text)
+    )
+
+
+class Model:
+    """One market as plain dicts. `take` gives the codes that may answer a letter: none for a tick, one if accepted."""
+
+    def __init__(self, name: str, operator: bytes, partitions: int, limits: dict[str, int], versions: set[int]) -> None:
+        self.name, self.operator, self.partitions = name, operator, partitions
+        self.limits, self.versions = limits, versions
+        self.open, self.signed, self.now, self.version, self.bank = False, True, 0, 0, b""
+        self.keys: dict[bytes, Row] = {}
+        self.accounts: dict[bytes, Row] = {}
+        self.pools: dict[str, Row] = {}
+        self.cfps: dict[bytes, Row] = {}
+        self.leases: dict[bytes, Row] = {}
+        self.ended: set[bytes] = set()
+        self.awards: list[tuple[bytes, bytes, int, int]] = []
+        self.repeated = False
+        self.bad: set[str] = set()
+
+    def take(self, letter: Letter) -> set[str]:
+        """Judge one record."""
+        self.awards, self.repeated, self.bad = [], False, set()
+        mine = self.open and letter.market == self.name
+        if mine:
+            at = max(self.now, min(letter.at_ms, self.now + 60_000))
+            moved = self._settle(at, letter.head) or letter.at_ms > at
+            if not isinstance(letter.command, c.Tick) or moved or at - self.now >= 30_000:
+                self.now = at
+        if isinstance(letter.command, c.Tick):
+            return set()
+        code = self._entry(letter, mine)
+        return {code} if code else self._follow(letter)
+
+    def _entry(self, letter: Letter, mine: bool) -> str | None:
+        """The code of a record that never comes before the rules."""
+        proven = letter.key is not None and (letter.valid or (mine and not self.signed and letter.command is None))
+        if letter.command is None and not (mine and proven):
+            return "UNREADABLE"
+        checks = (
+            (letter.market is None, "BAD_MARKET_NAME"),
+            (letter.key is None, "MISSING_SIGNATURE"),
+            (not letter.home, "WRONG_PARTITION"),
+            (not mine and not isinstance(letter.command, c.OpenMarket), "UNKNOWN_MARKET"),
+            (not letter.valid and (self.signed or isinstance(letter.command, c.OpenMarket)), "BAD_SIGNATURE"),
+        )
+        for broken, code in checks:
+            if broken:
+                return code
+        if not mine:
+            return self._genesis(letter)
+        key = self.keys.get(letter.key or b"")
+        if key is None:
+            return "UNKNOWN_KEY"
+        if key["revoked"]:
+            return "REVOKED_KEY"
+        return "UNREADABLE" if letter.command is None else self._replayed(key["used"], letter.sequence)
+
+    def _genesis(self, letter: Letter) -> str | None:
+        """A wrong genesis breaks one rule at a time here; the bank is born with a right one."""
+        command = letter.command
+        assert isinstance(command, c.OpenMarket)
+        if letter.key != self.operator:
+            return "UNTRUSTED_OPERATOR"
+        if command.bank_key == letter.key:
+            return "KEY_TAKEN"
+        if command.partitions != self.partitions:
+            return "BAD_PARTITIONS"
+        if command.rules_version not in self.versions:
+            return "UNKNOWN_RULES"
+        self.open, self.signed, self.bank = True, command.signed, letter.id
+        self.now, self.version = letter.at_ms, command.rules_version
+        self.keys[letter.key] = {"account": None, "revoked": False, "used": {letter.sequence: "ACCEPTED"}}
+        self._new_account(letter.id, "bank", command.bank_key)
+        return "ACCEPTED"
+
+    def _replayed(self, used: dict[int, str], sequence: int) -> str | None:
+        """A sequence among the newest ones of its key repeats; one below them is stale."""
+        order = sorted(used)
+        newest, older = order[-self.limits["sequences"] :], order[: -self.limits["sequences"]]
+        if sequence in newest:
+            self.repeated = True
+            return used[sequence]
+        return "STALE_SEQUENCE" if sequence == -(2**63) or (older and sequence <= older[-1]) else None
+
+    def _follow(self, letter: Letter) -> set[str]:
+        """Apply the rules of a proven, new command."""
+        key = self.keys[letter.key or b""]
+        self.sender, self.id, self.key = key["account"], letter.id, letter.key
+        getattr(self, f"_{type(letter.command).__name__}")(letter.command)
+        codes = self.bad or {"ACCEPTED"}
+        key["used"][letter.sequence] = codes
+        return codes
+
+    def answered(self, letter: Letter, code: str) -> None:
+        """Remember which of several codes the market chose: a repeat must get the same."""
+        key = self.keys.get(letter.key or b"")
+        if key is not None and isinstance(key["used"].get(letter.sequence), set):
+            key["used"][letter.sequence] = code
+
+    def need(self, holds: bool, code: str) -> bool:
+        """Note a broken rule."""
+        if not holds:
+            self.bad.add(code)
+        return holds
+
+    def _new_account(self, ident: bytes, name: str, key: bytes) -> None:
+        self.accounts[ident] = {"name": name, "balance": 0, "weight": 1000}
+        self.keys[key] = {"account": ident, "revoked": False, "used": {}}
+
+    def _keys_of(self, account: bytes | None, live: bool = False) -> list[bytes]:
+        return [k for k, row in self.keys.items() if row["account"] == account and not (live and row["revoked"])]
+
+    def bids_of(self, account: bytes | None) -> list[Row]:
+        """Unsettled bids, withdrawn ones included."""
+        return [bid for cfp in self.cfps.values() for bid in cfp["bids"] if bid["account"] == account]
+
+    def held(self, account: bytes | None) -> int:
+        """What an account's bids hold."""
+        return sum(bid["price"] for bid in self.bids_of(account))
+
+    def _free(self, account: bytes) -> int:
+        balance: int = self.accounts[account]["balance"]
+        return balance - self.held(account)
+
+    # Capacity: all leases, looked at one instant after the other.
+
+    def _peak(self, pool: str, start: int, end: int | None, leases: list[Row]) -> int:
+        mine = [x for x in leases if x["pool"] == pool]
+        instants = [start, *(x["start"] for x in mine if x["start"] > start and (end is None or x["start"] < end))]
+        peak: int = max(sum(x["units"] for x in mine if x["start"] <= t < x["end"]) for t in instants)
+        return peak
+
+    def _winners(self, ident: bytes, bids: list[Row], at: int, head: bytes) -> list[bytes]:
+        """Bid ids in rank order: the best that still fit, until the slots are gone."""
+        cfp, leases = self.cfps[ident], list(self.leases.values())
+        won: list[bytes] = []
+        rank = sorted(bids, key=lambda b: hashlib.sha256(head + ident + b["account"]).digest())
+        for bid in sorted(rank, key=lambda b: b["price"] * b["weight"], reverse=True):
+            start = at + bid["delay"]
+            end = start + cfp["duration"]
+            room = self.pools[cfp["pool"]]["units"] - self._peak(cfp["pool"], start, end, leases)
+            stands = bid["price"] >= cfp["reserve"] and not bid["withdrawn"] and cfp["units"] <= room
+            if stands and len(won) < cfp["slots"]:
+                won.append(bid["id"])
+                leases.append({"pool": cfp["pool"], "units": cfp["units"], "start": start, "end": end})
+        return won
+
+    def _settle(self, at: int, head: bytes) -> bool:
+        """Let happen what is due, first things first, a bounded number of them."""
+        for count in range(self.limits["due"]):
+            due = [(x["closes"], i) for i, x in self.cfps.items()] + [(x["end"], i) for i, x in self.leases.items()]
+            if not due or min(due)[0] > at:
+                return count > 0
+            ident = min(due)[1]
+            if ident in self.leases:
+                del self.leases[ident]
+            else:
+                self._close(ident, at, head)
+        return True
+
+    def _close(self, ident: bytes, at: int, head: bytes) -> None:
+        cfp = self.cfps[ident]
+        by_id = {bid["id"]: bid for bid in cfp["bids"]}
+        paid: list[tuple[Row, int]] = []
+        for winner in self._winners(ident, cfp["bids"], at, head):
+
+            def wins(price: int, winner: bytes = winner) -> bool:
+                bids = [b | {"price": price} if b["id"] == winner else b for b in cfp["bids"]]
+                return winner in self._winners(ident, bids, at, head)
+
+            bid = by_id[winner]
+            prices = range(cfp["reserve"], bid["price"] + 1)
+            paid.append((bid, prices[-1] if cfp["first"] else prices[bisect_left(prices, True, key=wins)]))
+        for slot, (bid, price) in enumerate(paid):
+            start = at + bid["delay"]
+            self.leases[bid["id"]] = {"pool": cfp["pool"], "units": cfp["units"], "account": bid["account"]}
+            self.leases[bid["id"]] |= {"start": start, "end": start + cfp["duration"]}
+            self.accounts[bid["account"]]["balance"] -= price
+            self.accounts[cfp["manager"]]["balance"] += price
+            self.awards.append((ident, bid["id"], slot, price))
+        del self.cfps[ident]
+        self.ended.add(ident)
+
+    # One method for each command, named after it: broken rules first, then the effect.
+
+    def _OpenMarket(self, _: c.OpenMarket) -> None:
+        self.need(False, "MARKET_EXISTS")
+
+    def _ActivateRules(self, command: c.ActivateRules) -> None:
+        self.need(self.sender is None, "NOT_PERMITTED")
+        if self.need(self.version < command.version and command.version in self.versions, "UNKNOWN_RULES"):
+            self.version = self.version if self.bad else command.version
+
+    def _OpenAccount(self, command: c.OpenAccount) -> None:
+        self.need(self.sender == self.bank, "NOT_PERMITTED")
+        self.need(all(map(good_text, (command.name, command.project, command.budget_root))), "BAD_NAME")
+        self.need(command.name not in [a["name"] for a in self.accounts.values()], "NAME_TAKEN")
+        self.need(command.signing_key not in self.keys, "KEY_TAKEN")
+        self.need(len(self.accounts) < self.limits["accounts"], "LIMIT_REACHED")
+        if not self.bad:
+            self._new_account(self.id, command.name, command.signing_key)
+
+    def _own_or_bank(self, account: bytes) -> None:
+        self.need(account in self.accounts, "UNKNOWN_ACCOUNT")
+        self.need(self.sender in (account, self.bank), "NOT_OWNER")
+
+    def _add_key(self, account: bytes, key: bytes) -> None:
+        self.need(key not in self.keys, "KEY_TAKEN")
+        self.need(len(self._keys_of(account)) < self.limits["keys"], "LIMIT_REACHED")
+        if not self.bad:
+            self.keys[key] = {"account": account, "revoked": False, "used": {}}
+
+    def _RegisterKey(self, command: c.RegisterKey) -> None:
+        self._own_or_bank(command.account)
+        self._add_key(command.account, command.signing_key)
+
+    def _RotateKey(self, command: c.RotateKey) -> None:
+        if self.need(self.sender is not None, "NOT_PERMITTED"):
+            self._add_key(self.sender, command.signing_key)
+            self.keys[self.key or b""]["revoked"] = not self.bad
+
+    def _RevokeKey(self, command: c.RevokeKey) -> None:
+        self._own_or_bank(command.account)
+        live = self._keys_of(command.account, live=True)
+        self.need(command.signing_key in live, "UNKNOWN_KEY")
+        self.need(len(live) > 1 or (self.sender == self.bank != command.account), "LAST_KEY")
+        if not self.bad:
+            self.keys[command.signing_key]["revoked"] = True
+
+    def _SetWeight(self, command: c.SetWeight) -> None:
+        self.need(self.sender == self.bank, "NOT_PERMITTED")
+        self.need(command.account in self.accounts, "UNKNOWN_ACCOUNT")
+        self.need(500 <= command.weight_permille <= 1000, "BAD_WEIGHT")
+        if not self.bad:
+            self.accounts[command.account]["weight"] = command.weight_permille
+
+    def _move(self, debit: bytes, credit: bytes, amount: int, memo: str) -> None:
+        self.need(self.sender == self.bank, "NOT_PERMITTED")
+        self.need({debit, credit} <= set(self.accounts), "UNKNOWN_ACCOUNT")
+        self.need(0 < amount <= MONEY_MAX and debit != credit, "BAD_AMOUNT")
+        self.need(good_text(memo, 256, empty=True), "BAD_NAME")
+
+    def _post(self, debit: bytes, credit: bytes, amount: int) -> None:
+        if not self.bad:
+            self.accounts[debit]["balance"] -= amount
+            self.accounts[credit]["balance"] += amount
+
+    def _IssueCredits(self, command: c.IssueCredits) -> None:
+        self._move(self.bank, command.account, command.amount_ucr, command.memo)
+        issued = command.amount_ucr - self.accounts[self.bank]["balance"]
+        self.need(issued <= self.limits["issued"], "LIMIT_REACHED")
+        self._post(self.bank, command.account, command.amount_ucr)
+
+    def _TransferCredits(self, command: c.TransferCredits) -> None:
+        self._move(command.debit, command.credit, command.amount_ucr, command.memo)
+        self.need(command.debit != self.bank, "NOT_PERMITTED")
+        if command.debit in self.accounts:
+            self.need(self._free(command.debit) >= command.amount_ucr, "INSUFFICIENT_CREDIT")
+        self._post(command.debit, command.credit, command.amount_ucr)
+
+    def _CreatePool(self, command: c.CreatePool) -> None:
+        self.need(self.sender == self.bank, "NOT_PERMITTED")
+        self.need(good_text(command.name), "BAD_NAME")
+        self.need(command.name not in self.pools, "NAME_TAKEN")
+        self.need(command.owner in self.accounts, "UNKNOWN_ACCOUNT")
+        self.need(1 <= command.units <= UNITS_MAX, "BAD_UNITS")
+        self.need(len(self.pools) < self.limits["pools"], "LIMIT_REACHED")
+        if not self.bad:
+            self.pools[command.name] = {"owner": command.owner, "units": command.units}
+
+    def _ResizePool(self, command: c.ResizePool) -> None:
+        self.need(1 <= command.units <= UNITS_MAX, "BAD_UNITS")
+        if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
+            pool = self.pools[command.pool]
+            self.need(self.sender in (pool["owner"], self.bank), "NOT_OWNER")
+            peak = self._peak(command.pool, self.now, None, list(self.leases.values()))
+            self.need(peak <= command.units, "CAPACITY_RESERVED")
+            pool["units"] = pool["units"] if self.bad else command.units
+
+    def _CallForProposals(self, command: c.CallForProposals) -> None:
+        self.need(self.sender is not None, "NOT_PERMITTED")
+        known = command.direction != Direction.UNSPECIFIED and command.pricing != Pricing.UNSPECIFIED
+        self.need(known, "UNKNOWN_VALUE")
+        self.need(1 <= command.units <= UNITS_MAX and 1 <= command.slots <= 64, "BAD_UNITS")
+        timely = 100 <= command.duration_ms <= 7 * DAY_MS and 50 <= command.open_ms <= DAY_MS
+        self.need(timely, "BAD_DURATION")
+        self.need(1 <= command.reserve_price_ucr <= MONEY_MAX, "BAD_AMOUNT")
+        open_cfps = sum(cfp["manager"] == self.sender for cfp in self.cfps.values())
+        self.need(open_cfps < self.limits["cfps"], "LIMIT_REACHED")
+        if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
+            self.need(self.pools[command.pool]["owner"] == self.sender, "NOT_OWNER")
+            self.need(command.units <= self.pools[command.pool]["units"], "UNITS_EXCEED_POOL")
+        if not self.bad:
+            row = {"manager": self.sender, "pool": command.pool, "units": command.units, "slots": command.slots}
+            row |= {"duration": command.duration_ms, "closes": self.now + command.open_ms, "bids": []}
+            row |= {"reserve": command.reserve_price_ucr, "first": command.pricing == Pricing.FIRST}
+            row["weights"] = {ident: account["weight"] for ident, account in self.accounts.items()}
+            self.cfps[self.id] = row
+
+    def _open_cfp(self, ident: bytes) -> Row | None:
+        cfp = self.cfps.get(ident)
+        self.need(cfp is not None, "CFP_CLOSED" if ident in self.ended else "UNKNOWN_CFP")
+        self.need(cfp is None or self.now < cfp["closes"], "CFP_CLOSED")
+        return cfp
+
+    def _CancelCfp(self, command: c.CancelCfp) -> None:
+        self.need(self.sender is not None, "NOT_PERMITTED")
+        cfp = self._open_cfp(command.cfp)
+        self.need(cfp is None or cfp["manager"] == self.sender, "NOT_OWNER")
+        if not self.bad:
+            del self.cfps[command.cfp]
+            self.ended.add(command.cfp)
+
+    def _PlaceBid(self, command: c.PlaceBid) -> None:
+        self.need(self.sender not in (None, self.bank), "NOT_PERMITTED")
+        self.need(0 < command.price_ucr <= MONEY_MAX, "BAD_AMOUNT")
+        self.need(good_text(command.task, empty=True), "BAD_NAME")
+        self.need(0 <= command.start_delay_ms <= DAY_MS, "BAD_DURATION")
+        self.need(len(self.bids_of(self.sender)) < self.limits["bids"], "LIMIT_REACHED")
+        cfp = self._open_cfp(command.cfp)
+        if cfp is not None:
+            standing = [b for b in cfp["bids"] if b["account"] == self.sender and not b["withdrawn"]]
+            self.need(self.sender != cfp["manager"], "OWN_CFP")
+            self.need(not standing, "ALREADY_BID")
+            self.need(len(cfp["bids"]) < self.limits["bids_per_cfp"], "LIMIT_REACHED")
+        if self.sender is not None:
+            self.need(self._free(self.sender) >= command.price_ucr, "INSUFFICIENT_CREDIT")
+        if cfp is not None and not self.bad:
+            row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False}
+            row |= {"delay": command.start_delay_ms, "weight": cfp["weights"].get(self.sender, 1000)}
+            cfp["bids"].append(row)
+
+    def _WithdrawBid(self, command: c.WithdrawBid) -> None:
+        found = [(i, b) for i, x in self.cfps.items() for b in x["bids"] if b["id"] == command.bid]
+        self.need(self.sender is not None, "NOT_PERMITTED")
+        if self.need(bool(found) and not found[0][1]["withdrawn"], "UNKNOWN_BID"):
+            self.need(found[0][1]["account"] == self.sender, "NOT_OWNER")
+            self._open_cfp(found[0][0])
+            found[0][1]["withdrawn"] = not self.bad
+
+    def _ReleaseLease(self, command: c.ReleaseLease) -> None:
+        self.need(self.sender is not None, "NOT_PERMITTED")
+        lease = self.leases.get(command.award)
+        if lease is None or self.now >= lease["end"]:
+            self.need(False, "UNKNOWN_LEASE")
+            return
+        self.need(lease["account"] == self.sender, "NOT_OWNER")
+        if not self.bad:
+            del self.leases[command.award]

@@ -1,0 +1,201 @@
+"""Play the real market and the model side by side: every record goes to both, and what they say must agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, cast
+
+import pytest
+
+from contractnet import codec
+from contractnet.messages import Command
+from contractnet.messages import commands as c
+from contractnet.messages import events as e
+from contractnet.messages.partition import partition_of
+from contractnet.signing import KeyPair
+from market import limits, rules, shard
+from tests.market.model import Letter, Model
+from tests.market.town import (
+    INBOX_KEY,
+    NAME,
+    OPERATOR,
+    PARTITION,
+    PARTITIONS,
+    Answer,
+    Record,
+    Town,
+    key_pair,
+    outcome_of,
+)
+
+SMALL = {
+    "accounts": 9,
+    "keys": 4,
+    "sequences": 6,
+    "pools": 4,
+    "cfps": 4,
+    "bids": 5,
+    "bids_per_cfp": 6,
+    "issued": 10**15 + 50_000,
+    "due": 3,
+}
+"""Limits low enough for a random search to reach them."""
+
+
+class Reached:
+    """What a run came across: a test that never awards or rejects proves nothing."""
+
+    def __init__(self) -> None:
+        self.events: Counter[str] = Counter()
+        self.codes: Counter[str] = Counter()
+        self.records = self.awards = self.contested = 0
+
+    def note(self, answer: Answer, contested: int) -> None:
+        """Count one answer; `contested` is how many of its awards paid more than the reserve."""
+        self.records += 1
+        self.contested += contested
+        for event in answer.events:
+            self.events[type(event).__name__] += 1
+            self.awards += isinstance(event, e.AwardMade)
+            code = outcome_of(event)
+            if code is not None:
+                self.codes[code] += 1
+
+
+def with_small_limits() -> pytest.MonkeyPatch:
+    """Lower the limits and add a second rules version until the patch is undone."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(limits, "ACCOUNTS_MAX", SMALL["accounts"])
+    patch.setattr(limits, "KEYS_PER_ACCOUNT_MAX", SMALL["keys"])
+    patch.setattr(limits, "SEQUENCES_PER_KEY_MAX", SMALL["sequences"])
+    patch.setattr(limits, "POOLS_MAX", SMALL["pools"])
+    patch.setattr(limits, "OPEN_CFPS_PER_MANAGER_MAX", SMALL["cfps"])
+    patch.setattr(limits, "OPEN_BIDS_PER_ACCOUNT_MAX", SMALL["bids"])
+    patch.setattr(limits, "BIDS_PER_CFP_MAX", SMALL["bids_per_cfp"])
+    patch.setattr(limits, "ISSUED_UCR_MAX", SMALL["issued"])
+    patch.setattr(shard, "DUE_PER_COMMAND_MAX", SMALL["due"])
+    patch.setitem(cast("dict[int, Any]", rules.RULES), 2, rules.V1)
+    return patch
+
+
+class Play:
+    """A town and its model. Every method that sends compares afterwards."""
+
+    def __init__(self, reached: Reached) -> None:
+        self.reached = reached
+        self.town = Town(open_market=False)
+        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2})
+        self.pairs: dict[bytes, KeyPair] = {}
+        self.posted: list[tuple[Record, Command | None, bool]] = []
+
+    def pair(self, label: str) -> KeyPair:
+        """A key pair that the play can find again by its public key."""
+        keys = key_pair(label)
+        self.pairs[keys.public] = keys
+        return keys
+
+    def keys_of(self, account: bytes | None) -> KeyPair:
+        """The newest live key of an account; a stranger's where there is none."""
+        live = [k for k, row in self.model.keys.items() if row["account"] == account and not row["revoked"]]
+        return self.pairs[live[-1]] if live else self.pair("stranger")
+
+    def account(self, name: str) -> bytes:
+        """Id of an account; an unknown one for an unknown name."""
+        return next((i for i, a in self.model.accounts.items() if a["name"] == name), b"\xee" * 16)
+
+    def by(self, name: str, command: Command, *, sequence: int | None = None) -> Answer:
+        """Send a command as an account, or as the operator."""
+        keys = OPERATOR if name == "operator" else self.keys_of(self.account(name))
+        return self.send(command, keys, sequence=sequence)
+
+    def send(self, command: Command, keys: KeyPair, *, sequence: int | None = None) -> Answer:
+        """Send a command with a valid signature."""
+        return self.post(self.town.seal(command, keys, sequence=sequence), command)
+
+    def post(self, record: Record, command: Command | None, valid: bool = True) -> Answer:
+        """Post any record; `valid` is whether its signature is right."""
+        head = self.town.shard.head
+        reserves = {ident: cfp["reserve"] for ident, cfp in self.model.cfps.items()}
+        answer = self.town.post(*record)
+        self.posted.append((record, command, valid))
+        letter = self._letter(answer, command, valid, head)
+        codes = self.model.take(letter)
+        outcomes = [str(code) for code in map(outcome_of, answer.events) if code is not None]
+        assert len(outcomes) == (not isinstance(command, c.Tick)), outcomes
+        if outcomes:
+            assert outcomes[0] in codes, f"{outcomes[0]}, the model says {codes} of {command}"
+            self.model.answered(letter, outcomes[0])
+        assert bool(answer.of(e.CommandRepeated)) == self.model.repeated
+        self.compare(answer)
+        contested = sum(a.price_ucr > reserves[a.cfp] for a in answer.of(e.AwardMade))
+        self.reached.note(answer, contested)
+        return answer
+
+    def _letter(self, answer: Answer, command: Command | None, valid: bool, head: bytes) -> Letter:
+        sub = answer.submission
+        proof = sub.credentials
+        return Letter(
+            at_ms=sub.stamped_at_ms,
+            market=sub.market,
+            home=partition_of(sub.market or "", PARTITIONS) == PARTITION,
+            command=command,
+            key=None if proof is None else proof.key,
+            sequence=0 if proof is None else proof.sequence,
+            valid=valid,
+            id=sub.command_id,
+            head=head,
+        )
+
+    def compare(self, answer: Answer) -> None:
+        """Awards of this record, and everything that stands after it, are the same on both sides."""
+        awards = [(a.cfp, a.award, a.slot, a.price_ucr) for a in answer.of(e.AwardMade)]
+        assert awards == self.model.awards
+        if not self.model.open:
+            assert self.town.shard.markets == {}
+            return
+        state, model = self.town.state, self.model
+        assert state.now_ms == model.now
+        money = {a.id: (a.balance_ucr, a.held_ucr) for a in state.accounts.values()}
+        assert money == {i: (a["balance"], model.held(i)) for i, a in model.accounts.items()}
+        bids = {i: [(b.id, b.price_ucr, b.withdrawn) for b in x.bids.values()] for i, x in state.cfps.items()}
+        assert bids == {i: [(b["id"], b["price"], b["withdrawn"]) for b in x["bids"]] for i, x in model.cfps.items()}
+        leases = {i: (x.pool, x.units, x.account, x.starts_at_ms, x.ends_at_ms) for i, x in state.leases.items()}
+        assert leases == {
+            i: (x["pool"], x["units"], x["account"], x["start"], x["end"]) for i, x in model.leases.items()
+        }
+        assert {p.name: p.units for p in state.pools.values()} == {n: p["units"] for n, p in model.pools.items()}
+        assert {k: x.revoked for k, x in state.keys.items()} == {k: x["revoked"] for k, x in model.keys.items()}
+
+    def repeat(self, index: int) -> Answer:
+        """Post an earlier record again."""
+        return self.post(*self.posted[index % len(self.posted)])
+
+    def tick(self) -> Answer:
+        """Post the clock's command."""
+        return self.post((NAME.encode(), codec.encode(c.Tick()), []), c.Tick())
+
+    def restart(self) -> None:
+        """Go on from snapshots, as a worker that takes the partition over does."""
+        for name in ("shard", "twin"):
+            old = getattr(self.town, name)
+            setattr(self.town, name, self.town.restored(self.town.canonical()))
+            assert old.head == getattr(self.town, name).head
+
+    def forged(self, command: Command, keys: KeyPair) -> Answer:
+        """Post a command whose signature belongs to another market."""
+        record = self.town.seal(command, keys, genesis=b"\x07" * 32)
+        return self.post(record, command, valid=False)
+
+    def garbage(self, keys: KeyPair, value: bytes, *, signed: bool) -> Answer:
+        """Post bytes that are no command, with or without a right signature."""
+        record = self.town.seal_bytes(value, keys, self.town.next_sequence(keys))
+        if not signed:
+            record = (record[0], record[1], [(n, v[::-1] if n == "sig" else v) for n, v in record[2]])
+        return self.post(record, None, valid=signed)
+
+    def open_account(self, name: str, *, credits_ucr: int = 0, by: str = "bank") -> Answer:
+        """Have the bank open an account, and give it credits."""
+        answer = self.by(by, c.OpenAccount(name, "project", "root", self.pair(f"key of {name[:9]}").public, INBOX_KEY))
+        if credits_ucr:
+            self.by("bank", c.IssueCredits(answer.id, credits_ucr, ""))
+        return answer
