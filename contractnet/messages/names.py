@@ -9,8 +9,9 @@ from unicodedata import ucd_3_2_0 as unicode_tables
 NAME_BYTES_MAX = 64
 MEMO_BYTES_MAX = 256
 
-_FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Control, format (bidirectional, zero width), surrogate, private, unassigned, line and paragraph separators."""
+_FORBIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"}
+"""Control, format (bidirectional, zero width), surrogate, private, unassigned, and separators: of the spaces only the
+ASCII one is allowed, for the frozen tables still call the zero width space U+200B a space."""
 
 
 def name_problem(name: str, bytes_max: int = NAME_BYTES_MAX, *, empty: bool = False) -> str | None:
@@ -19,7 +20,7 @@ def name_problem(name: str, bytes_max: int = NAME_BYTES_MAX, *, empty: bool = Fa
         return "it is empty"
     if name.isascii() and name.isprintable():
         return None if len(name) <= bytes_max else f"it has {len(name)} bytes, at most {bytes_max} are allowed"
-    if any(unicode_tables.category(c) in _FORBIDDEN for c in name):
+    if any(c != " " and unicode_tables.category(c) in _FORBIDDEN for c in name):
         return "it holds a control, format or unassigned character"
     if (size := len(name.encode())) > bytes_max:
         return f"it has {size} bytes, at most {bytes_max} are allowed"
