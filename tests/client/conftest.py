@@ -1,4 +1,4 @@
-"""A broker with the market's topics, a referee, and an opened market."""
+"""A broker with the market's topics, and a referee."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 
 from broker.interface import Broker
 from broker.jvm import JvmBroker
-from tests.client.referee import Referee, create_topics
+from contractnet.topics import PARTITIONS_DEFAULT
+from streams.topics import create_topics
+from tests.client.referee import worker
 from tests.client.stage import OPERATOR
 
 
@@ -16,12 +18,12 @@ from tests.client.stage import OPERATOR
 def market_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     """A broker of its own: the topics have fixed names, and one test restarts it."""
     with JvmBroker(tmp_path_factory.mktemp("client-broker"), port=0, notify=print) as running:
-        create_topics(running.bootstrap)
+        create_topics(running.bootstrap, PARTITIONS_DEFAULT, 1)
         yield running
 
 
 @pytest.fixture(scope="session")
-def referee(market_broker: Broker) -> Iterator[Broker]:
-    """The broker, with a referee that judges its markets."""
-    with Referee(market_broker.bootstrap, OPERATOR.public):
+def referee(market_broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """The broker, with a worker that judges its markets."""
+    with worker(market_broker.bootstrap, OPERATOR.public, tmp_path_factory.mktemp("worker")):
         yield market_broker
