@@ -36,6 +36,8 @@ def run(sql: str, data_dir: Path) -> tuple[list[str], list[Row]]:
     All of DuckDB's SQL is allowed, on a read-only connection: who may read the file may run anything on it. Raises
     QueryError with DuckDB's own message for bad SQL, and with what to do where there is no file.
     """
+    if not sql.strip():
+        raise QueryError("The query is empty. Give one SQL statement, for example: FROM attribution LIMIT 10")
     connection = open_ledger(data_dir)
     try:
         connection.execute(sql)
@@ -65,14 +67,20 @@ def render(
     return _table(columns, rows, width or _WIDTH_MAX)
 
 
+def _printable(text: str) -> str:
+    """Text for a terminal: values come from agents, and a control sequence in one of them must not reach it."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def _table(columns: Sequence[str], rows: Sequence[Row], width: int) -> str:
     table = Table()
     numeric = [all(isinstance(row[i], int | float) for row in rows) and bool(rows) for i in range(len(columns))]
     for name, right in zip(columns, numeric, strict=True):
         table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        # Text, not markup: names come from agents. Rich drops control characters of Text itself.
-        table.add_row(*(Text("" if value is None else str(value)) for value in row))
+        table.add_row(*(Text("" if value is None else _printable(str(value))) for value in row))
     out = io.StringIO()
     Console(file=out, width=width).print(table)
     count = f"{len(rows)} row" if len(rows) == 1 else f"{len(rows)} rows"

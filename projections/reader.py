@@ -41,6 +41,7 @@ class LedgerReader:
         self._settings = settings
         self._unverified = dict(positions)
         self._ends: set[int] = set()
+        self._away = False
         self._consumer = Consumer(
             {
                 "bootstrap.servers": settings.bootstrap,
@@ -51,6 +52,11 @@ class LedgerReader:
                 "auto.offset.reset": "error",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 50,
+                # A broker that is away is told once by `_on_broker_error`, not in 20 lines a second.
+                "reconnect.backoff.ms": 200,
+                "reconnect.backoff.max.ms": 1000,
+                "log_level": 2,
+                "error_cb": self._on_broker_error,
             }
         )
         self.partitions = self._find_partitions()
@@ -76,6 +82,7 @@ class LedgerReader:
             if message.error() is not None:
                 self._on_error(message)
                 continue
+            self._away = False
             record = _record(message)
             self._ends.discard(record.partition)
             if record.partition in self._unverified:
@@ -134,9 +141,14 @@ class LedgerReader:
         elif error.code() in _OUT_OF_RANGE:
             raise self._changed(partition, f"has no record where reading was to go on ({error.str()})")
         elif error.code() in _PASSING:
-            log.warning("the broker is away, reading goes on when it is back: %s", error.str())
+            self._on_broker_error(error)
         else:
             raise KafkaException(error)
+
+    def _on_broker_error(self, error: KafkaError) -> None:
+        if not self._away:
+            self._away = True
+            log.warning("the broker does not answer, reading goes on when it does: %s", error.str())
 
     def _changed(self, partition: int | None, how: str) -> LedgerChangedError:
         return LedgerChangedError(

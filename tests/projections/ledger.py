@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
@@ -75,7 +75,9 @@ class Ledger:
             else:
                 return
 
-    def delete(self) -> None:
-        """Delete the topic."""
+    def delete_until(self, partition: int, offset: int) -> None:
+        """Delete the records before an offset, as a wrong retention setting would."""
         admin = AdminClient({"bootstrap.servers": self.bootstrap})
-        admin.delete_topics([self.topic])[self.topic].result(_TIMEOUT_S)
+        place = TopicPartition(self.topic, partition, offset)
+        [deleted] = admin.delete_records([place]).values()
+        deleted.result(_TIMEOUT_S)

@@ -1,0 +1,140 @@
+"""What the tables must hold, by a fold of its own: plain dictionaries, one event at a time, nothing of the projection."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import analytics
+from contractnet.messages import Entry
+from contractnet.messages import events as ev
+
+Key = tuple[str, str]
+
+
+@dataclass
+class Folded:
+    """The state of all markets; keys are (market, hex id)."""
+
+    balance_ucr: Counter[Key] = field(default_factory=Counter)
+    held_ucr: Counter[Key] = field(default_factory=Counter)
+    holds: dict[Key, tuple[str, int]] = field(default_factory=dict)
+    cfps: dict[Key, tuple[str, int | None]] = field(default_factory=dict)
+    bids: dict[Key, tuple[str, str | None]] = field(default_factory=dict)
+    leases: dict[Key, str] = field(default_factory=dict)
+    pools: dict[Key, int] = field(default_factory=dict)
+    weights: dict[Key, int] = field(default_factory=dict)
+    names: dict[Key, str] = field(default_factory=dict)
+    tasks: dict[Key, str] = field(default_factory=dict)
+    awards: dict[Key, tuple[str, str, str, str, int, int]] = field(default_factory=dict)
+    spent_ucr: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    types: Counter[str] = field(default_factory=Counter)
+
+
+def fold(market: str, entries: Iterable[Entry], state: Folded) -> None:
+    """Apply entries of one market."""
+    for entry in entries:
+        event = entry.event
+        state.types[type(event).__name__] += 1
+        _fold_accounts(market, event, state)
+        _fold_money(market, event, state)
+        _fold_negotiation(market, event, state)
+
+
+def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
+    match event:
+        case ev.MarketOpened(bank=bank):
+            state.names[market, bank.hex()] = "bank"
+            state.weights[market, bank.hex()] = 1000
+        case ev.AccountOpened():
+            state.names[market, event.account.hex()] = event.name
+            state.weights[market, event.account.hex()] = 1000
+        case ev.WeightChanged():
+            state.weights[market, event.account.hex()] = event.weight_permille
+        case ev.PoolCreated() | ev.PoolResized():
+            state.pools[market, event.pool] = event.units
+
+
+def _fold_money(market: str, event: ev.Event, state: Folded) -> None:
+    match event:
+        case ev.CreditsTransferred():
+            state.balance_ucr[market, event.debit.hex()] -= event.amount_ucr
+            state.balance_ucr[market, event.credit.hex()] += event.amount_ucr
+            if event.reason == "AWARD":
+                state.spent_ucr[market, event.project, event.pool] += event.amount_ucr
+        case ev.HoldPlaced():
+            state.held_ucr[market, event.account.hex()] += event.amount_ucr
+            state.holds[market, event.hold.hex()] = ("held", event.amount_ucr)
+        case ev.HoldCaptured():
+            _, amount_ucr = state.holds[market, event.hold.hex()]
+            state.held_ucr[market, event.account.hex()] -= amount_ucr
+            state.holds[market, event.hold.hex()] = ("captured", amount_ucr)
+        case ev.HoldReleased():
+            _, amount_ucr = state.holds[market, event.hold.hex()]
+            state.held_ucr[market, event.account.hex()] -= amount_ucr
+            state.holds[market, event.hold.hex()] = ("released", amount_ucr)
+
+
+def _fold_negotiation(market: str, event: ev.Event, state: Folded) -> None:
+    match event:
+        case ev.CfpOpened():
+            state.cfps[market, event.cfp.hex()] = ("open", None)
+        case ev.CfpClosed():
+            state.cfps[market, event.cfp.hex()] = (str(event.outcome).lower(), event.bids)
+        case ev.BidPlaced():
+            state.bids[market, event.bid.hex()] = ("live", None)
+            state.tasks[market, event.bid.hex()] = event.task
+        case ev.BidWithdrawn():
+            state.bids[market, event.bid.hex()] = ("withdrawn", None)
+        case ev.BidRejected():
+            status, _ = state.bids[market, event.bid.hex()]
+            status = "rejected" if status == "live" else status
+            state.bids[market, event.bid.hex()] = (status, str(event.reason))
+        case ev.AwardMade():
+            key = (market, event.award.hex())
+            state.bids[key] = ("won", None)
+            agent = state.names[market, event.account.hex()]
+            prices = (event.price_ucr, event.bid_price_ucr)
+            state.awards[key] = (event.cfp.hex(), event.account.hex(), agent, state.tasks[key], *prices)
+        case ev.SlotReserved():
+            state.leases[market, event.award.hex()] = "active"
+        case ev.LeaseEnded():
+            state.leases[market, event.award.hex()] = str(event.reason).lower()
+
+
+def read_back(data_dir: Path) -> Folded:
+    """The same from the published tables."""
+    with analytics.open(data_dir) as connection:
+
+        def rows(sql: str) -> list[tuple[Any, ...]]:
+            return connection.execute(sql).fetchall()
+
+        def table(sql: str) -> dict[Any, Any]:
+            found = {row[:2]: row[2] if len(row) == 3 else row[2:] for row in rows(sql)}
+            return found
+
+        return Folded(
+            balance_ucr=Counter(table("SELECT market, account_id, balance_ucr FROM accounts")),
+            held_ucr=Counter(table("SELECT market, account_id, held_ucr FROM accounts")),
+            holds=table("SELECT market, hold_id, status, amount_ucr FROM holds"),
+            cfps=table("SELECT market, cfp_id, status, bids FROM cfps"),
+            bids=table("SELECT market, bid_id, status, reason FROM bids"),
+            leases=table("SELECT market, award_id, status FROM reservations"),
+            pools=table("SELECT market, pool, units FROM pools"),
+            weights=table("SELECT market, account_id, weight_permille FROM accounts"),
+            names=table("SELECT market, account_id, name FROM accounts"),
+            tasks=table("SELECT market, bid_id, task FROM bids"),
+            awards=table(
+                "SELECT market, award_id, cfp_id, account_id, agent, task, price_ucr, bid_price_ucr FROM awards"
+            ),
+            spent_ucr=Counter(
+                {
+                    (row[0], row[1], row[2]): row[3]
+                    for row in rows("SELECT market, project, pool, sum(credits)::BIGINT FROM attribution GROUP BY ALL")
+                }
+            ),
+            types=Counter(dict(rows("SELECT type, count(*) FROM events GROUP BY ALL"))),
+        )
