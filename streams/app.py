@@ -104,7 +104,7 @@ async def positions() -> None:
 async def health(view: Any, _request: Any) -> Any:
     """200 once the worker owns its partitions and has restored them, with its positions; 503 before."""
     r = the_referee()
-    found = {str(p): w.next_offset for p, w in sorted(r.writers.items())}
+    found = {str(p): w.position for p, w in sorted(r.writers.items())}
     body = {"status": "ready" if r.ready else "starting", "slot": slot.number, "next_offset": found}
     return view.json(body, status=200 if r.ready else 503)
 

@@ -56,7 +56,7 @@ class Referee:
             for writer in made:
                 self.writers[writer.partition] = writer
             for writer in self.writers.values():
-                self._feed.seek(writer.partition, writer.next_offset)
+                self._feed.seek(writer.partition, writer.position)
             self.ready = True
         log.info("owns partitions %s", sorted(self.writers))
 
@@ -79,7 +79,7 @@ class Referee:
 
     async def publish_positions(self, consumer: Any) -> None:
         """Commit the group's offsets and the lag. For monitoring only: nothing ever reads them back."""
-        offsets = {TP(COMMANDS.name, p): w.next_offset for p, w in self.writers.items() if w.next_offset}
+        offsets = {TP(COMMANDS.name, p): w.position for p, w in self.writers.items() if w.position}
         if offsets:
             await consumer._commit(offsets)
         for tp, offset in offsets.items():

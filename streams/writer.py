@@ -103,15 +103,16 @@ class PartitionWriter:
         )
         self._producer.init_transactions(INIT_TIMEOUT_S)
         self.shard = self._restore()
+        self._position = self.shard.next_offset
         self.dues = self._dues()
         self.stamped_at_ms = 0
         self._in_transaction = False
         self._checked_at = 0.0
 
     @property
-    def next_offset(self) -> int:
-        """Offset of the first command that is not answered."""
-        return self.shard.next_offset
+    def position(self) -> int:
+        """Offset to read on from: the ledger's next one, or further where ticks without effect followed."""
+        return self._position
 
     def process(self, records: list[CommandRecord], *, sought: int | None) -> Outcome:
         """Judge records and commit the answers.
@@ -120,7 +121,7 @@ class PartitionWriter:
         that they are the first after, else None: only then may the first one lie beyond the next offset (a hole in
         the log).
         """
-        expected = self.next_offset
+        expected = self._position
         if records[0].offset > expected and sought != expected:
             return Outcome(seek=expected)
         outcome = Outcome()
@@ -138,7 +139,9 @@ class PartitionWriter:
         except TransactionAborted:
             self._abort()
             self.shard = self._restore()
-            return Outcome(seek=self.next_offset)
+            self._position = self.shard.next_offset
+            return Outcome(seek=self._position)
+        self._position = max(expected, records[-1].offset + 1)
         outcome.entries = len(answers)
         for entry in answers:
             if isinstance(entry.event, CommandRejected):
