@@ -23,6 +23,7 @@ LAYOUT = (
     "projections",
     "analytics",
     "broker",
+    "services",
     "schemas",
     "tests",
     "docs/decisions",

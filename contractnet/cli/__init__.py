@@ -1,0 +1,39 @@
+"""The command `contractnet`.
+
+Exit codes: 0 done; 1 it did not work, and one or two lines on stderr say what to do; 2 the command line makes no sense;
+130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+
+EXIT_ERROR = 1
+
+
+def main() -> None:
+    """Run the command line of this process, and exit."""
+    from confluent_kafka import KafkaException
+
+    from contractnet.cli.commands import app
+    from contractnet.cli.root import debugging
+    from contractnet.errors import ContractnetError
+
+    try:
+        # Typer itself exits with 2 for a wrong command line, 130 after Ctrl-C, and quietly where a pipe was closed.
+        app()
+    except ContractnetError as error:
+        if debugging():
+            raise
+        print(f"contractnet: {error}", file=sys.stderr)
+        sys.exit(EXIT_ERROR)
+    except KafkaException as error:
+        if debugging():
+            raise
+        problem = error.args[0]
+        print(
+            f"contractnet: Kafka refused: {problem.str()} ({problem.name()}). Look at the broker with "
+            f"`contractnet status`; --debug shows where it happened.",
+            file=sys.stderr,
+        )
+        sys.exit(EXIT_ERROR)

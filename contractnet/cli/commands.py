@@ -1,0 +1,8 @@
+"""All commands, registered with the root by importing them."""
+
+from __future__ import annotations
+
+from contractnet.cli import members, running, sql, swarm
+from contractnet.cli.root import app
+
+__all__ = ["app", "members", "running", "sql", "swarm"]

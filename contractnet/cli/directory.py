@@ -1,0 +1,84 @@
+"""The data directory: what lies where, whose it is, and which version wrote it.
+
+VERSION            one line, the version of this layout
+keys/              operator.json, operator.pub, bank-<market>.json: the secrets of a market, mode 0600
+agents/            credential files that `enroll`, `demo` and `simulate` write
+logs/              one file for each part that `up` runs
+run/               up.lock (who runs here) and up.json (what it runs)
+broker/            the embedded broker's own files
+ledger.duckdb      what the projector publishes
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+from contractnet.errors import DataDirectoryError
+
+VERSION = "1"
+
+
+class DataDirectory:
+    """Paths below one data directory; `path` is absolute."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.keys = self.path / "keys"
+        self.agents = self.path / "agents"
+        self.logs = self.path / "logs"
+        self.run = self.path / "run"
+        self.operator = self.keys / "operator.json"
+        self.operator_public = self.keys / "operator.pub"
+        self.lock = self.run / "up.lock"
+        self.state = self.run / "up.json"
+        self.ledger = self.path / "ledger.duckdb"
+
+    def bank(self, market: str) -> Path:
+        """The bank's credential file of a market, whose name may hold any character."""
+        return self.keys / f"bank-{quote(market, safe='')}.json"
+
+    def agent(self, name: str) -> Path:
+        """The default place of an agent's credential file."""
+        return self.agents / f"{quote(name, safe='')}.json"
+
+    def log(self, part: str) -> Path:
+        """The log of one part."""
+        return self.logs / f"{part}.log"
+
+    def bootstrap(self) -> str | None:
+        """The broker's address that a running `up` has noted, else None."""
+        try:
+            noted = json.loads(self.state.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        address = noted.get("bootstrap") if isinstance(noted, dict) else None
+        return address if isinstance(address, str) else None
+
+    def check(self) -> None:
+        """Raise DataDirectoryError where another version wrote the directory, or it is no directory."""
+        if self.path.exists() and not self.path.is_dir():
+            raise DataDirectoryError(f"{self.path} is a file. Give a directory (--data or CONTRACTNET_DATA).")
+        file = self.path / "VERSION"
+        found = file.read_text("utf-8", errors="replace").strip() if file.is_file() else VERSION
+        if found != VERSION:
+            raise DataDirectoryError(
+                f"{self.path} was written by another version of contractnet (layout {found[:20]!r}, this one reads "
+                f"{VERSION!r}). Use that version, or another directory (--data)."
+            )
+
+    def prepare(self) -> None:
+        """Check the directory, and create what is missing of it. Raises DataDirectoryError."""
+        self.check()
+        try:
+            for folder in (self.path, self.logs, self.run):
+                folder.mkdir(parents=True, exist_ok=True)
+            for secret in (self.keys, self.agents):
+                secret.mkdir(mode=0o700, exist_ok=True)
+            (self.path / "VERSION").write_text(VERSION + "\n", "utf-8")
+        except OSError as error:
+            raise DataDirectoryError(
+                f"{self.path} cannot be written: {os.strerror(error.errno or 0)}. Choose another one (--data)."
+            ) from error

@@ -1,0 +1,115 @@
+"""The root of the command line: global options, and how they reach every command."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from contractnet import settings
+from contractnet.cli.directory import DataDirectory
+
+_WITH_VALUE = ("--data", "--bootstrap", "--market")
+_FLAGS = ("--debug",)
+
+
+class Anywhere(TyperGroup):
+    """A group whose global options may stand before or after the command: people write them in either place."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Bring the global options to the front, then parse as usual."""
+        front: list[str] = []
+        rest: list[str] = []
+        waiting = iter(args)
+        for arg in waiting:
+            if arg == "--":
+                rest += [arg, *waiting]
+            elif arg in _WITH_VALUE:
+                front += [arg, *([value] if (value := next(waiting, None)) is not None else [])]
+            elif arg in _FLAGS or arg.startswith(tuple(f"{name}=" for name in _WITH_VALUE)):
+                front.append(arg)
+            else:
+                rest.append(arg)
+        return list(super().parse_args(ctx, front + rest))
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What the global options say. `bootstrap_flag` is None where nobody named a broker."""
+
+    directory: DataDirectory
+    bootstrap_flag: str | None
+    market: str
+
+    def bootstrap(self) -> str:
+        """The broker's address: the option, the environment, what `up` uses here, or the embedded broker's."""
+        return settings.bootstrap(self.bootstrap_flag or self.directory.bootstrap(), data=self.directory.path)
+
+
+app = typer.Typer(
+    name="contractnet",
+    cls=Anywhere,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    epilog="The options above may stand before or after a command. Examples: contractnet COMMAND --help",
+)
+out = Console(highlight=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        try:
+            print(f"contractnet {version('contractnet')}")
+        except PackageNotFoundError:
+            print("contractnet (a checkout that is not installed)")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the market's data.", envvar=settings.DATA_ENV, show_default=".contractnet"),
+    ] = None,
+    bootstrap: Annotated[
+        str | None,
+        typer.Option(
+            help="Kafka of an existing cluster, host:port[,host:port]. Without it: the broker of the data directory.",
+            envvar=settings.BOOTSTRAP_ENV,
+            show_default=False,
+        ),
+    ] = None,
+    market: Annotated[str, typer.Option(help="Name of the market.")] = settings.MARKET_DEFAULT,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,  # noqa: ARG001, main reads it
+    version: Annotated[  # noqa: ARG001, the callback acts on it
+        bool, typer.Option("--version", help="Print the version and end.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """A market in which agents bargain for GPUs: Kafka carries it, Faust awards exactly once, DuckDB answers.
+
+    [bold]contractnet demo[/bold] shows everything in about a minute. [bold]contractnet up[/bold] starts a market.
+    """
+    if bootstrap is not None:
+        settings.bootstrap(bootstrap)
+    ctx.obj = Where(DataDirectory(settings.data_dir(data)), bootstrap or None, market)
+
+
+def where(ctx: typer.Context) -> Where:
+    """The global options of a command's context."""
+    found = ctx.find_root().obj
+    assert isinstance(found, Where)
+    return found
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted, also when parsing failed."""
+    return "--debug" in sys.argv

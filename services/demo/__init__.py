@@ -1,0 +1,1 @@
+"""The swarm that `demo` and `simulate` run."""

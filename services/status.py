@@ -1,0 +1,124 @@
+"""`contractnet status`: the parts, their health, their lag, and the age of what readers see."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from rich.text import Text
+
+import analytics
+from broker.jvm import running_bootstrap
+from contractnet.cli.directory import DataDirectory
+from contractnet.errors import QueryError
+from contractnet.topics import LEDGER
+from services import state
+from services.part import answers_ready
+from services.table import console, parts_table
+
+_TIMEOUT_S = 2.0
+_LAG_METRIC = "contractnet_commands_lag{"
+
+
+def show(directory: DataDirectory) -> int:
+    """Print the status. The exit code: 0 where all runs and is healthy, else 1."""
+    directory.check()
+    noted = state.read(directory)
+    pid = state.running_pid(directory)
+    if noted is None or pid is None:
+        broker = running_bootstrap(directory.path)
+        print(f"no market runs in {directory.path}; `contractnet up` starts one")
+        if broker is not None:
+            print(f"the broker alone runs at {broker}; `contractnet broker stop` ends it")
+        if noted is not None:
+            print("an earlier `up` was killed and may have left processes behind; `contractnet down` ends them")
+        return 1
+    ends = ledger_ends(noted.bootstrap, noted.partitions)
+    table = parts_table()
+    healthy = ends is not None and noted.ready
+    broker_pid = str(noted.broker_pid or "")
+    table.add_row("Kafka", broker_pid, _mark(ends is not None, "answers", "no answer"), "", "", noted.bootstrap)
+    for part in noted.parts:
+        alive = state.process_of(part.pid, part.created_s) is not None
+        well = alive and (part.web_port is None or answers_ready(part.web_port))
+        healthy = healthy and well
+        lag = _lag(directory, part, ends)
+        health = _mark(well, "healthy", "not ready" if alive else part.status if part.pid is None else "gone")
+        table.add_row(part.name, str(part.pid or ""), health, lag, str(part.restarts), Text(part.log))
+    uptime = time.time() - noted.started_s
+    ready = "ready" if noted.ready else "starting"
+    screen = console()
+    screen.print(f"market {noted.market!r}: {ready}, up for {uptime:.0f} s (pid {pid})", markup=False)
+    screen.print(table)
+    screen.print(_freshness(directory), markup=False)
+    return 0 if healthy else 1
+
+
+def ledger_ends(bootstrap: str, partitions: int) -> list[int] | None:
+    """The end offset of each ledger partition, None where the broker does not answer."""
+    settings = {"bootstrap.servers": bootstrap, "group.id": "contractnet-status", "log_level": 0}
+    consumer = Consumer(settings)
+    try:
+        places = [TopicPartition(LEDGER.name, p) for p in range(partitions)]
+        return [consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)[1] for place in places]
+    except KafkaException:
+        return None
+    finally:
+        consumer.close()
+
+
+def _mark(good: bool, yes: str, no: str) -> Text:
+    return Text(yes, "green") if good else Text(no, "red")
+
+
+def _lag(directory: DataDirectory, part: state.PartState, ends: list[int] | None) -> str:
+    if part.web_port is not None:
+        lag = _worker_lag(part.web_port)
+        return "?" if lag is None else f"{lag} commands"
+    if part.name != "projector" or ends is None:
+        return ""
+    behind = projection_lag(directory, ends)
+    return "?" if behind is None else f"{behind} events"
+
+
+def _worker_lag(port: int) -> int | None:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_TIMEOUT_S) as answer:
+            lines = answer.read().decode().splitlines()
+    except (urllib.error.URLError, OSError):
+        return None
+    return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(_LAG_METRIC))
+
+
+def projection_lag(directory: DataDirectory, ends: list[int]) -> int | None:
+    """Ledger entries, about, that the published file does not hold yet, None where nothing is published."""
+    try:
+        with analytics.open(directory.path) as connection:
+            rows = connection.execute("SELECT partition, next_offset FROM meta").fetchall()
+    except QueryError:
+        return None
+    found = {int(partition): int(offset) for partition, offset in rows}
+    # A transaction ends with a marker, which takes an offset and is no entry.
+    return sum(max(0, end - 1 - found.get(partition, 0)) for partition, end in enumerate(ends))
+
+
+def _freshness(directory: DataDirectory) -> str:
+    try:
+        with analytics.open(directory.path) as connection:
+            row = connection.execute(
+                "SELECT max(newest_event_at), max(published_at), sum(events)::BIGINT FROM meta"
+            ).fetchone()
+    except QueryError:
+        return "ledger: nothing is published yet"
+    assert row is not None
+    newest, published, events = row
+    if newest is None:
+        return f"ledger: no event yet ({directory.ledger})"
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return (
+        f"ledger: {events} events, the newest {(now - newest).total_seconds():.1f} s old, published "
+        f"{(now - published).total_seconds():.1f} s ago ({directory.ledger})"
+    )

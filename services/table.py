@@ -1,0 +1,48 @@
+"""What `up` and `status` print about a market's parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from services.supervisor import Supervisor
+
+QUERY = 'contractnet{data} query "SELECT project, pool, sum(credits)::BIGINT AS ucr FROM attribution GROUP BY ALL"'
+
+
+def console() -> Console:
+    """A console that neither colours numbers nor cuts lines where there is no terminal."""
+    found = Console(highlight=False)
+    return found if found.is_terminal else Console(highlight=False, width=160)
+
+
+def parts_table() -> Table:
+    """An empty table of parts."""
+    table = Table(box=None, pad_edge=False)
+    for name, right in (("part", False), ("pid", True), ("health", False), ("lag", True), ("restarts", True)):
+        table.add_column(name, justify="right" if right else "left")
+    table.add_column("where", overflow="fold")
+    return table
+
+
+def show_ready(supervisor: Supervisor) -> None:
+    """The table that `up` prints when the market takes commands."""
+    directory = supervisor.directory
+    table = Table(box=None, pad_edge=False)
+    for name in ("part", "pid", "where"):
+        table.add_column(name, overflow="fold")
+    table.add_row("Kafka", "", supervisor.bootstrap)
+    for part in supervisor.parts:
+        web = f"http://127.0.0.1:{part.web_port}/metrics" if part.web_port else ""
+        table.add_row(part.name, str(part.pid), web or str(part.log))
+    screen = console()
+    screen.print(table)
+    flag = f" --data {directory.path}"
+    screen.print(f"logs   {directory.logs}", markup=False, soft_wrap=True)
+    screen.print(f"join   contractnet{flag} enroll NAME --project PROJECT --credits 100", markup=False, soft_wrap=True)
+    screen.print(f"query  {QUERY.format(data=flag)}", markup=False, soft_wrap=True)
+    screen.print("end    Ctrl-C here, or `contractnet down` from another shell", markup=False, soft_wrap=True)
+    screen.file.flush()
