@@ -23,7 +23,7 @@ import duckdb
 from confluent_kafka import KafkaException
 
 from contractnet.errors import ContractnetError
-from projections.layout import Layout
+from projections.layout import Layout, remove_database
 from projections.lock import ProjectorLock
 from projections.publish import Publisher
 from projections.reader import LedgerReader
@@ -61,6 +61,7 @@ class Projector:
         layout = Layout(self._settings.data_dir)
         layout.create()
         with ProjectorLock(layout.lock):
+            remove_database(layout.rebuilding)  # of a rebuild that was killed
             store = Store(layout, self._settings)
             try:
                 self._follow(store)

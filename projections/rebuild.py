@@ -36,7 +36,9 @@ def rebuild(settings: ProjectionSettings) -> int:
         started_s = time.monotonic()
         events = _fold_all(layout, settings)
         log.info("folded %d events in %.1f s", events, time.monotonic() - started_s)
-        remove_database(layout.state)
+        # First what belongs to the old file: DuckDB must never find its log beside the new one. Killed in between, the
+        # old state is as of its last checkpoint, position included, and the projector goes on from there.
+        layout.state.with_name(layout.state.name + ".wal").unlink(missing_ok=True)
         layout.rebuilding.rename(layout.state)
         store = Store(layout, settings)
         try:

@@ -59,7 +59,7 @@ class Store:
         self.layout = layout
         self._settings = settings
         self.path = path or layout.state
-        self.connection = duckdb.connect(str(self.path), config={"memory_limit": "1GB"})
+        self.connection = duckdb.connect(str(self.path), config={"memory_limit": "1GB", "threads": 2})
         os.chmod(self.path, 0o600)
         self.connection.execute(_MACROS)
         self._create_or_check()

@@ -97,7 +97,7 @@ def test_a_damaged_file_is_named(data_dir: Path) -> None:
 
 
 def test_open_follows_the_link(data_dir: Path) -> None:
-    """A long-lived process that opens again sees the newest generation, which DuckDB's cache of open files would hide."""
+    """A long-lived process that opens again sees the newest generation, which DuckDB's cache would hide."""
     first = analytics.open(data_dir)
     with duckdb.connect(str(data_dir / "projection" / "ledger-4.duckdb")) as connection:
         connection.execute("CREATE TABLE awards AS SELECT 1 AS one")

@@ -1,4 +1,4 @@
-"""What the tables must hold, by a fold of its own: plain dictionaries, one event at a time, nothing of the projection."""
+"""What the tables must hold, by a fold of its own: plain dictionaries, one event at a time."""
 
 from __future__ import annotations
 
@@ -113,8 +113,7 @@ def read_back(data_dir: Path) -> Folded:
             return connection.execute(sql).fetchall()
 
         def table(sql: str) -> dict[Any, Any]:
-            found = {row[:2]: row[2] if len(row) == 3 else row[2:] for row in rows(sql)}
-            return found
+            return {row[:2]: row[2] if len(row) == 3 else row[2:] for row in rows(sql)}
 
         return Folded(
             balance_ucr=Counter(table("SELECT market, account_id, balance_ucr FROM accounts")),

@@ -11,7 +11,7 @@ import pytest
 
 from contractnet import codec
 from contractnet.codec import HEADER_BYTES, Registry, encode, schema_dir
-from contractnet.messages import Cause, Claim, Entry, Priority, Source
+from contractnet.messages import Cause, Claim, Code, Entry, Priority, Source
 from contractnet.messages import events as ev
 from projections import decode as decoding
 from projections.decode import LedgerRecord, decode
@@ -54,8 +54,8 @@ def test_ids_keep_every_bit(bits: bytes) -> None:
 def test_absent_values_stay_absent() -> None:
     """An optional id, key or claim that is not there is null, also beside one that is."""
     source = Source(0, 0, bytes(16), 0, Cause.COMMAND)
-    given = ev.CommandRejected(ev.Code.BAD_NAME, "", bytes(16), bytes(32), 0, "x")
-    absent = ev.CommandRejected(ev.Code.BAD_NAME, "", None, None, None, "x")
+    given = ev.CommandRejected(Code.BAD_NAME, "", bytes(16), bytes(32), 0, "x")
+    absent = ev.CommandRejected(Code.BAD_NAME, "", None, None, None, "x")
     table = decode(as_records([encode(Entry(source, e)) for e in (given, absent)])).tables["CommandRejected"]
     assert [row["account"] for row in table.to_pylist()] == [bytes(16), None]
     assert [row["key"] for row in table.to_pylist()] == [bytes(32), None]

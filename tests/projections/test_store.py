@@ -102,8 +102,8 @@ def test_every_event_type_is_projected(tmp_path: Path) -> None:
     store.close()
     with analytics.open(settings.data_dir) as connection:
         found = connection.execute(
-            "SELECT ledger_offset, type, command_offset, index, command_id, epoch_ms(occurred_at), cause, partition, market"
-            " FROM events ORDER BY ledger_offset"
+            "SELECT ledger_offset, type, command_offset, index, command_id, epoch_ms(occurred_at), cause, partition, "
+            "market FROM events ORDER BY ledger_offset"
         ).fetchall()
     for offset, (row, entry) in enumerate(zip(found, entries, strict=True)):
         source = entry.source

@@ -1,0 +1,181 @@
+"""The projector under load: killed, and read from all the time."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import analytics
+from broker.interface import Broker
+from contractnet.errors import QueryError
+from contractnet.messages import Entry
+from tests.projections.folded import Folded, fold, read_back
+from tests.projections.generator import History
+from tests.projections.ledger import Ledger
+from tests.projections.reading import CONSISTENT
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+TIMEOUT_S = 60.0
+ROOT = Path(__file__).resolve().parents[2]
+# The projector's process with small segments: sealing, too, has to be hit by kills.
+PROGRAM = """
+import sys, pathlib
+from projections.projector import Projector
+from projections.settings import ProjectionSettings
+bootstrap, data_dir, topic, seal_rows, interval_s = sys.argv[1:]
+settings = ProjectionSettings(bootstrap, pathlib.Path(data_dir), topic, seal_rows=int(seal_rows),
+    seal_grace_offsets=100, publish_interval_s=float(interval_s), batch_events_max=3000)
+Projector(settings).run()
+"""
+
+
+def start(ledger: Ledger, data_dir: Path, seal_rows: int, interval_s: float) -> subprocess.Popen[bytes]:
+    """A projector in a process of its own."""
+    arguments = [ledger.bootstrap, str(data_dir), ledger.topic, str(seal_rows), str(interval_s)]
+    return subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], cwd=ROOT)
+
+
+class Load(threading.Thread):
+    """Writes transactions of both partitions at a steady rate until `finish`; `expected` is what they fold to."""
+
+    def __init__(
+        self, ledger: Ledger, events_per_s: int, stamp: Callable[[Entry], Entry] = lambda entry: entry
+    ) -> None:
+        super().__init__()
+        self.expected = Folded()
+        self._ledger = ledger
+        self._per_transaction = events_per_s // 20
+        self._stamp = stamp
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        """Write 20 transactions a second."""
+        histories = [History(f"load-{p}", p, accounts=50) for p in range(self._ledger.partitions)]
+        due_s = time.monotonic()
+        number = 0
+        while not self._done.is_set():
+            partition = number % len(histories)
+            entries = [self._stamp(entry) for entry in histories[partition].take(self._per_transaction)]
+            self._ledger.write(partition, histories[partition].market, entries)
+            fold(histories[partition].market, entries, self.expected)
+            number += 1
+            due_s += 0.05
+            time.sleep(max(0.0, due_s - time.monotonic()))
+
+    def finish(self) -> None:
+        """Stop writing."""
+        self._done.set()
+        self.join(TIMEOUT_S)
+
+
+def published(data_dir: Path, sql: str) -> tuple[int | bool | None, ...]:
+    """One row from the newest generation; empty before the first."""
+    try:
+        with analytics.open(data_dir) as connection:
+            return connection.execute(sql).fetchone() or ()
+    except QueryError:
+        return ()
+
+
+def wait_for(data_dir: Path, events: int, process: subprocess.Popen[bytes]) -> None:
+    """Return when so many events are published."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while published(data_dir, "SELECT sum(events)::BIGINT FROM meta") != (events,):
+        assert process.poll() is None, "the projector ended"
+        assert time.monotonic() < deadline_s, "the events did not arrive"
+        time.sleep(0.1)
+
+
+def test_kills_lose_and_double_nothing(broker: Broker, tmp_path: Path) -> None:
+    """Killed again and again under load, wherever it is, the projector goes on with every event once."""
+    ledger = Ledger(broker.bootstrap)
+    rng = random.Random(7)
+    load = Load(ledger, events_per_s=4000)
+    load.start()
+    kills = 0
+    found_between = []
+    try:
+        while kills < 12:
+            process = start(ledger, tmp_path, seal_rows=400, interval_s=0.05)
+            # Start-up takes 0.5 s; from then on it is nearly always within a transaction, a sealing or a publication.
+            time.sleep(rng.uniform(0.4, 1.6))
+            assert process.poll() is None, "the projector ended by itself"
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait(TIMEOUT_S)
+            kills += 1
+            found_between.append(published(tmp_path, CONSISTENT))
+    finally:
+        load.finish()
+    assert [found for found in found_between if found].count((True,)) == len([f for f in found_between if f]) > 3
+    process = start(ledger, tmp_path, seal_rows=400, interval_s=0.1)
+    try:
+        wait_for(tmp_path, ledger.written, process)
+    finally:
+        process.terminate()
+        process.wait(TIMEOUT_S)
+    with analytics.open(tmp_path) as connection:
+        rows = connection.execute(
+            "SELECT count(*), count(DISTINCT (partition, ledger_offset)), "
+            "count(DISTINCT (partition, command_offset, index)) FROM events"
+        ).fetchone()
+        assert connection.execute("SELECT bool_and(ok) FROM balances_check").fetchone() == (True,)
+    assert rows == (ledger.written,) * 3
+    assert read_back(tmp_path) == load.expected
+    print(f"\n{kills} kills, {ledger.written} events: 0 lost, 0 doubled")
+
+
+def test_readers_always_find_fresh_and_whole_data(broker: Broker, tmp_path: Path) -> None:
+    """At 2,000 events/s, readers that open the file all the time see no error and nothing torn, at most 2 s old."""
+    ledger = Ledger(broker.bootstrap)
+    process = start(ledger, tmp_path, seal_rows=5000, interval_s=0.6)
+
+    def stamp(entry: Entry) -> Entry:
+        return replace(entry, source=replace(entry.source, at_ms=int(time.time() * 1000)))
+
+    load = Load(ledger, 2000, stamp)
+    load.start()
+    try:
+        wait_until_some(tmp_path, 4000)
+        kinds = ("light", "light", "heavy")
+        readers = [
+            subprocess.Popen(
+                [sys.executable, "-m", "tests.projections.reading", str(tmp_path), "15", kind],
+                stdout=subprocess.PIPE,
+                cwd=ROOT,
+            )
+            for kind in kinds
+        ]
+        results = [json.loads(reader.communicate(timeout=TIMEOUT_S)[0]) for reader in readers]
+    finally:
+        load.finish()
+        process.terminate()
+        process.wait(TIMEOUT_S)
+    for kind, result in zip(kinds, results, strict=True):
+        print(f"\n{kind}: {result}", end="")
+    print(f"\n{ledger.written} events")
+    assert sum(result["reads"] for result in results) > 100
+    assert [(result["errors"], result["torn"]) for result in results] == [(0, 0)] * 3, results
+    assert max(result["age_max_ms"] for result in results) <= 2000
+
+
+def wait_until_some(data_dir: Path, events: int) -> None:
+    """Return when at least so many events are published."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while True:
+        row = published(data_dir, "SELECT sum(events)::BIGINT FROM meta")
+        if row and (row[0] or 0) >= events:
+            return
+        assert time.monotonic() < deadline_s, f"no {events} events after {TIMEOUT_S} s"
+        time.sleep(0.1)
