@@ -169,8 +169,8 @@ def _decoded_name(key: bytes) -> str:
 
 
 def market_name(key: bytes | None) -> str | None:
-    """The market of a record. Keys come from agents: bytes that are no UTF-8 are written as escapes."""
-    return None if key is None else _decoded_name(key)
+    """The market of a record; none where the command named none. Bytes that are no UTF-8 are written as escapes."""
+    return _decoded_name(key) if key else None
 
 
 def _restored(array: pa.Array, avro: Any) -> pa.Array:

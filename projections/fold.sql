@@ -12,7 +12,7 @@ FROM in_MarketOpened;
 
 -- on MarketOpened
 INSERT INTO accounts BY NAME
-SELECT market, id(bank) AS account_id, 'bank' AS name, '' AS project, '' AS budget_root, true AS is_bank,
+SELECT market, id(bank) AS account_id, 'bank' AS name, 'bank' AS project, 'bank' AS budget_root, true AS is_bank,
     1000 AS weight_permille, 0 AS balance_ucr, 0 AS held_ucr, ts(at_ms) AS opened_at, partition
 FROM in_MarketOpened;
 

@@ -98,4 +98,4 @@ def test_a_market_name_that_is_no_text_is_escaped() -> None:
     """Record keys come from agents; whatever bytes they are, the row has a name that SQL can hold."""
     assert decoding.market_name(b"caf\xc3\xa9") == "caf\u00e9"
     assert decoding.market_name(b"\xff\x00") == "\\xff\x00"
-    assert decoding.market_name(None) is None
+    assert decoding.market_name(None) is decoding.market_name(b"") is None

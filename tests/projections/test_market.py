@@ -1,0 +1,162 @@
+"""The real rules write, the projection reads: both must come to the same state."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+import analytics
+from contractnet.codec import encode
+from contractnet.messages import commands as c
+from market.state import State
+from projections.decode import LedgerRecord
+from projections.publish import Publisher
+from tests.market.town import BANK, PARTITION, Answer, Town, bid, call, key_pair, small_town
+from tests.projections.test_store import batches, opened, settings_of
+
+AGENTS = ("ann", "bob", "cat", "dan")
+
+
+class Day:
+    """Random commands of agents, good and bad, on a town; keeps every answer."""
+
+    def __init__(self, seed: int) -> None:
+        self.town, self.accounts = small_town(*AGENTS, units=2, credits_ucr=5000)
+        # The beginning, played again from its records, so that the ledger is whole.
+        self.beginning = Town(open_market=False)
+        self.answers = [self.beginning.post(*record) for record in list(self.town.records)]
+        self.rng = random.Random(seed)
+        self.bids: list[bytes] = []
+
+    def play(self, commands: int) -> None:
+        """Send so many commands."""
+        actions: list[Callable[[], Answer | None]] = [self.bid] * 8 + [self.call] * 3 + [self.tick] * 3
+        actions += [self.withdraw, self.cancel, self.release, self.resize, self.weigh, self.transfer, self.garbage]
+        for _ in range(commands):
+            self.town.at_ms += self.rng.randint(0, 25)
+            answer = self.rng.choice(actions)()
+            if answer is not None:
+                self.answers.append(answer)
+
+    def call(self) -> Answer:
+        slots, units = self.rng.randint(1, 3), self.rng.randint(1, 3)
+        return self.town.send(call(slots=slots, units=units), key_pair("manager"))
+
+    def bid(self) -> Answer | None:
+        if not self.town.state.cfps:
+            return None
+        cfp = self.rng.choice(list(self.town.state.cfps))
+        price_ucr = self.rng.choice([5, 20, 300, 10**6])
+        answer = self.town.send(bid(cfp, price_ucr, 0, "task"), key_pair(self.rng.choice(AGENTS)))
+        self.bids.append(answer.id)
+        return answer
+
+    def tick(self) -> Answer:
+        self.town.at_ms += self.rng.choice([50, 200, 70_000])
+        return self.town.tick()
+
+    def withdraw(self) -> Answer | None:
+        live = [b for cfp in self.town.state.cfps.values() for b in cfp.bids.values()]
+        if not live:
+            return None
+        chosen = self.rng.choice(live)
+        name = next(n for n, ident in self.accounts.items() if ident == chosen.account)
+        return self.town.send(c.WithdrawBid(chosen.id), key_pair(name))
+
+    def cancel(self) -> Answer | None:
+        cfps = list(self.town.state.cfps)
+        return self.town.send(c.CancelCfp(self.rng.choice(cfps)), key_pair("manager")) if cfps else None
+
+    def release(self) -> Answer | None:
+        for lease in self.town.state.leases.values():
+            name = next(n for n, ident in self.accounts.items() if ident == lease.account)
+            return self.town.send(c.ReleaseLease(lease.award), key_pair(name))
+        return None
+
+    def resize(self) -> Answer:
+        return self.town.send(c.ResizePool("gpu", self.rng.randint(1, 4)), key_pair("manager"))
+
+    def weigh(self) -> Answer:
+        account = self.accounts[self.rng.choice(AGENTS)]
+        return self.town.send(c.SetWeight(account, self.rng.choice([400, 500, 1000])), BANK)
+
+    def transfer(self) -> Answer:
+        account = self.accounts[self.rng.choice(AGENTS)]
+        return self.town.send(c.IssueCredits(account, 500, "more"), BANK)
+
+    def garbage(self) -> Answer:
+        return self.town.post(self.rng.choice([b"", b"\xff", None, b"default"]), b"garbage", [])
+
+
+class Tables:
+    """The published tables, as sets of rows."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def rows(self, sql: str) -> set[tuple[Any, ...]]:
+        """The rows of a query."""
+        return set(self._connection.execute(sql).fetchall())
+
+    def compare_accounts(self, state: State) -> None:
+        """Accounts, holds and pools."""
+        assert self.rows("SELECT account_id, name, project, balance_ucr, held_ucr, available_ucr FROM accounts") == {
+            (a.id.hex(), a.name, a.project, a.balance_ucr, a.held_ucr, a.available_ucr) for a in state.accounts.values()
+        }
+        assert self.rows("SELECT hold_id, amount_ucr FROM holds WHERE status = 'held'") == {
+            (ident.hex(), amount_ucr) for ident, amount_ucr in state.holds.items()
+        }
+        assert self.rows("SELECT pool, owner, units FROM pools") == {
+            (p.name, state.accounts[p.owner].name, p.units) for p in state.pools.values()
+        }
+        assert self.rows("SELECT bool_and(ok), count(*) FROM balances_check") == {(True, 1)}
+
+    def compare_negotiations(self, state: State) -> None:
+        """Open CFPs with their bids, and leases."""
+        assert self.rows("SELECT cfp_id FROM cfps WHERE status = 'open'") == {(i.hex(),) for i in state.cfps}
+        of_open_cfps = "SELECT bid_id, b.status FROM bids b JOIN cfps c USING (cfp_id) WHERE c.status = 'open'"
+        standing = [bid for cfp in state.cfps.values() for bid in cfp.bids.values()]
+        assert self.rows(of_open_cfps) == {(b.id.hex(), "withdrawn" if b.withdrawn else "live") for b in standing}
+        assert self.rows("SELECT bid_id FROM bids WHERE status = 'live'") <= {(b.id.hex(),) for b in standing}
+        assert self.rows("SELECT award_id, agent, pool, units FROM reservations WHERE status = 'active'") == {
+            (i.hex(), state.accounts[x.account].name, x.pool, x.units) for i, x in state.leases.items()
+        }
+
+    def check_awards(self) -> None:
+        """Awards carry what the CFP, the bid and the accounts said; enough happened for this to mean something."""
+        [(awards, complete, prompt)] = self.rows(
+            "SELECT count(*), count(*) FILTER (agent IS NOT NULL AND pool = 'gpu' AND manager = 'manager' AND"
+            " task = 'task' AND project = 'project'), count(*) FILTER (latency_ms >= 0) FROM awards"
+        )
+        assert awards == complete == prompt > 5
+        assert self.rows("SELECT DISTINCT status FROM bids") >= {("won",), ("rejected",)}
+        assert len(self.rows("SELECT DISTINCT code FROM rejections")) >= 4
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_tables_agree_with_the_market(tmp_path: Path, seed: int) -> None:
+    """After a day of random commands, the tables hold what the market itself holds."""
+    day = Day(seed)
+    day.play(500)
+    entries = [(answer, entry) for answer in day.answers for entry in answer.entries]
+    records = [
+        LedgerRecord(PARTITION, offset, (answer.submission.market or "").encode(), encode(entry), bytes(32))
+        for offset, (answer, entry) in enumerate(entries)
+    ]
+    settings = settings_of(tmp_path)
+    store = opened(settings)
+    for batch in batches(records, 200, seed):
+        store.apply(batch)
+        store.seal_due()
+    Publisher(store, settings).publish()
+    store.close()
+    with analytics.open(settings.data_dir) as connection:
+        tables = Tables(connection)
+        tables.compare_accounts(day.town.state)
+        tables.compare_negotiations(day.town.state)
+        tables.check_awards()
