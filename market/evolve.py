@@ -49,20 +49,20 @@ def _rules_activated(state: State, _: Source, event: e.RulesActivated) -> None:
     state.rules_version = event.version
 
 
-def _accepted(state: State, _: Source, event: e.CommandAccepted) -> None:
-    _remember(state.keys[event.key], event.sequence, Code.ACCEPTED)
+def _accepted(state: State, source: Source, event: e.CommandAccepted) -> None:
+    _remember(state.keys[event.key], event.sequence, source.command, Code.ACCEPTED)
 
 
-def _rejected(state: State, _: Source, event: e.CommandRejected) -> None:
+def _rejected(state: State, source: Source, event: e.CommandRejected) -> None:
     if event.sequence is not None:
         assert event.key is not None
-        _remember(state.keys[event.key], event.sequence, event.code)
+        _remember(state.keys[event.key], event.sequence, source.command, event.code)
 
 
-def _remember(key: Key, sequence: int, code: Code) -> None:
+def _remember(key: Key, sequence: int, command: bytes, code: Code) -> None:
     assert sequence not in key.seen, "a command has one outcome"
     assert sequence > key.floor, "a command has one outcome"
-    key.seen[sequence] = code
+    key.seen[sequence] = (command[: limits.COMMAND_TAG_BYTES], code)
     if len(key.seen) > limits.SEQUENCES_PER_KEY_MAX:
         key.floor = min(key.seen)
         del key.seen[key.floor]

@@ -14,6 +14,8 @@ KEYS_PER_ACCOUNT_MAX = 64
 # Newest sequences remembered per key to tell a repeat from a new command. One connection keeps order; this covers the
 # commands an agent may have had under way when it died.
 SEQUENCES_PER_KEY_MAX = 128
+# Bytes of a command's id kept with its sequence. Only a key's holder could make two alike, and fool itself.
+COMMAND_TAG_BYTES = 4
 # Weight changes remembered per account: as many as may happen while one CFP is open.
 WEIGHTS_PER_ACCOUNT_MAX = 16
 WEIGHT_PERMILLE_MIN = 500

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -22,7 +23,7 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import genesis
 from market.evolve import evolve, opened
-from market.limits import CLOCK_ADVANCE_MS, CLOCK_STEP_MS_MAX, DUE_PER_COMMAND_MAX
+from market.limits import CLOCK_ADVANCE_MS, CLOCK_STEP_MS_MAX, COMMAND_TAG_BYTES, DUE_PER_COMMAND_MAX
 from market.rejection import Rejection
 from market.rules import RULES, Context
 from market.rules.contracts import settle
@@ -170,13 +171,8 @@ class _Record:
         if sub.command is None:
             self._unreadable()
             return
-        if sequence in key.seen:
-            account = key.account or ZERO_ID
-            self._emit(e.CommandRepeated(key.seen[sequence], account, credentials.key, sequence), Cause.COMMAND)
-            return
-        if sequence <= key.floor:
-            stale = Rejection(Code.STALE_SEQUENCE, f"{sequence} is not above {key.floor}")
-            self._reject(stale, key.account, credentials.key, None)
+        if sequence in key.seen or sequence <= key.floor:
+            self._replayed(key, credentials)
             return
         sender = None if key.account is None else state.accounts[key.account]
         ctx = Context(state, sub.command_id, self.at_ms, credentials.key, sender)
@@ -190,6 +186,16 @@ class _Record:
         self._accept(state, credentials)
         for event in events:
             self._emit(event, Cause.COMMAND)
+
+    def _replayed(self, key: Key, credentials: Credentials) -> None:
+        """A sequence that its key has used, or may have used: the same command again gets its first outcome."""
+        sequence = credentials.sequence
+        tag, code = key.seen.get(sequence, (b"", Code.UNSPECIFIED))
+        if tag == self.submission.command_id[:COMMAND_TAG_BYTES]:
+            self._emit(e.CommandRepeated(code, key.account or ZERO_ID, credentials.key, sequence), Cause.COMMAND)
+            return
+        why = f"another command used {sequence}" if tag else f"{sequence} is not above {key.floor}"
+        self._reject(Rejection(Code.STALE_SEQUENCE, why), key.account, credentials.key, None)
 
     def _accept(self, state: State, credentials: Credentials) -> None:
         account = state.keys[credentials.key].account
@@ -205,7 +211,9 @@ class _Record:
     def _unreadable(self) -> None:
         sub = self.submission
         assert sub.unreadable is not None
-        self._emit(e.CommandUnreadable(sub.unreadable, len(sub.value), sub.digest), Cause.COMMAND)
+        self._emit(
+            e.CommandUnreadable(sub.unreadable, len(sub.value), hashlib.sha256(sub.value).digest()), Cause.COMMAND
+        )
 
     def _emit(self, event: Event, cause: Cause) -> None:
         """Number an event, fold it, keep it."""

@@ -107,13 +107,20 @@ def _restore_lease(s: State, lease: Lease) -> None:
 
 def _dump_key(public: bytes, k: Key) -> list[Any]:
     account = None if k.account is None else k.account.hex()
-    return [public.hex(), account, k.revoked, k.floor, [[seq, str(code)] for seq, code in k.seen.items()]]
+    return [
+        public.hex(),
+        account,
+        k.revoked,
+        k.floor,
+        [[seq, tag.hex(), str(code)] for seq, (tag, code) in k.seen.items()],
+    ]
 
 
 def _load_key(d: list[Any]) -> tuple[bytes, Key]:
     public, account, revoked, floor, seen = d
     owner = None if account is None else bytes.fromhex(account)
-    return bytes.fromhex(public), Key(owner, revoked, {seq: Code(code) for seq, code in seen}, floor)
+    outcomes = {seq: (bytes.fromhex(tag), Code(code)) for seq, tag, code in seen}
+    return bytes.fromhex(public), Key(owner, revoked, outcomes, floor)
 
 
 def _dump_account(a: Account) -> list[Any]:

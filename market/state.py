@@ -15,8 +15,9 @@ class Key:
 
     account: bytes | None
     revoked: bool = False
-    seen: dict[int, Code] = field(default_factory=dict)
-    """Outcome of each remembered sequence, oldest arrival first."""
+    seen: dict[int, tuple[bytes, Code]] = field(default_factory=dict)
+    """Tag and outcome of the command that used each remembered sequence, oldest arrival first. The tag is the head of
+    its id, enough to tell a repeat from another command that its own sender gave the same sequence."""
     floor: int = -(2**63)
     """At or below it every sequence is stale, for ever."""
 
