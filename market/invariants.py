@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 from market.state import State
 
@@ -44,10 +45,10 @@ def capacity_is_respected(state: State) -> Iterator[str]:
         deltas[lease.ends_at_ms] -= lease.units
     for name, deltas in steps.items():
         used = 0
-        for at_ms in sorted(deltas):
+        for at_ms, until_ms in pairwise(sorted(deltas)):
             used += deltas[at_ms]
             # A lease that is over but not settled yet may overlap a newer one only in the past.
-            if at_ms >= state.now_ms and used > state.pools[name].units:
+            if until_ms > state.now_ms and used > state.pools[name].units:
                 yield f"pool {name} has {state.pools[name].units} units, {used} are reserved at {at_ms}"
 
 
