@@ -97,7 +97,7 @@ class Model:
             return "UNKNOWN_KEY"
         if key["revoked"]:
             return "REVOKED_KEY"
-        return "UNREADABLE" if letter.command is None else self._replayed(key["used"], letter.sequence)
+        return "UNREADABLE" if letter.command is None else self._replayed(key["used"], letter)
 
     def _genesis(self, letter: Letter) -> str | None:
         """A wrong genesis breaks one rule at a time here; the bank is born with a right one."""
@@ -113,17 +113,17 @@ class Model:
             return "UNKNOWN_RULES"
         self.open, self.signed, self.bank = True, command.signed, letter.id
         self.now, self.version = letter.at_ms, command.rules_version
-        self.keys[letter.key] = {"account": None, "revoked": False, "used": {letter.sequence: "ACCEPTED"}}
+        self.keys[letter.key] = {"account": None, "revoked": False, "used": {letter.sequence: (letter.id, "ACCEPTED")}}
         self._new_account(letter.id, "bank", command.bank_key)
         return "ACCEPTED"
 
-    def _replayed(self, used: dict[int, str], sequence: int) -> str | None:
-        """A sequence among the newest ones of its key repeats; one below them is stale."""
-        order = sorted(used)
+    def _replayed(self, used: dict[int, tuple[bytes, str]], letter: Letter) -> str | None:
+        """The same command among the newest ones of its key repeats; another one, or one below them, is stale."""
+        order, sequence = sorted(used), letter.sequence
         newest, older = order[-self.limits["sequences"] :], order[: -self.limits["sequences"]]
         if sequence in newest:
-            self.repeated = True
-            return used[sequence]
+            self.repeated = used[sequence][0] == letter.id
+            return used[sequence][1] if self.repeated else "STALE_SEQUENCE"
         return "STALE_SEQUENCE" if sequence == -(2**63) or (older and sequence <= older[-1]) else None
 
     def _follow(self, letter: Letter) -> set[str]:
@@ -132,14 +132,14 @@ class Model:
         self.sender, self.id, self.key = key["account"], letter.id, letter.key
         getattr(self, f"_{type(letter.command).__name__}")(letter.command)
         codes = self.bad or {"ACCEPTED"}
-        key["used"][letter.sequence] = codes
+        key["used"][letter.sequence] = (letter.id, "")
         return codes
 
     def answered(self, letter: Letter, code: str) -> None:
         """Remember which of several codes the market chose: a repeat must get the same."""
         key = self.keys.get(letter.key or b"")
-        if key is not None and isinstance(key["used"].get(letter.sequence), set):
-            key["used"][letter.sequence] = code
+        if key is not None and key["used"].get(letter.sequence) == (letter.id, ""):
+            key["used"][letter.sequence] = (letter.id, code)
 
     def need(self, holds: bool, code: str) -> bool:
         """Note a broken rule."""

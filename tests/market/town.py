@@ -173,10 +173,20 @@ class Town:
         """The invariants hold, the fold alone gives the same state, and so does a snapshot of it."""
         for state in self.shard.markets.values():
             assert violations(state) == []
+            self.check_capacity(state)
         assert as_plain(self.shard.markets) == as_plain(self.twin.markets)
         canonical = self.canonical()
         assert canonical == dump(self.twin)
         assert canonical == dump(self.restored(canonical))
+
+    def check_capacity(self, state: State) -> None:
+        """From now on, each pool's timeline says at every step what its leases use."""
+        for pool in state.pools.values():
+            leases = [lease for lease in state.leases.values() if lease.pool == pool.name]
+            steps = {state.now_ms, *(x.starts_at_ms for x in leases), *(x.ends_at_ms for x in leases)}
+            for at_ms in (step for step in steps if step >= state.now_ms):
+                used = sum(x.units for x in leases if x.starts_at_ms <= at_ms < x.ends_at_ms)
+                assert pool.timeline.peak(at_ms, at_ms + 1) == used
 
     def canonical(self) -> bytes:
         """The canonical bytes of the shard."""
