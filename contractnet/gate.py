@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -35,6 +36,7 @@ from contractnet.client.clock import MarketClock
 from contractnet.client.feed import Batch, NoticeFeed
 from contractnet.client.lease import Token, pass_hash
 from contractnet.codec import HEADER_BYTES, registry
+from contractnet.credentials import Credential, load
 from contractnet.errors import BrokerUnreachableError, CredentialError, GateRefusedError
 from contractnet.messages import Notice
 from contractnet.messages.notices import LeaseGranted, LeaseRevoked, MarketAnnounced, PoolAnnounced
@@ -94,15 +96,23 @@ class Gate:
         pool: str,
         bootstrap: str | None = None,
         *,
+        credential: str | Path | Credential | None = None,
         market: str = settings.MARKET_DEFAULT,
         genesis: bytes | None = None,
         on_revoked: Callable[[Admission], None] | None = None,
         look_back_s: float | None = None,
         timeout_s: float = 30.0,
     ) -> None:
-        """`genesis` (32 bytes) pins the market; `look_back_s` (None: all notices) must exceed the longest lease."""
+        """A `credential` (or its file) names market, genesis and broker; it may be anybody's, as a gate sends nothing.
+
+        `genesis` (32 bytes) pins the market; `look_back_s` (None: all notices) must exceed the longest lease.
+        """
+        hint = None
+        if credential is not None:
+            known = credential if isinstance(credential, Credential) else load(credential)
+            market, genesis, hint = known.market, known.genesis, known.bootstrap
         self.pool = pool
-        self._bootstrap = settings.bootstrap(bootstrap)
+        self._bootstrap = settings.bootstrap(bootstrap, hint=hint)
         self._genesis = genesis
         self._on_revoked = on_revoked
         self._look_back_s = look_back_s

@@ -11,18 +11,21 @@ from contractnet.client.connection import TIMEOUT_S
 from contractnet.client.member import Member
 from contractnet.credentials import Credential, Role, fingerprint, save
 from contractnet.envelope import Sealed, seal
-from contractnet.errors import RejectedError
+from contractnet.errors import CredentialError, RejectedError
 from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 
 INBOX_KEY_BYTES = 32
+
+Account = bytes | Credential
+"""An account: its id (16 bytes), or the credential of its holder."""
 
 
 class Bank(Member):
     """The bank of a market: it opens accounts, issues credits, and owns no pools or bids of its own.
 
     Every method waits for the market's answer: RejectedError with the code, or OutcomeTimeoutError.
-    Amounts are micro-credits; accounts, keys and ids are raw bytes (16, 32, 16).
+    Amounts are micro-credits. An account is its id (16 bytes) or its holder's credential; keys are 32 bytes.
     """
 
     role = Role.BANK
@@ -79,35 +82,35 @@ class Bank(Member):
             raise
         return credential
 
-    async def issue(self, account: bytes, amount_ucr: int, memo: str = "", *, timeout_s: float = TIMEOUT_S) -> None:
+    async def issue(self, account: Account, amount_ucr: int, memo: str = "", *, timeout_s: float = TIMEOUT_S) -> None:
         """Issue new credits to an account."""
-        await self._send(c.IssueCredits(account, amount_ucr, memo), timeout_s)
+        await self._send(c.IssueCredits(_id(account), amount_ucr, memo), timeout_s)
 
     async def transfer(
-        self, debit: bytes, credit: bytes, amount_ucr: int, memo: str = "", *, timeout_s: float = TIMEOUT_S
+        self, debit: Account, credit: Account, amount_ucr: int, memo: str = "", *, timeout_s: float = TIMEOUT_S
     ) -> None:
         """Move credits from one account to another; held ones stay."""
-        await self._send(c.TransferCredits(debit, credit, amount_ucr, memo), timeout_s)
+        await self._send(c.TransferCredits(_id(debit), _id(credit), amount_ucr, memo), timeout_s)
 
-    async def create_pool(self, name: str, owner: bytes, units: int, *, timeout_s: float = TIMEOUT_S) -> None:
+    async def create_pool(self, name: str, owner: Account, units: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Create a pool of `units` interchangeable units, which `owner` may offer."""
-        await self._send(c.CreatePool(name, owner, units), timeout_s)
+        await self._send(c.CreatePool(name, _id(owner), units), timeout_s)
 
     async def resize_pool(self, name: str, units: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Change the capacity of a pool from now on."""
         await self._send(c.ResizePool(name, units), timeout_s)
 
-    async def set_weight(self, account: bytes, weight_permille: int, *, timeout_s: float = TIMEOUT_S) -> None:
+    async def set_weight(self, account: Account, weight_permille: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Set the weight of an account in the rankings of CFPs that open later (500 to 1000)."""
-        await self._send(c.SetWeight(account, weight_permille), timeout_s)
+        await self._send(c.SetWeight(_id(account), weight_permille), timeout_s)
 
-    async def register_key(self, account: bytes, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+    async def register_key(self, account: Account, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         """Let another public key sign for an account."""
-        await self._send(c.RegisterKey(account, signing_key), timeout_s)
+        await self._send(c.RegisterKey(_id(account), signing_key), timeout_s)
 
-    async def revoke_key(self, account: bytes, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+    async def revoke_key(self, account: Account, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         """End a key for ever."""
-        await self._send(c.RevokeKey(account, signing_key), timeout_s)
+        await self._send(c.RevokeKey(_id(account), signing_key), timeout_s)
 
 
 class Operator(Member):
@@ -165,6 +168,14 @@ class Operator(Member):
 
     def _genesis(self) -> bytes:
         return self.credential.genesis or self.connection.genesis
+
+
+def _id(account: Account) -> bytes:
+    if isinstance(account, bytes):
+        return account
+    if account.account is None:
+        raise CredentialError(f"the credential of {account.name!r} has no account: it is the {account.role}'s")
+    return account.account
 
 
 def operator_credential(market: str, name: str = "operator", keys: KeyPair | None = None) -> Credential:
