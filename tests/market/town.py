@@ -39,7 +39,7 @@ def key_pair(label: str) -> KeyPair:
     return KeyPair.from_seed(hashlib.sha256(label.encode()).digest())
 
 
-OPERATOR, BANK, MANAGER = key_pair("operator"), key_pair("bank"), key_pair("manager")
+OPERATOR, BANK, MANAGER, ANN = map(key_pair, ("operator", "bank", "manager", "ann"))
 
 
 def as_plain(value: Any) -> Any:
@@ -104,6 +104,8 @@ class Town:
         self.sequences: dict[bytes, int] = {}
         self.salts = 0
         self.records: list[Record] = []
+        self.answers: list[Answer] = []
+        self.heads: list[bytes] = []
         if open_market:
             self.genesis()
 
@@ -167,7 +169,9 @@ class Town:
                 place = (shard.partition, entry.source.offset, entry.source.index)
                 shard.head = chain(shard.head, *place, submission.digest, stored)
         self.check()
-        return Answer(submission, entries)
+        self.answers.append(Answer(submission, entries))
+        self.heads.append(self.shard.head)
+        return self.answers[-1]
 
     def check(self) -> None:
         """The invariants hold, the fold alone gives the same state, and so does a snapshot of it."""

@@ -1,0 +1,141 @@
+"""Write a golden session: what a version of the rules answered, byte for byte, for ever.
+
+`python -m tests.market.make_golden` writes tests/golden/rules_v1.jsonl where it is missing. A released version is never
+written again: what it answered is what every later worker and audit must reproduce.
+
+The file has one line a record of the commands topic: offset, stamp (milliseconds since the epoch), key, value and
+headers as stored; then the values of the ledger entries and of the notices that it led to, and the chain head after it.
+All bytes are in hex.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from pathlib import Path
+
+from contractnet import codec
+from contractnet.messages import Code, Pricing
+from contractnet.messages import commands as c
+from market import limits, notices_of
+from tests.market.test_rules import CASES, busy_town
+from tests.market.town import ANN, BANK, MANAGER, NAME, UNKNOWN_ID, Town, bid, call, key_pair
+
+FOLDER = Path(__file__).resolve().parents[1] / "golden"
+FILE = FOLDER / "rules_v1.jsonl"
+AGENTS = ("ann", "bob", "cat", "dan", "eve")
+
+
+def session() -> Town:
+    """A market's life: each broken rule, bad records, replay, key limits, then many auctions drawn from a seed."""
+    town, ids = busy_town()
+    ids["bank"] = town.state.bank
+    for _, _, sender, command in CASES:
+        town.send(command(ids), sender)
+    bad_records(town)
+    replays(town)
+    for number in range(limits.KEYS_PER_ACCOUNT_MAX + 1):
+        # The bank adds keys, so that the one that signs for ann stays.
+        town.send(c.RegisterKey(ids["ann"], key_pair(f"spare {number}").public), BANK)
+    town.send(c.RevokeKey(ids["ann"], key_pair("spare 1").public), ANN)
+    town.send(bid(ids["quiet"], 15), key_pair("spare 1"))
+    town.send(c.RotateKey(key_pair("bob's second").public), key_pair("bob"))
+    auctions(town, ids | {name: town.account(name, credits_ucr=100_000) for name in AGENTS if name not in ids})
+    return town
+
+
+def bad_records(town: Town) -> None:
+    """Records that lie elsewhere, are not signed, or are no commands."""
+    key, value, headers = town.seal(c.WithdrawBid(UNKNOWN_ID), ANN)
+    for place in (b"gpu-eu-west", b"gpu-us-east", b"\xff", b"", None):
+        town.post(place, value, headers)
+    town.post(key, value, headers[1:])
+    town.post(*town.seal(c.WithdrawBid(UNKNOWN_ID), ANN, genesis=b"\x01" * 32))
+    town.post(*town.seal(c.WithdrawBid(UNKNOWN_ID), key_pair("stranger")))
+    town.post(b"gpu-us-east", *town.seal(c.OpenMarket(BANK.public, 4, 1, True), key_pair("stranger"))[1:])
+    for garbage in (b"", b"garbage", b"\xc3\x01" + bytes(9), codec.encode(c.Tick())[:-1]):
+        town.post(NAME.encode(), garbage, [])
+        town.post(*town.seal_bytes(garbage, ANN, town.next_sequence(ANN)))
+    town.post(NAME.encode(), bytes(codec.VALUE_BYTES_MAX + 1), [])
+    other = Town(market="gpu-us-east", open_market=False)
+    for command, keys in (
+        (c.OpenMarket(BANK.public, 5, 1, True), "operator"),
+        (c.OpenMarket(BANK.public, 4, 1, True), "stranger"),
+    ):
+        town.post(*other.seal(command, key_pair(keys)))
+
+
+def replays(town: Town) -> None:
+    """Repeats, gaps, a reused sequence, and one below the window."""
+    for record in town.records[-3:] + town.records[:3]:
+        town.post(*record)
+    for number in range(limits.SEQUENCES_PER_KEY_MAX + 2):
+        town.send(c.WithdrawBid(UNKNOWN_ID), MANAGER, sequence=10_000 - number % 5 + 7 * number)
+    town.send(c.WithdrawBid(UNKNOWN_ID), MANAGER, sequence=10_000)
+    town.send(c.WithdrawBid(UNKNOWN_ID), MANAGER, sequence=10_000 + 7 * limits.SEQUENCES_PER_KEY_MAX)
+    town.sequences[MANAGER.public] = 20_000
+
+
+def auctions(town: Town, ids: dict[str, bytes]) -> None:
+    """Auctions with weights, slots, delays, withdrawals, cancels, releases, resizes, silence and wrong stamps."""
+    dice = random.Random(1)
+    keys = {name: key_pair("bob's second" if name == "bob" else name) for name in AGENTS}
+    town.send(c.ResizePool("gpu", 4), BANK)
+    for _ in range(60):
+        if dice.random() < 0.3:
+            town.send(c.SetWeight(ids[dice.choice(AGENTS)], dice.randrange(500, 1001)), BANK)
+        pricing = Pricing.FIRST if dice.random() < 0.2 else Pricing.SECOND
+        wanted = call(units=dice.randrange(1, 3), slots=dice.randrange(1, 4), duration_ms=300, pricing=pricing)
+        cfp = town.send(wanted, MANAGER).id
+        for name in dice.sample(AGENTS, dice.randrange(1, len(AGENTS) + 1)):
+            placed = town.send(bid(cfp, dice.randrange(5, 90), dice.choice([0, 0, 150, 300]), "task"), keys[name])
+            if dice.random() < 0.1:
+                town.send(c.WithdrawBid(placed.id), keys[name])
+            if placed.code is Code.ACCEPTED and dice.random() < 0.1:
+                town.post(*town.records[placed.submission.offset])
+        if dice.random() < 0.1:
+            town.send(c.CancelCfp(cfp), MANAGER)
+        town.at_ms += dice.choice([100, 100, 130, 31_000, 70_000])
+        town.tick()
+        for lease in list(town.state.leases.values()):
+            if dice.random() < 0.3:
+                holder = next(name for name in AGENTS if ids[name] == lease.account)
+                town.send(c.ReleaseLease(lease.award), keys[holder])
+        if dice.random() < 0.2:
+            town.send(c.ResizePool("gpu", dice.randrange(1, 5)), MANAGER)
+
+
+def lines(town: Town) -> list[str]:
+    """The session as lines of the file."""
+    return [
+        json.dumps(
+            {
+                "offset": answer.submission.offset,
+                "stamped_at_ms": answer.submission.stamped_at_ms,
+                "key": None if record[0] is None else record[0].hex(),
+                "value": None if record[1] is None else record[1].hex(),
+                "headers": [[name, value.hex()] for name, value in record[2]],
+                "entries": [codec.encode(entry).hex() for entry in answer.entries],
+                "notices": [codec.encode(notice).hex() for notice in notices_of(answer.entries)],
+                "head": head.hex(),
+            }
+        )
+        for record, answer, head in zip(town.records, town.answers, town.heads, strict=True)
+    ]
+
+
+def main() -> int:
+    """Write the file; refuse where it exists."""
+    if FILE.exists():
+        print(f"{FILE.name} exists. A released version is never written again; give changed rules a new version.")
+        return 1
+    FOLDER.mkdir(exist_ok=True)
+    written = lines(session())
+    FILE.write_text("\n".join(written) + "\n", encoding="utf-8")
+    print(f"{FILE.name}: {len(written)} records")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
