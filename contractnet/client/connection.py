@@ -37,7 +37,6 @@ TIMEOUT_S = 30.0
 """How long the market may take to answer a command, unless the caller says otherwise."""
 
 FLUSH_S = 5.0
-RESEND_S = 0.1
 BATCHES_AHEAD_MAX = 8
 """How many batches the feed may be ahead of the event loop, so that catching up cannot starve it."""
 

@@ -145,6 +145,7 @@ class NoticeFeed:
                 else:
                     self._problem(problem)
                 continue
+            self.last_problem = None
             at_ms = message.timestamp()[1]
             newest_at_ms = max(newest_at_ms, at_ms)
             value, offset = message.value(), message.offset()

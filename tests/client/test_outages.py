@@ -1,0 +1,61 @@
+"""A broker that goes away for a while costs time, not commands or outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from broker.interface import Broker
+from contractnet import Agent, Award, credits
+from tests.client.stage import POOL, Stage, staged
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+OUTAGE_S = 3.0
+
+
+async def trade(stage: Stage, until_s: float) -> list[tuple[bytes, Award | None]]:
+    """Offer a unit again and again and bid on each CFP from the iterator; (CFP, what the bid won) of all."""
+    (alice,) = stage.bidders
+    done: list[tuple[bytes, Award | None]] = []
+
+    async def buy(agent: Agent) -> None:
+        async for cfp in agent.cfps(POOL):
+            bid = await agent.bid(cfp, credits("0.001"))
+            done.append((cfp.id, await bid.outcome(60)))
+
+    buyer = asyncio.create_task(buy(alice))
+    offered = []
+    while time.monotonic() < until_s:
+        cfp = await stage.manager.call_for_proposals(POOL, duration_s=0.1, open_s=0.3, timeout_s=60)
+        offered.append(cfp)
+        await cfp.outcome(60)
+    while len(done) < len(offered) and not buyer.done():
+        await asyncio.sleep(0.05)
+    await alice.close()
+    await buyer
+    assert [ident for ident, _ in done] == [cfp.id for cfp in offered]
+    return done
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_a_broker_restart_loses_no_command_and_no_outcome(referee: Broker, end: str) -> None:
+    """Away for three seconds under load: every CFP is announced once, every bid has its outcome, nobody is told."""
+
+    def outage() -> None:
+        time.sleep(1.5)
+        getattr(referee, end)()
+        time.sleep(OUTAGE_S)
+        referee.start()
+
+    async def play() -> None:
+        async with staged(referee.bootstrap, bidders=1) as stage:
+            trading = asyncio.create_task(trade(stage, time.monotonic() + 10))
+            await asyncio.to_thread(outage)
+            done = await asyncio.wait_for(trading, 60)
+        assert len(done) > 5
+        assert all(award is not None for _, award in done)
+
+    asyncio.run(play())
