@@ -53,8 +53,8 @@ async def open_market(directory: DataDirectory, bootstrap: str, market: str, *, 
             return True
         if connection.operator_key != keys.public:
             raise CredentialError(
-                f"Market {market!r} at {bootstrap} was opened by another operator than the one of {directory.path}. Use "
-                f"the data directory of that operator (--data), or another market (--market)."
+                f"Market {market!r} at {bootstrap} was opened by another operator than the one of {directory.path}. "
+                f"Use the data directory of that operator (--data), or another market (--market)."
             )
         if not bank_file.is_file() or load(bank_file).genesis != genesis:
             _recover_bank(connection, bank_file, fingerprint(keys.public))
@@ -78,8 +78,8 @@ def _recover_bank(connection: Connection, bank_file: Path, operator: str) -> Non
     keys = load(bank_file).keys if bank_file.is_file() else None
     if keys is None or keys.public != opened.bank_key:
         raise CredentialError(
-            f"Market {connection.market!r} is open, but {bank_file} is not the credential of its bank. Put that file back "
-            f"from a copy, or open another market (--market)."
+            f"Market {connection.market!r} is open, but {bank_file} is not the credential of its bank. Put that file "
+            f"back from a copy, or open another market (--market)."
         )
     bank = Credential(role=Role.BANK, market=connection.market, name="bank", keys=keys, operator=operator)
     save(replace(bank, genesis=opened.genesis_hash, account=opened.bank, partitions=connection.partitions), bank_file)

@@ -76,8 +76,8 @@ def detach(options: UpOptions) -> int:
     directory.prepare()
     if (pid := state.running_pid(directory)) is not None:
         raise DataDirectoryError(
-            f"{directory.path} is in use: `contractnet up` runs in it with pid {pid}. End it with `contractnet down`, or "
-            f"choose another directory (--data)."
+            f"{directory.path} is in use: `contractnet up` runs in it with pid {pid}. End it with `contractnet down`, "
+            f"or choose another directory (--data)."
         )
     log = directory.log("up")
     with log.open("wb") as output:
@@ -128,8 +128,8 @@ def down(directory: DataDirectory) -> None:
     while state.running_pid(directory) == pid:
         if time.monotonic() > give_up_at:
             raise DataDirectoryError(
-                f"`up` with pid {pid} has not ended within {_DOWN_S:.0f} s. Look at {directory.logs}; `kill -9 {pid}` and "
-                f"`contractnet down` again end it by force."
+                f"`up` with pid {pid} has not ended within {_DOWN_S:.0f} s. Look at {directory.logs}; `kill -9 {pid}` "
+                f"and `contractnet down` again end it by force."
             )
         time.sleep(0.1)
     say("stopped; the data stays")

@@ -20,6 +20,6 @@ def service(name: str) -> ModuleType:
             raise
         why = "this is the agents' package" if missing in OURS else f"the package {missing!r} is missing"
         raise SettingsError(
-            f"This command belongs to the market's services, which are not installed here ({why}). Run it from a checkout "
-            f"(`make setup`, then .venv/bin/contractnet) or in the image that the checkout's Dockerfile builds."
+            f"This command belongs to the market's services, which are not installed here ({why}). Run it from a "
+            f"checkout (`make setup`, then .venv/bin/contractnet) or in the image that the checkout's Dockerfile builds."
         ) from error

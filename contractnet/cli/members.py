@@ -123,8 +123,8 @@ def _account(here: Where, owner: str) -> bytes:
         account = b""
     if len(account) != 16:
         raise SettingsError(
-            f"{owner!r} is neither an account enrolled here ({here.directory.agent(owner)}), nor a credential file, nor an "
-            f"account id of 32 hex digits. Enroll it first: contractnet enroll {owner} --project PROJECT"
+            f"{owner!r} is neither an account enrolled here ({here.directory.agent(owner)}), nor a credential file, "
+            f"nor an account id of 32 hex digits. Enroll it first: contractnet enroll {owner} --project PROJECT"
         )
     return account
 

@@ -1,0 +1,102 @@
+"""The accounts and pools of a run: made once in a data directory, then used again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+
+from contractnet.cli.directory import DataDirectory
+from contractnet.client import Bank, Connection
+from contractnet.credentials import Credential, load
+from contractnet.errors import CredentialError, RejectedError, SettingsError
+from contractnet.messages import Code
+from services.demo.demand import POOLS, names
+
+MANAGERS_PROJECT = "operations"
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """Credential files by name, and the market's genesis hash."""
+
+    genesis: bytes
+    members: dict[str, str]
+    managers: dict[str, str]
+
+
+async def enrol(directory: DataDirectory, bootstrap: str, market: str, agents: int, allowance_ucr: int) -> Enrolled:
+    """Accounts with credits for all agents, and pools with their managers. Raises SettingsError, CredentialError."""
+    # All notices are read, so that it is known which pools there are.
+    async with Connection.open(bootstrap, market=market) as connection:
+        bank_file = directory.bank(market)
+        if not bank_file.is_file():
+            raise CredentialError(
+                f"There is no bank credential {bank_file}: run this where `contractnet up` runs (--data)."
+            )
+        bank = Bank(connection, load(bank_file))
+        desk = _Desk(directory, connection, bank)
+        managers = {pool.name: f"manager-{pool.name}" for pool in POOLS}
+        projects = {**names(agents), **dict.fromkeys(managers.values(), MANAGERS_PROJECT)}
+        await _gathered(desk.account(name, project) for name, project in projects.items())
+        await _gathered(bank.issue(desk.id_of(name), allowance_ucr, "allowance for a run") for name in names(agents))
+        for pool in POOLS:
+            await desk.pool(pool.name, managers[pool.name], pool.units)
+        return Enrolled(
+            connection.genesis,
+            {name: str(directory.agent(name)) for name in names(agents)},
+            {pool: str(directory.agent(manager)) for pool, manager in managers.items()},
+        )
+
+
+class _Desk:
+    def __init__(self, directory: DataDirectory, connection: Connection, bank: Bank) -> None:
+        self._directory = directory
+        self._connection = connection
+        self._bank = bank
+        self._new: set[str] = set()
+        self._found: dict[str, Credential] = {}
+
+    def id_of(self, name: str) -> bytes:
+        account = self._found[name].account
+        assert account is not None
+        return account
+
+    async def account(self, name: str, project: str) -> None:
+        path = self._directory.agent(name)
+        if path.is_file() and (known := load(path)).genesis == self._connection.genesis:
+            self._found[name] = known
+            return
+        self._new.add(name)
+        try:
+            self._found[name] = await self._bank.enroll(name, project, path)
+        except RejectedError as error:
+            if error.code is not Code.NAME_TAKEN:
+                raise
+            raise SettingsError(
+                f"The market has an account {name!r} already, but {path} is not there. Put the credential back, or run "
+                f"the demo in another data directory (--data)."
+            ) from error
+
+    async def pool(self, name: str, manager: str, units: int) -> None:
+        known = self._connection.pools.get(name)
+        if known is None:
+            await self._bank.create_pool(name, self.id_of(manager), units)
+        elif manager in self._new:
+            raise SettingsError(
+                f"The market has a pool {name!r} that somebody else manages. Run the demo in another data directory "
+                f"(--data) or market (--market)."
+            )
+        elif known != units:
+            await self._bank.resize_pool(name, units)
+
+
+async def _gathered(work: Iterable[Awaitable[object]]) -> None:
+    limit = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(item: Awaitable[object]) -> None:
+        async with limit:
+            await item
+
+    await asyncio.gather(*(one(item) for item in work))

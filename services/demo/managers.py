@@ -1,0 +1,109 @@
+"""The managers of the pools, all in one process: each sells the slots of its pool, lane by lane.
+
+    python -m services.demo.managers PLAN
+
+A lane is a part of a pool that is leased as a whole. Its next CFP closes right after its present lease ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+from contractnet.client import Agent, Connection
+from contractnet.credentials import load
+from contractnet.errors import OutcomeTimeoutError
+from contractnet.messages import CfpOutcome, Pricing
+from services.demo.demand import POOLS, SLOT_S, PoolSpec
+from services.demo.plan import Plan, on_parent_end, report
+
+OPEN_S = 0.4
+# Market time as a client sees it lags by the way of a notice: close a little after the lease's end, not before.
+MARGIN_MS = 30
+RESERVE_UCR_PER_GPU_S = 50_000
+_IDLE_S = 0.15
+_LOOK_S = 0.03
+_REPORT_S = 0.5
+
+
+class Lanes:
+    """All lanes of all pools, until `ending` is set."""
+
+    def __init__(self, connection: Connection, plan: Plan) -> None:
+        self._connection = connection
+        self._plan = plan
+        self.ending = asyncio.Event()
+        self.opened = 0
+        self.awarded = 0
+
+    async def run(self) -> None:
+        """Sell until the end, then wait for the last CFPs to close."""
+        await asyncio.sleep(max(0.0, self._plan.starts_at_s - time.time()))
+        async with asyncio.TaskGroup() as group:
+            for pool in POOLS:
+                agent = self._connection.agent(load(self._plan.managers[pool.name]))
+                for number, units in enumerate(pool.lanes):
+                    group.create_task(self._lane(agent, pool, units, number))
+
+    async def _lane(self, agent: Agent, pool: PoolSpec, units: int, number: int) -> None:
+        rng = random.Random(f"lane {self._plan.seed} {pool.name} {number}")
+        # Spread the lanes' deadlines: real demand has no common beat.
+        await asyncio.sleep(rng.random() * OPEN_S)
+        while not self.ending.is_set():
+            duration_s = rng.choice(SLOT_S)
+            try:
+                cfp = await agent.call_for_proposals(
+                    pool.name,
+                    units,
+                    duration_s=duration_s,
+                    open_s=OPEN_S,
+                    reserve_ucr=round(RESERVE_UCR_PER_GPU_S * units * duration_s * pool.speed),
+                    pricing=Pricing.SECOND,
+                )
+                self.opened += 1
+                ended = await cfp.outcome(30)
+            except OutcomeTimeoutError as error:
+                report("event", text=f"manager of {pool.name}: {error}")
+                continue
+            if ended.outcome is CfpOutcome.AWARDED:
+                self.awarded += 1
+                await self._until_free(ended.winners[0].bid)
+            else:
+                await asyncio.sleep(_IDLE_S)
+
+    async def _until_free(self, award: bytes) -> None:
+        """Return when a CFP opened now would close after the lease has ended, or when it was given back."""
+        leases = self._connection.book.leases
+        while not self.ending.is_set():
+            lease = leases.get(award)
+            if lease is None or self._connection.now_ms() >= lease.ends_at_ms - OPEN_S * 1000 + MARGIN_MS:
+                return
+            await asyncio.sleep(_LOOK_S)
+
+
+async def run(plan: Plan) -> None:
+    """Sell slots until the parent is done."""
+    loop = asyncio.get_running_loop()
+    async with Connection.open(plan.bootstrap, market=plan.market, genesis=bytes.fromhex(plan.genesis)) as connection:
+        lanes = Lanes(connection, plan)
+        on_parent_end(lambda: loop.call_soon_threadsafe(lanes.ending.set))
+        report("ready")
+        selling = asyncio.ensure_future(lanes.run())
+        while not selling.done():
+            await asyncio.wait([selling], timeout=_REPORT_S)
+            report("managers", opened=lanes.opened, awarded=lanes.awarded, open=len(connection.open_cfps))
+        await selling
+
+
+def main() -> None:
+    """Run the managers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    asyncio.run(run(Plan.read(Path(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What the processes of a run are told: a JSON file, mode 0600, that each of them reads; and how they answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from contractnet.messages import Priority
+from services.demo.demand import Task
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One run. `members` are names and credential files; `gates` the loopback port of each pool's gate.
+
+    `starts_at_s` is wall clock; `eagerness` the chance that an agent looks at a CFP at all.
+    """
+
+    bootstrap: str
+    market: str
+    genesis: str
+    seed: int
+    duration_s: float
+    starts_at_s: float
+    eagerness: float
+    budget_ucr: int
+    members: dict[str, str]
+    managers: dict[str, str]
+    gates: dict[str, int]
+    tasks: dict[str, list[Task]]
+
+    def write(self, path: Path) -> None:
+        """Write the plan for the processes to read."""
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file)
+
+    @classmethod
+    def read(cls, path: Path) -> Plan:
+        """The plan in a file."""
+        data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        tasks = {
+            name: [Task(**{**entry, "priority": Priority(entry["priority"])}) for entry in entries]
+            for name, entries in data.pop("tasks").items()
+        }
+        return cls(**data, tasks=tasks)
+
+
+def report(kind: str, **facts: object) -> None:
+    """Tell the parent something, as one line of JSON."""
+    sys.stdout.write(json.dumps({"kind": kind, **facts}) + "\n")
+    sys.stdout.flush()
+
+
+def on_parent_end(action: Any) -> None:
+    """Call `action` once the parent has closed our standard input: it is done, or it is dead."""
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(4096):
+            pass
+        action()
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()

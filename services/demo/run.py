@@ -1,0 +1,195 @@
+"""`contractnet demo` and `contractnet simulate`: one run of the swarm, from enrolment to the checks."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker.ports import find_free
+from contractnet.cli.directory import DataDirectory
+from contractnet.errors import DataDirectoryError
+from contractnet.messages.partition import partition_of
+from services import state
+from services.demo import outcome, trace
+from services.demo.children import Children
+from services.demo.demand import POOLS, Demand, synthetic
+from services.demo.enrolment import Enrolled, enrol
+from services.demo.live import Score, Show
+from services.demo.plan import Plan
+from services.status import ledger_ends
+from services.supervisor import Supervisor, UpOptions
+from services.table import console as new_console
+from services.up import EXIT_INTERRUPTED, Interrupt, end_orphans, say
+
+ALLOWANCE_UCR = 400_000_000
+BIDDERS_PER_CFP = 10
+_READY_S = 60.0
+_START_S = 1.0
+_LOOK_S = 0.25
+_DRAIN_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class SwarmOptions:
+    """What a run is asked for."""
+
+    agents: int
+    duration_s: float
+    seed: int
+    trace: Path | None
+    processes: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """The running market of a run. `look` keeps its supervisor going, where it is ours."""
+
+    directory: DataDirectory
+    bootstrap: str
+    market: str
+    partitions: int
+    look: Callable[[], None]
+
+
+def demo(directory: DataDirectory, bootstrap: str | None, market: str, options: SwarmOptions) -> int:
+    """Run the demo in a data directory, with a market of its own unless one runs there. The exit code."""
+    return _guarded(directory, bootstrap, market, options)
+
+
+def simulate(directory: DataDirectory, bootstrap: str | None, market: str, options: SwarmOptions) -> int:
+    """Run a swarm against the market that runs in the directory, else against one that is deleted afterwards."""
+    directory.check()
+    if bootstrap is not None or state.running_pid(directory) is not None:
+        return _guarded(directory, bootstrap, market, options)
+    with tempfile.TemporaryDirectory(prefix="contractnet-") as scratch:
+        say(f"no market runs in {directory.path}; using one of its own, deleted afterwards (start one: contractnet up)")
+        return _guarded(DataDirectory(Path(scratch)), bootstrap, market, options)
+
+
+def _guarded(directory: DataDirectory, bootstrap: str | None, market: str, options: SwarmOptions) -> int:
+    # First what may be wrong with the options: before half a minute of work.
+    demand = _demand(options)
+    with Interrupt() as interrupt, ExitStack() as ending:
+        try:
+            running = _market(directory, bootstrap, market, ending)
+            return 0 if _swarm(running, options, demand) else 1
+        except KeyboardInterrupt:
+            say("stopping")
+    return EXIT_INTERRUPTED if interrupt.received == signal.SIGINT else 0
+
+
+def _demand(options: SwarmOptions) -> Demand:
+    if options.trace is None:
+        return synthetic(options.agents, options.duration_s, options.seed)
+    slots = sum(pool.units for pool in POOLS)
+    return trace.replay(options.trace, options.agents, options.duration_s, options.seed, slots)
+
+
+def _market(directory: DataDirectory, bootstrap: str | None, market: str, ending: ExitStack) -> Market:
+    directory.prepare()
+    if (pid := state.running_pid(directory)) is not None:
+        noted = state.read(directory)
+        if noted is None or not noted.ready:
+            raise DataDirectoryError(
+                f"The market of pid {pid} in {directory.path} is still starting: try again shortly."
+            )
+        say(f"using the market that runs in {directory.path} (pid {pid})")
+        return Market(directory, noted.bootstrap, market, noted.partitions, lambda: None)
+    end_orphans(directory, say)
+    supervisor = Supervisor(UpOptions(directory=directory, bootstrap=bootstrap, market=market), say)
+    ending.callback(supervisor.stop)
+    supervisor.start()
+    return Market(directory, supervisor.bootstrap, market, supervisor.partitions, supervisor.look)
+
+
+def _swarm(market: Market, options: SwarmOptions, demand: Demand) -> bool:
+    screen = new_console()
+    say(demand.told)
+    partition = partition_of(market.market, market.partitions)
+    enrolled = asyncio.run(enrol(market.directory, market.bootstrap, market.market, options.agents, ALLOWANCE_UCR))
+    say(f"{options.agents} agents and {len(POOLS)} pools ({', '.join(f'{p.name}: {p.units}' for p in POOLS)} units)")
+    ends = ledger_ends(market.bootstrap, market.partitions)
+    first_offset = 0 if ends is None else ends[partition]
+    run = outcome.Run(market.directory, market.bootstrap, market.market, partition, market.partitions, first_offset)
+    score = Score()
+    begun = time.monotonic()
+    with ExitStack() as ending:
+        children = Children(market.directory.log("swarm"))
+        ending.callback(children.close)
+        begun = _start(children, market, options, demand, enrolled)
+        with Show(screen, score, options.duration_s) as show:
+            _listen(children, score, show, market, until_s=begun + options.duration_s)
+            lasted_s, score.won_in_time = time.monotonic() - begun, score.total("won")
+            for group in ("managers", "bidders", "gate"):
+                children.end(group)
+                _listen(children, score, show, market, until_ended=group)
+    for text in score.events:
+        say(text)
+    lag_s = outcome.wait_for_projection(run, market.look)
+    return outcome.show(screen, run, score, lasted_s, lag_s)
+
+
+def _start(children: Children, market: Market, options: SwarmOptions, demand: Demand, enrolled: Enrolled) -> float:
+    """Start all processes together; the monotonic time at which they begin."""
+    gates: dict[str, int] = {}
+    while len(set(gates.values())) < len(POOLS):
+        gates = {pool.name: find_free() for pool in POOLS}
+    path = market.directory.run / "swarm.json"
+    # The processes read the plan before they are ready; its start has to lie after that, so it is told last.
+    plan = Plan(
+        bootstrap=market.bootstrap,
+        market=market.market,
+        genesis=enrolled.genesis.hex(),
+        seed=options.seed,
+        duration_s=options.duration_s,
+        starts_at_s=time.time() + _START_S + 0.25 * (options.processes + len(POOLS) + 1),
+        eagerness=min(1.0, BIDDERS_PER_CFP * 2.4 / options.agents),
+        budget_ucr=ALLOWANCE_UCR,
+        members=enrolled.members,
+        managers=enrolled.managers,
+        gates=gates,
+        tasks=demand.tasks,
+    )
+    plan.write(path)
+    for pool in POOLS:
+        children.start(f"gate-{pool.name}", "services.demo.resource", str(path), pool.name)
+    children.start("managers", "services.demo.managers", str(path))
+    for index in range(options.processes):
+        arguments = (str(path), str(index), str(options.processes))
+        children.start(f"bidders-{index}", "services.demo.bidders", *arguments)
+    children.wait_ready(_READY_S, market.look)
+    path.unlink()
+    units = sum(pool.units for pool in POOLS)
+    say(f"{options.processes} processes of agents, 1 of managers, {len(POOLS)} gates with {units} GPU slot processes")
+    return time.monotonic() + max(0.0, plan.starts_at_s - time.time())
+
+
+def _listen(
+    children: Children,
+    score: Score,
+    show: Show,
+    market: Market,
+    *,
+    until_s: float | None = None,
+    until_ended: str | None = None,
+) -> None:
+    """Take in what the processes tell, until a time or until a group of them has ended."""
+    give_up_at = time.monotonic() + _DRAIN_S if until_s is None else until_s
+    while time.monotonic() < give_up_at:
+        over = until_ended is not None and children.ended(until_ended)
+        for message in children.take(_LOOK_S):
+            score.take(message)
+        if until_s is not None:
+            market.look()
+            show.update()
+        if over:
+            break
+
+
+__all__ = ["SwarmOptions", "demo", "simulate"]
