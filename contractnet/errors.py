@@ -5,7 +5,7 @@
     ├── CommandError                    the market, or the way to it, did not take a command
     │   ├── RejectedError               terminal   the market answered with a rejection code
     │   ├── OutcomeTimeoutError         transient  no answer yet: send the same sealed command again
-    │   └── CommandTooLargeError        terminal   a command that no broker of a market stores
+    │   └── CommandUnsendableError      terminal   a command that cannot be written down, or that no broker stores
     ├── ConnectionClosedError           terminal   the connection was closed, here or by an error that ends it
     ├── GateRefusedError                terminal   a gate does not admit: no current lease for this pass
     ├── MarketNotFoundError             terminal   no market of this name on the broker
@@ -74,8 +74,8 @@ class OutcomeTimeoutError(CommandError):
     transient = True
 
 
-class CommandTooLargeError(CommandError):
-    """The command is larger than what a broker of a market stores; it was not sent."""
+class CommandUnsendableError(CommandError):
+    """The command was not sent: a field has no encoding, or it is larger than what a broker of a market stores."""
 
 
 class ConnectionClosedError(ContractnetError):

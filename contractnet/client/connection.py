@@ -179,7 +179,7 @@ class Connection:
         """Send a sealed command and wait until the market has accepted it. Safe to repeat with the same command.
 
         Raises RejectedError with the market's code, OutcomeTimeoutError when no answer came within `timeout_s` seconds
-        (the command may still take effect: send the same one again), CommandTooLargeError, ConnectionClosedError.
+        (the command may still take effect: send the same one again), CommandUnsendableError, ConnectionClosedError.
         """
         self._check_open()
         receipt = self._book.receipts.on(sealed.command_id)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from contractnet import settings
 from contractnet.client.connection import LOOK_BACK_S, TIMEOUT_S, Connection
 from contractnet.client.opening import Opening
 from contractnet.credentials import Credential, Role, fingerprint, load
 from contractnet.envelope import SALT_BYTES, Sealed, seal
-from contractnet.errors import CredentialError
+from contractnet.errors import CommandUnsendableError, CredentialError
 from contractnet.messages import Command
 
 
@@ -117,12 +118,27 @@ class Member:
         keys = self.credential.keys
         sequence, salt = self.connection.next_sequence(keys.public), os.urandom(SALT_BYTES)
         command = make(command_id(keys.public, sequence, salt))
-        return seal(
-            command, market=self.connection.market, genesis=self._genesis(), keys=keys, sequence=sequence, salt=salt
-        )
+        _check_numbers(command)
+        market, genesis = self.connection.market, self._genesis()
+        try:
+            return seal(command, market=market, genesis=genesis, keys=keys, sequence=sequence, salt=salt)
+        except (OverflowError, TypeError, ValueError) as error:
+            raise CommandUnsendableError(f"{type(command).__name__} cannot be encoded: {error}") from error
 
     def _genesis(self) -> bytes:
         return self.connection.genesis
+
+
+def _check_numbers(record: Any) -> None:
+    """Refuse what the encoder would cut: 1.5 micro-credits would be sent as 1."""
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if is_dataclass(value):
+            _check_numbers(value)
+        elif field.type == "int" and type(value) is not int:
+            raise CommandUnsendableError(
+                f"{type(record).__name__}.{field.name} takes a whole number, not {type(value).__name__} {value!r}"
+            )
 
 
 def sequence_of(sealed: Sealed) -> int:

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from contractnet import topics
 from contractnet.envelope import Sealed
-from contractnet.errors import CommandTooLargeError
+from contractnet.errors import CommandUnsendableError
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class CommandProducer:
     def send(self, sealed: Sealed, partition: int) -> bool:
         """Queue a command for a partition. False when the local queue is full: try again shortly.
 
-        Raises CommandTooLargeError.
+        Raises CommandUnsendableError.
         """
         with self._lock:
             try:
@@ -60,7 +60,7 @@ class CommandProducer:
             except KafkaException as error:
                 if error.args[0].code() == KafkaError.MSG_SIZE_TOO_LARGE:
                     size = len(sealed.value)
-                    raise CommandTooLargeError(f"a command of {size} bytes is too large to be sent") from error
+                    raise CommandUnsendableError(f"a command of {size} bytes is too large to be sent") from error
                 # A producer with a fatal error refuses everything; the poll thread builds another one.
                 self._broken = True
                 return False
