@@ -9,7 +9,8 @@ from contractnet.messages import Code, Pricing
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.play import SMALL, Play
-from tests.market.town import BANK, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
+from tests.market.test_rules import CASES
+from tests.market.town import BANK, INBOX_KEY, MANAGER, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
 
 
 def founded(play: Play, *agents: str, units: int = 1, credits_ucr: int = 1_000) -> None:
@@ -45,6 +46,25 @@ def strangers_at_the_door(play: Play) -> None:
         assert play.post((key, value, headers[1:]), command, valid=False).code in (code, Code.MISSING_SIGNATURE)
 
 
+def every_broken_rule(play: Play) -> None:
+    """The commands of `test_rules`, each of which breaks one rule, in one market."""
+    play.send(c.OpenMarket(BANK.public, PARTITIONS, 1, True), OPERATOR)
+    ids = {"bank": play.model.bank}
+    for name in ("manager", "ann", "bob"):
+        keys = play.pair(name)
+        ids[name] = play.send(c.OpenAccount(name, "project", "root", keys.public, INBOX_KEY), BANK).id
+        play.send(c.IssueCredits(ids[name], 1_000, ""), BANK)
+    play.send(c.CreatePool("gpu", ids["manager"], 2), BANK)
+    ids["ended"] = play.send(call(duration_ms=60_000), MANAGER).id
+    ids["lease"] = play.by("bob", bid(ids["ended"], 100)).id
+    play.town.at_ms += 100
+    play.tick()
+    ids["cfp"], ids["quiet"] = (play.send(call(open_ms=10_000), MANAGER).id for _ in range(2))
+    ids["bid"] = play.by("ann", bid(ids["cfp"], 100)).id
+    for _, _, sender, command in CASES:
+        play.send(command(ids), sender)
+
+
 def a_pool_changes_its_size(play: Play) -> None:
     """Units that leases use now or later cannot go; a CFP cannot ask for more than there are."""
     founded(play, "ann", "bob", units=2)
@@ -70,6 +90,28 @@ def other_rules(play: Play) -> None:
     assert play.by("ann", c.ActivateRules(2)).code is Code.NOT_PERMITTED
     assert play.by("operator", c.ActivateRules(2)).of(e.RulesActivated)
     assert play.by("operator", c.ActivateRules(1)).code is Code.UNKNOWN_RULES
+
+
+def keys_come_and_go(play: Play) -> None:
+    """Keys up to the limit, a rotation, a revocation, bytes that are no command, and a long silence."""
+    founded(play, "ann")
+    ann = play.account("ann")
+    for number in range(SMALL["keys"] - 2):
+        assert play.by("ann", c.RegisterKey(ann, play.pair(f"key {number}").public)).code is Code.ACCEPTED
+    old = play.keys_of(ann)
+    assert play.by("ann", c.RotateKey(play.pair("last").public)).of(e.KeyRevoked)
+    assert play.send(bid(UNKNOWN_ID, 1), old).code is Code.REVOKED_KEY
+    assert play.by("ann", c.RotateKey(play.pair("one more").public)).code is Code.LIMIT_REACHED
+    assert play.by("ann", c.RevokeKey(ann, play.pair("key 0").public)).of(e.KeyRevoked)
+    for signed in (True, False):
+        assert play.garbage(play.keys_of(ann), b"garbage", signed=signed).of(e.CommandUnreadable)
+    assert play.repeat(-1).of(e.CommandUnreadable)
+    assert play.by("bank", c.SetWeight(ann, 700)).of(e.WeightChanged)
+    assert play.repeat(-1).of(e.CommandRepeated)
+    play.town.at_ms += 30_000
+    assert play.tick().of(e.ClockAdvanced)
+    play.town.at_ms += 60_001
+    assert play.tick().of(e.ClockJumped)
 
 
 def more_falls_due_than_one_record_settles(play: Play) -> None:
@@ -167,8 +209,10 @@ def crowded_auctions(play: Play) -> None:
 
 SCENARIOS: tuple[Callable[[Play], None], ...] = (
     strangers_at_the_door,
+    every_broken_rule,
     a_pool_changes_its_size,
     other_rules,
+    keys_come_and_go,
     more_falls_due_than_one_record_settles,
     overdue_things_cannot_be_touched,
     out_of_order_and_out_of_the_window,

@@ -78,4 +78,5 @@ def test_a_released_version_is_never_written_again(capsys: pytest.CaptureFixture
 
 def test_the_session_can_be_made_again() -> None:
     """The session has no clock and no randomness of its own: made twice, it is the same."""
-    assert make_golden.lines(make_golden.session()) == make_golden.lines(make_golden.session())
+    first, second = make_golden.session(), make_golden.session()
+    assert make_golden.lines(first) == make_golden.lines(second)
