@@ -11,11 +11,11 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Producer
 
 from contractnet.chain import chain
 from contractnet.codec import encode
@@ -43,11 +43,16 @@ INVARIANT_INTERVAL_S = 1.0
 class CommandRecord(Protocol):
     """A record of the commands topic, as aiokafka delivers it. `timestamp` is LogAppendTime, milliseconds."""
 
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: Iterable[tuple[str, bytes | None]]
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Iterable[tuple[str, bytes | None]]: ...
 
 
 class TransactionAborted(Exception):
@@ -114,7 +119,7 @@ class PartitionWriter:
         """Offset to read on from: the ledger's next one, or further where ticks without effect followed."""
         return self._position
 
-    def process(self, records: list[CommandRecord], *, sought: int | None) -> Outcome:
+    def process(self, records: Sequence[CommandRecord], *, sought: int | None) -> Outcome:
         """Judge records and commit the answers.
 
         `records` are all of the partition between the first and the last of them. `sought` is the offset of the seek
@@ -188,6 +193,11 @@ class PartitionWriter:
                 return
             except BufferError:
                 self._producer.poll(0.05)
+            except KafkaException as exception:
+                # The transaction has failed meanwhile; whether it can be aborted, the abort itself will tell.
+                if exception.args[0].code() == KafkaError._STATE:
+                    raise TransactionAborted(str(exception)) from exception
+                raise
 
     def _commit(self) -> None:
         self._call(lambda: self._producer.commit_transaction(CALL_TIMEOUT_S))

@@ -1,4 +1,4 @@
-"""Reads the log and says whether every award was made exactly once. Decides by the log, not by what a worker reports."""
+"""Reads the log and says whether every award was made exactly once. Decides by the log alone."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from contractnet.envelope import is_proven, open_record
 from contractnet.messages import Entry
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
-from contractnet.topics import COMMANDS, LEDGER
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from contractnet.topics import LEDGER
 from market import Shard
-from streams.reading import new_consumer, read_partition
+from streams.reading import read_partition
+from tests.integration.records import stored
 
 OUTCOMES = (e.CommandAccepted, e.CommandRejected, e.CommandRepeated, e.CommandUnreadable)
 
@@ -44,14 +44,14 @@ def check(bootstrap: str, partition: int, partitions: int, operator_key: bytes) 
     entries = [decode_entry(r.value) for r in ledger]
     expected: list[bytes] = []
     outcomes = Counter(x.source.offset for x in entries if isinstance(x.event, OUTCOMES))
-    for offset, stamp, key, value, headers in _commands(bootstrap, partition):
-        submission = open_record(offset, stamp, key, value, headers)
+    for r in stored(bootstrap, partition):
+        submission = open_record(r.offset, r.timestamp, r.key, r.value, r.headers)
         if isinstance(submission.command, c.Tick):
             verdict.ticks += 1
         else:
             verdict.commands += 1
-            verdict.lost += outcomes[offset] == 0
-            verdict.duplicate += outcomes[offset] > 1
+            verdict.lost += outcomes[r.offset] == 0
+            verdict.duplicate += outcomes[r.offset] > 1
         for entry in shard.apply(submission):
             encoded = encode(entry)
             source = entry.source
@@ -82,27 +82,3 @@ def _check_awards(entries: list[Entry], verdict: Verdict) -> None:
     verdict.awards = sum(awards.values())
     verdict.duplicate += sum(n > 1 for n in awards.values()) + sum(n > wanted[cfp] for cfp, n in slots.items())
     verdict.torn += sum(parts[award] != 3 for award in awards) + sum(part not in awards for part in parts)
-
-
-def _commands(
-    bootstrap: str, partition: int
-) -> list[tuple[int, int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]]:
-    """All records of a commands partition with their stamps; read uncommitted, as the referee does."""
-    consumer = new_consumer(bootstrap, **{"isolation.level": "read_uncommitted"})
-    found = []
-    try:
-        consumer.assign([TopicPartition(COMMANDS.name, partition, 0)])
-        while True:
-            for m in consumer.consume(5000, 1.0):
-                error = m.error()
-                if error is None:
-                    offset = m.offset()
-                    assert offset is not None
-                    headers = [(n, v if isinstance(v, bytes) else None) for n, v in m.headers() or []]
-                    found.append((offset, m.timestamp()[1], m.key(), m.value(), headers))
-                elif error.code() == KafkaError._PARTITION_EOF:
-                    return found
-                else:
-                    raise KafkaException(error)
-    finally:
-        consumer.close()

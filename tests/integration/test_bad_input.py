@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from tests.integration.checker import check
-from tests.integration.world import CREDITS, PARTITIONS, Market, World, new_world
 
 from contractnet.codec import MAGIC, encode
 from contractnet.envelope import Headers, seal
@@ -17,6 +14,8 @@ from contractnet.messages import Code, Direction, Pricing, Unreadable
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.signing import KeyPair
+from tests.integration.checker import check
+from tests.integration.world import CREDITS, PARTITIONS, Market, World, new_world
 
 HOLD_MS = 4_000
 

@@ -7,10 +7,9 @@ import signal
 import time
 from pathlib import Path
 
+from contractnet.messages import events as e
 from tests.integration.checker import check
 from tests.integration.world import PARTITIONS, World, new_world
-
-from contractnet.messages import events as e
 
 NAMES = ("default", "tenant-42", "Ω-market", "tenant-1")
 

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker.jvm import JvmBroker
-from broker.ports import find_free
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from broker.jvm import JvmBroker
+from broker.ports import find_free
 from contractnet.codec import decode_entry
 from contractnet.envelope import Sealed, seal
 from contractnet.messages import Command, Direction, Entry, Pricing

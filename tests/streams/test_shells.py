@@ -1,0 +1,99 @@
+"""The small parts of the shells: the clock's decisions, slots, settings, and what is overridden in Faust."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import faust
+import pytest
+from faust.transport.consumer import Consumer
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+
+from contractnet.errors import SettingsError
+from market.limits import CLOCK_STEP_MS_MAX
+from streams.batches import Feed
+from streams.clock import BURST_MAX, Clock
+from streams.settings import Settings
+from streams.slots import Slot
+from streams.writer import Due
+
+NOW_MS = 1_800_000_000_000
+
+
+def ticks(due_in_ms: int | None, *, behind_ms: int = 0, known: bool = True) -> int:
+    """How many ticks the clock wants for a market whose time is `behind_ms` behind the broker's."""
+    clock = Clock("127.0.0.1:1")
+    now = time.monotonic()
+    if known:
+        clock._stamps[0] = (NOW_MS, now)
+    due = Due("m", None if due_in_ms is None else NOW_MS + due_in_ms, NOW_MS - behind_ms)
+    return clock._ticks_wanted(0, due, now)
+
+
+def test_the_clock_ticks_only_for_a_reason() -> None:
+    """Nothing due: silence. Something due: one tick. Far behind: as many as market time needs to catch up."""
+    assert ticks(None) == 0
+    assert ticks(5) == 0
+    assert ticks(0) == 1
+    assert ticks(-100, behind_ms=200) == 1
+    assert ticks(None, behind_ms=29_999) == 0
+    assert ticks(None, behind_ms=30_000) == 1
+    assert ticks(None, behind_ms=10 * CLOCK_STEP_MS_MAX) == 11
+    assert ticks(None, behind_ms=10**12) == BURST_MAX
+    assert ticks(None, known=False) == 1
+
+
+def test_a_slot_has_one_holder(tmp_path: Path) -> None:
+    """A held slot is refused by name and pid; without a wish the next free one is taken; a dead holder's is free."""
+    first = Slot.take(tmp_path, "app", 0)
+    with pytest.raises(SettingsError, match=r"slot 0 of app is held by process \d+"):
+        Slot.take(tmp_path, "app", 0)
+    assert Slot.take(tmp_path, "app", None).number == 1
+    code = (
+        "import sys; from pathlib import Path; from streams.slots import Slot; Slot.take(Path(sys.argv[1]), 'app', 7)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert Slot.take(tmp_path, "app", 7).number == 7
+    assert first.number == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("CONTRACTNET_PARTITIONS", "four", "no whole number"),
+        ("CONTRACTNET_OPERATOR_KEY", "abc", "64 hex digits"),
+        ("CONTRACTNET_OPERATOR_KEY", "", "no operator is trusted"),
+    ],
+)
+def test_settings_that_make_no_sense_say_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str, says: str
+) -> None:
+    """A wrong variable is named before anything starts."""
+    monkeypatch.setenv("CONTRACTNET_DATA", str(tmp_path))
+    monkeypatch.setenv("CONTRACTNET_OPERATOR_KEY", "00" * 32)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=says):
+        Settings.from_environment()
+
+
+def test_fetches_before_a_wanted_seek_are_left_out() -> None:
+    """What was fetched before a seek must not be taken for what comes after it."""
+    feed = Feed("commands")
+    tp = faust.types.TP("commands", 2)
+    assert [f.sought for f in feed.wrap({tp: ["record"]})] == [None]
+    feed.seek(2, 17)
+    assert feed.wrap({tp: ["record"]}) == []
+    feed.forget()
+    assert [f.sought for f in feed.wrap({tp: ["record"]})] == [None]
+
+
+def test_faust_is_the_version_whose_private_parts_are_overridden() -> None:
+    """streams/batches.py overrides these; another Faust has to be looked at before the pin moves."""
+    assert faust.__version__ == "0.15.3"
+    assert list(inspect.signature(Consumer._drain_messages).parameters) == ["self", "fetcher"]
+    assert "_wait_next_records" in inspect.getsource(Consumer.getmany)
+    assert "fetch_max_wait_ms=1500" in inspect.getsource(AIOKafkaConsumerThread._create_worker_consumer)

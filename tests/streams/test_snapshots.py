@@ -1,0 +1,94 @@
+"""Snapshots shorten a restore and never decide it."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import Producer
+
+from contractnet.topics import SNAPSHOTS
+from market.snapshot import dump, load
+from streams.restore import Restored, empty_shard, restore
+from streams.snapshots import read_snapshots, write_snapshot
+from tests.integration.records import stored
+from tests.integration.world import PARTITIONS, Market, World
+from tests.streams.driving import busy_market, new_writer
+
+
+@pytest.fixture(scope="module")
+def market(world: World) -> Market:
+    """A market with a ledger."""
+    busy = busy_market(world, "default", cfps=50)
+    new_writer(world, busy.partition).process(stored(world.broker.bootstrap, busy.partition), sought=None)
+    return busy
+
+
+def fold(world: World, market: Market) -> Restored:
+    return restore(world.broker.bootstrap, market.partition, PARTITIONS, world.operator.public)
+
+
+@pytest.fixture
+def producer(world: World) -> Producer:
+    return Producer({"bootstrap.servers": world.broker.bootstrap})
+
+
+def test_canonical_bytes_survive_a_round_trip(world: World, market: Market) -> None:
+    """Loading a dump and dumping it again gives the same bytes, and the loaded shard is as sound as the first."""
+    shard = fold(world, market).shard
+    other = empty_shard(market.partition, PARTITIONS, world.operator.public)
+    load(other, dump(shard))
+    assert dump(other) == dump(shard)
+    assert other.markets[market.name].agenda[:1] == shard.markets[market.name].agenda[:1]
+
+
+def test_a_snapshot_saves_the_fold_and_gives_the_same_state(world: World, market: Market, producer: Producer) -> None:
+    """With a snapshot of the whole ledger nothing is folded; the state is the same."""
+    before = fold(world, market)
+    assert before.snapshot is None
+    assert before.entries > 500
+    write_snapshot(producer, before.shard, 0, before.ledger_next - 1)
+    after = fold(world, market)
+    assert (after.snapshot, after.entries) == (0, 0)
+    assert dump(after.shard) == dump(before.shard)
+
+
+@pytest.mark.parametrize("damage", ["chunk flipped", "chunk lost", "state edited", "chain of another ledger"])
+def test_a_bad_snapshot_falls_back(world: World, market: Market, producer: Producer, damage: str) -> None:
+    """A damaged or foreign newest snapshot is passed over for the older one, and the state is the same."""
+    whole = fold(world, market)
+    state = dump(whole.shard)
+    number = 1 + max((m.number for m, _ in read_snapshots(world.broker.bootstrap, market.partition)), default=0)
+    if damage == "chain of another ledger":
+        other = empty_shard(market.partition, PARTITIONS, world.operator.public)
+        load(other, state)
+        other.head = bytes(32)
+        manifest = write_snapshot(producer, other, number, whole.ledger_next - 1)
+    else:
+        manifest = write_snapshot(producer, whole.shard, number, whole.ledger_next - 1)
+        key = f"{manifest.generation}/0"
+        bad = {"chunk flipped": b"\x00garbage", "chunk lost": None, "state edited": b"x\x9c"}[damage]
+        producer.produce(SNAPSHOTS.name, bad, key=key, partition=market.partition)
+        producer.flush(10)
+    restored = fold(world, market)
+    assert restored.snapshot != manifest.number
+    assert dump(restored.shard) == state
+
+
+def test_the_snapshotter_writes_what_a_worker_restores(world: World, market: Market) -> None:
+    """The process itself, told to write early: a snapshot of the newest ledger appears, and ends well on SIGTERM."""
+    process = world.start("streams.snapshotter", CONTRACTNET_SNAPSHOT_ENTRIES="100")
+    more = [market.call(open_ms=60_000) for _ in range(100)]
+    world.producer.flush(10)
+    new_writer(world, market.partition).process(stored(world.broker.bootstrap, market.partition), sought=None)
+    end = fold(world, market)
+    assert len(more) == 100
+
+    def newest() -> int:
+        found = read_snapshots(world.broker.bootstrap, market.partition)
+        return found[0][0].ledger_offset if found else -1
+
+    world.wait_for("a snapshot near the ledger's end", lambda: newest() >= end.ledger_next - 150)
+    restored = fold(world, market)
+    assert restored.entries <= 150
+    assert dump(restored.shard) == dump(end.shard)
+    process.terminate()
+    assert process.wait(20) == 0
