@@ -23,6 +23,8 @@ from contractnet.codec import HEADER_BYTES, MAGIC, decode_entry, registry
 from contractnet.errors import UnreadableValueError
 from contractnet.messages import Code
 
+OUT_OF_RANGE = "OUT_OF_RANGE"
+"""Reason of an unreadable entry beside the codec's: a number is larger than its Avro type."""
 _WORD_BYTES = 8
 _ARROW = {
     "long": pa.int64(),
@@ -124,11 +126,23 @@ def _fast(layout: _Layout, records: list[LedgerRecord]) -> pa.Table | None:
     bodies = [record.value[HEADER_BYTES:] for record in records if record.value is not None]
     try:
         batch = pa.record_batch(pyruhvro.deserialize_array(bodies, layout.stand_in))
+        batch.validate(full=True)  # pyruhvro does not look whether strings are UTF-8, and DuckDB refuses others
     except ValueError:
         return None  # one broken record fails its whole batch
+    if not _same_bytes(batch, layout, bodies):
+        return None
     fields = layout.avro["fields"]
     columns = {f["name"]: _restored(batch.column(f["name"]), f["type"]) for f in fields}
     return _flattened(layout, pa.Table.from_pydict(columns, schema=layout.arrow), records)
+
+
+def _same_bytes(batch: pa.RecordBatch, layout: _Layout, bodies: list[bytes]) -> bool:
+    """Whether the batch encodes to the very bytes that it came from.
+
+    pyruhvro reads over bytes after the end of a body. The codec does not: what it refuses must not become a row.
+    """
+    [encoded] = pyruhvro.serialize_record_batch(batch, layout.stand_in, 1)
+    return bool(pa.array(encoded).equals(pa.array(bodies, pa.binary())))
 
 
 def _one_by_one(
@@ -146,8 +160,25 @@ def _one_by_one(
         event: Any = entry.event  # every event is a dataclass, which their base class cannot say
         plain.append({"source": asdict(entry.source), **asdict(event)})
     for name, (members, plain) in rows.items():
-        layout = _newest(name)
-        parts[name].append(_flattened(layout, pa.Table.from_pylist(plain, schema=layout.arrow), members))
+        if tables := _tables(_newest(name), members, plain, unreadable):
+            parts[name] += tables
+
+
+def _tables(
+    layout: _Layout, records: list[LedgerRecord], plain: list[dict[str, Any]], unreadable: list[UnreadableEntry]
+) -> list[pa.Table]:
+    """Rows as tables, without those whose numbers do not fit their type, which the codec lets through."""
+    try:
+        return [_flattened(layout, pa.Table.from_pylist(plain, schema=layout.arrow), records)]
+    except (pa.ArrowInvalid, OverflowError):
+        if len(records) == 1:
+            unreadable.append(UnreadableEntry(records[0], OUT_OF_RANGE))
+            return []
+    half = len(records) // 2
+    return [
+        *_tables(layout, records[:half], plain[:half], unreadable),
+        *_tables(layout, records[half:], plain[half:], unreadable),
+    ]
 
 
 def _flattened(layout: _Layout, table: pa.Table, records: list[LedgerRecord]) -> pa.Table:

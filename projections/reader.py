@@ -97,10 +97,11 @@ class LedgerReader:
 
     def _find_partitions(self) -> list[int]:
         deadline_s = time.monotonic() + self._settings.connect_timeout_s
+        timeout_s = min(_METADATA_TIMEOUT_S, self._settings.connect_timeout_s)
         while True:
             problem = "the broker does not answer"
             try:
-                metadata = self._consumer.list_topics(self._settings.topic, _METADATA_TIMEOUT_S)
+                metadata = self._consumer.list_topics(self._settings.topic, timeout_s)
                 topic = metadata.topics[self._settings.topic]
                 if topic.error is None and topic.partitions:
                     return sorted(topic.partitions)
@@ -169,5 +170,8 @@ def _record(message: Message) -> LedgerRecord:
 
 def _chain(message: Message) -> bytes | None:
     headers = message.headers() or []
-    pairs = headers.items() if isinstance(headers, dict) else headers
-    return next((v if isinstance(v, bytes) else None for name, v in pairs if name == "chain"), None)
+    assert isinstance(headers, list), "a consumed message has its headers in order"
+    for name, value in headers:
+        if name == "chain" and isinstance(value, bytes):
+            return value
+    return None

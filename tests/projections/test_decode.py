@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import shutil
 import struct
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from contractnet import codec
 from contractnet.codec import HEADER_BYTES, Registry, encode, schema_dir
+from contractnet.errors import UnreadableValueError
 from contractnet.messages import Cause, Claim, Code, Entry, Priority, Source
 from contractnet.messages import events as ev
 from projections import decode as decoding
@@ -49,6 +51,40 @@ def test_ids_keep_every_bit(bits: bytes) -> None:
     assert {row[name] for name in ("command", "bid", "cfp", "account")} == {bits}
     assert row["pass_hash"] == bits * 2
     assert row["claim"] == {"priority": "LOW", "deadline_at_ms": -(2**63), "expected_value_points": 2**63 - 1}
+
+
+def test_damaged_records_are_told_apart_as_the_codec_does() -> None:
+    """Whatever is flipped in or cut off a record, it becomes a row if and only if the codec takes it and its numbers
+    fit their types."""
+    rng = random.Random(5)
+    values = [encode(entry) for entry in History("m", 5).take(2000)]
+    refused = 0
+    for _ in range(3000):
+        value = bytearray(rng.choice(values))
+        for _ in range(rng.randint(1, 3)):
+            value[rng.randrange(HEADER_BYTES, len(value))] = rng.choice([0, 1, 0x80, 0xFF])
+        value = value[: rng.choice([len(value), rng.randrange(HEADER_BYTES, len(value))])]
+        damaged = bytes(value) + rng.choice([b"", b"", b"more"])
+        try:
+            codec.decode_entry(damaged)
+        except UnreadableValueError:
+            refused += 1
+            assert len(decode(as_records([damaged])).unreadable) == 1
+        else:
+            reasons = [entry.reason for entry in decode(as_records([damaged])).unreadable]
+            assert reasons in ([], [decoding.OUT_OF_RANGE])
+    assert 500 < refused < 2900
+
+
+def test_numbers_beyond_their_type_are_no_row() -> None:
+    """A number that the codec reads but its type cannot hold is kept aside; the records beside it are rows."""
+    good = encode(Entry(Source(0, 0, bytes(16), 5, Cause.COMMAND), ev.ClockAdvanced()))
+    too_large = b"\xfe\xff\xff\xff\xff\x01"
+    bad = good[: HEADER_BYTES + 1] + too_large + good[HEADER_BYTES + 2 :]
+    assert isinstance(codec.decode_entry(bad), Entry)
+    decoded = decode(as_records([good, good, bad, good]))
+    assert [(e.record.offset, e.reason) for e in decoded.unreadable] == [(2, decoding.OUT_OF_RANGE)]
+    assert decoded.tables["ClockAdvanced"].column("ledger_offset").to_pylist() == [0, 1, 3]
 
 
 def test_absent_values_stay_absent() -> None:

@@ -17,6 +17,7 @@ import pytest
 
 import analytics
 from broker.interface import Broker
+from broker.jvm import JvmBroker
 from contractnet.errors import BrokerUnreachableError, DataDirectoryError, LedgerChangedError, QueryError
 from projections.layout import Layout
 from projections.lock import ProjectorLock
@@ -220,3 +221,19 @@ def test_a_terminal_error_has_its_own_exit_code(broker: Broker, tmp_path: Path) 
     assert done.returncode == EXIT_TERMINAL
     assert done.stderr.startswith("projector: ")
     assert f"pid {os.getpid()}" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_broker_restart_is_waited_out(tmp_path: Path) -> None:
+    """While the broker is away for some seconds the projector waits, and then goes on; it does not end."""
+    with JvmBroker(tmp_path / "broker", port=0) as own:
+        ledger = Ledger(own.bootstrap, partitions=1)
+        history = History("m", 1)
+        ledger.write(0, "m", history.take(500))
+        with projecting(settings_of(ledger, tmp_path)):
+            wait_for(tmp_path, ledger.written)
+            own.kill()
+            time.sleep(3.0)
+            own.start()
+            ledger.write(0, "m", history.take(500))
+            wait_for(tmp_path, ledger.written)
