@@ -30,6 +30,7 @@ READY_S = 90.0
 _STOP_S = 20.0
 _PAUSE_S = 0.1
 _ADMIN_S = 10.0
+_CONNECT_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class Supervisor:
 
     def _start_broker(self) -> None:
         if self.options.bootstrap is not None:
-            self.broker = ExternalBroker(self.options.bootstrap)
+            self.broker = ExternalBroker(self.options.bootstrap, _CONNECT_S)
             self.broker.start()
             return
         self._tell("starting Kafka")

@@ -56,6 +56,7 @@ def run(options: UpOptions) -> int:
     with Interrupt() as interrupt:
         supervisor = Supervisor(options, say)
         try:
+            options.directory.prepare()
             end_orphans(options.directory, say)
             supervisor.start()
             show_ready(supervisor)

@@ -15,11 +15,9 @@ def service(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in OURS and missing in (error.name or "") and name.partition(".")[0] not in OURS:
-            raise
+        missing = (error.name or name).partition(".")[0]
         why = "this is the agents' package" if missing in OURS else f"the package {missing!r} is missing"
         raise SettingsError(
             f"This command belongs to the market's services, which are not installed here ({why}). Run it from a "
-            f"checkout (`make setup`, then .venv/bin/contractnet) or in the image that the checkout's Dockerfile builds."
+            f"checkout (`make setup`, then .venv/bin/contractnet) or in the image that its Dockerfile builds."
         ) from error

@@ -16,7 +16,9 @@ from contractnet.errors import CredentialError, RejectedError, SettingsError
 from contractnet.messages import Code
 from contractnet.money import credits as ucr_of
 
-CONNECT_S = 10.0
+CONNECT_S = 8.0
+# The bank only sends: what happened before it connected does not matter to it.
+LOOK_BACK_S = 5.0
 pool = typer.Typer(no_args_is_help=True, help="Pools of resources: kinds of GPUs, each with a number of units.")
 app.add_typer(pool, name="pool")
 
@@ -67,7 +69,7 @@ async def _enroll(here: Where, name: str, project: str, amount_ucr: int, path: P
     from contractnet.client import Bank
 
     address = here.bootstrap()
-    async with Bank.connect(bank_credential(here), address, timeout_s=CONNECT_S) as bank:
+    async with Bank.connect(bank_credential(here), address, look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S) as bank:
         made = await _answered(bank.enroll(name, project, path, bootstrap_hint=address), f"the account {name!r}")
         assert isinstance(made, Credential)
         assert made.account is not None
@@ -79,7 +81,9 @@ async def _enroll(here: Where, name: str, project: str, amount_ucr: int, path: P
 async def _create_pool(here: Where, name: str, owner: bytes, units: int) -> None:
     from contractnet.client import Bank
 
-    async with Bank.connect(bank_credential(here), here.bootstrap(), timeout_s=CONNECT_S) as bank:
+    async with Bank.connect(
+        bank_credential(here), here.bootstrap(), look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S
+    ) as bank:
         await _answered(bank.create_pool(name, owner, units), f"the pool {name!r}")
 
 

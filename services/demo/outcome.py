@@ -179,14 +179,15 @@ def _show_attribution(console: Console, rows: list[tuple[Any, ...]]) -> None:
 def _show_numbers(console: Console, score: Score, lasted_s: float, ledger_ms: list[float]) -> None:
     seen, late = score.latencies_ms, score.total("won") - score.won_in_time
     console.print(
-        f"{score.won_in_time:,} awards in {lasted_s:.0f} s, {score.won_in_time / lasted_s:.1f} a second, and {late} more "
-        f"of the last CFPs (the number of GPUs and the leases' lengths set this rate, not the market); "
+        f"{score.won_in_time:,} awards in {lasted_s:.0f} s, {score.won_in_time / lasted_s:.1f} a second, and {late} "
+        f"more of the last CFPs (the number of GPUs and the leases' lengths set this rate, not the market); "
         f"{score.total('bids'):,} bids, {score.total('tasks_done'):,} tasks finished",
         soft_wrap=True,
     )
     console.print(
         f"from a CFP's close to the winner's notice: p50 {as_ms(quantile(seen, 0.5))}, "
-        f"p99 {as_ms(quantile(seen, 0.99))}, max {as_ms(max(seen, default=None))} (n = {len(seen):,}); to the award in the ledger: "
+        f"p99 {as_ms(quantile(seen, 0.99))}, max {as_ms(max(seen, default=None))} (n = {len(seen):,}); "
+        f"to the award in the ledger: "
         f"p50 {as_ms(quantile(ledger_ms, 0.5))}, p99 {as_ms(quantile(ledger_ms, 0.99))} (n = {len(ledger_ms):,})",
         soft_wrap=True,
     )

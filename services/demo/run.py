@@ -87,8 +87,8 @@ def _guarded(directory: DataDirectory, bootstrap: str | None, market: str, optio
 def _demand(options: SwarmOptions) -> Demand:
     if options.trace is None:
         return synthetic(options.agents, options.duration_s, options.seed)
-    slots = sum(pool.units for pool in POOLS)
-    return trace.replay(options.trace, options.agents, options.duration_s, options.seed, slots)
+    capacity = sum(pool.units * pool.speed for pool in POOLS)
+    return trace.replay(options.trace, options.agents, options.duration_s, options.seed, capacity)
 
 
 def _market(directory: DataDirectory, bootstrap: str | None, market: str, ending: ExitStack) -> Market:

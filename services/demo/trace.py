@@ -26,6 +26,8 @@ PRIORITY = {
     "Burstable": Priority.NORMAL,
     "BE": Priority.LOW,
 }
+LOAD = 1.2
+"""Demand over capacity."""
 _COLUMNS = ("num_gpu", "gpu_milli", "qos", "creation_time", "deletion_time", "scheduled_time")
 
 
@@ -71,15 +73,22 @@ def _pod(row: dict[str, str]) -> Pod | None:
     return Pod(float(row["creation_time"]), lasted_s, gpus, share, PRIORITY[row["qos"]])
 
 
-def replay(path: Path, agents: int, duration_s: float, seed: int, slots: int) -> Demand:
+def _work_s(pod: Pod, longest_s: float) -> float:
+    return pod.gpus * pod.share * min(pod.lasted_s, longest_s)
+
+
+def replay(path: Path, agents: int, duration_s: float, seed: int, capacity: float) -> Demand:
     """The trace's busiest part, its end, compressed into `duration_s` seconds; arrivals and work by the same ratio.
 
-    Agents and values are drawn with the seed: the trace names neither.
+    The cluster is scaled to the demand, by counting the work more or less, so that prices matter: `capacity` is what
+    the pools do in a second, in seconds of one l4. Agents and values are drawn with the seed: the trace names neither.
     """
     pods = read(path)[-round(TASKS_PER_S * duration_s) :]
     first_s = pods[0].created_s
     span_s = max(pods[-1].created_s - first_s, 1.0)
     ratio = span_s / duration_s
+    work_s = sum(_work_s(pod, span_s) for pod in pods) / ratio
+    scale = LOAD * capacity * duration_s / work_s
     rng = random.Random(f"trace {seed}")
     who = list(names(agents))
     tasks: dict[str, list[Task]] = {name: [] for name in who}
@@ -90,13 +99,14 @@ def replay(path: Path, agents: int, duration_s: float, seed: int, slots: int) ->
                 f"{owner}/pod-{number:05}",
                 arrives_s=(pod.created_s - first_s) / ratio,
                 gpus=pod.gpus,
-                work_gpu_s=pod.gpus * pod.share * min(pod.lasted_s, span_s) / ratio,
+                work_gpu_s=scale * _work_s(pod, span_s) / ratio,
                 priority=pod.priority,
                 rng=rng,
             )
         )
     told = (
         f"trace {path.name}: the last {len(pods)} pods with GPUs, {span_s / 3600:.1f} h in {duration_s:g} s, which is "
-        f"{ratio:,.0f} times faster (an hour is {3600 / ratio:.2f} s), on {slots} units"
+        f"{ratio:,.0f} times faster (an hour is {3600 / ratio:.2f} s). {work_s / duration_s:.1f} of its GPUs are busy "
+        f"on average; all work counts {scale:.2f} times, to ask for {LOAD:.0%} of the pools' capacity"
     )
     return Demand(tasks, told)
