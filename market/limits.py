@@ -51,3 +51,6 @@ CLOCK_STEP_MS_MAX = 60_000
 CLOCK_ADVANCE_MS = 30_000
 # What one command may set off besides its own effect; the rest waits for the next record.
 DUE_PER_COMMAND_MAX = 64
+# Nor is anything more settled by a record that has this many entries: 64 full CFPs would be 136,000, more than a Kafka
+# producer queues by default.
+DUE_ENTRIES_PER_COMMAND_MAX = 4_096

@@ -23,7 +23,13 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import genesis
 from market.evolve import evolve, opened
-from market.limits import CLOCK_ADVANCE_MS, CLOCK_STEP_MS_MAX, COMMAND_TAG_BYTES, DUE_PER_COMMAND_MAX
+from market.limits import (
+    CLOCK_ADVANCE_MS,
+    CLOCK_STEP_MS_MAX,
+    COMMAND_TAG_BYTES,
+    DUE_ENTRIES_PER_COMMAND_MAX,
+    DUE_PER_COMMAND_MAX,
+)
 from market.rejection import Rejection
 from market.rules import RULES, Context
 from market.rules.contracts import settle
@@ -103,7 +109,7 @@ class _Record:
             self._emit(e.ClockJumped(stamped_at_ms=stamped), Cause.DUE)
         for _ in range(DUE_PER_COMMAND_MAX):
             due = state.due_at_ms
-            if due is None or due > self.at_ms:
+            if due is None or due > self.at_ms or len(self.entries) >= DUE_ENTRIES_PER_COMMAND_MAX:
                 break
             for event in settle(state, state.agenda[0][1], self.at_ms, self.shard.head):
                 self._emit(event, Cause.DUE)
