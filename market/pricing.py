@@ -75,6 +75,11 @@ class _Room:
         start_ms = self.at_ms + bid.start_delay_ms
         return start_ms, start_ms + self.cfp.duration_ms
 
+    @property
+    def slots(self) -> int:
+        """Slots of the CFP, as far as the pool takes more leases."""
+        return min(self.cfp.slots, LEASES_PER_POOL_MAX - self.pool.leases)
+
     def fits(self, bid: Bid, timeline: Timeline) -> bool:
         if self.pool.leases >= LEASES_PER_POOL_MAX:
             return False
@@ -86,7 +91,7 @@ def _greedy(ranked: Sequence[Bid], room: _Room) -> list[Bid]:
     timeline = room.pool.timeline.copy()
     winners: list[Bid] = []
     for bid in ranked:
-        if len(winners) == room.cfp.slots:
+        if len(winners) == room.slots:
             break
         if room.fits(bid, timeline):
             timeline.add(*room.interval(bid), room.cfp.units)
@@ -107,7 +112,7 @@ def _critical_value(winner: Bid, ranked: Sequence[Bid], keys: dict[bytes, bytes]
             continue
         timeline.add(*room.interval(other), room.cfp.units)
         locked += 1
-        if locked == room.cfp.slots or not room.fits(winner, timeline):
+        if locked == room.slots or not room.fits(winner, timeline):
             product = other.weight_permille * other.price_ucr
             least, rest = divmod(product, winner.weight_permille)
             if rest or keys[winner.id] > keys[other.id]:

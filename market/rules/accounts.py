@@ -39,6 +39,11 @@ def set_weight(ctx: Context, command: c.SetWeight) -> list[Event]:
     account = ctx.account(command.account)
     weight = command.weight_permille
     check_range(Code.BAD_WEIGHT, "weight", weight, limits.WEIGHT_PERMILLE_MIN, limits.WEIGHT_PERMILLE_MAX)
+    # A change pushes out the oldest remembered weight: not while the oldest open CFP counts by it.
+    full = len(account.weights) == limits.WEIGHTS_PER_ACCOUNT_MAX
+    oldest = next(iter(ctx.state.cfps.values()), None)
+    needed = full and oldest is not None and oldest.weight_epoch < account.weights[1][0]
+    require(not needed, Code.LIMIT_REACHED, "weight changes while a CFP is open")
     return [e.WeightChanged(account=account.id, weight_permille=weight)]
 
 

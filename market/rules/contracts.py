@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from contractnet.messages import CfpOutcome, Code, Direction, Event, LeaseEnd, PostingReason, Pricing, ReleaseReason
+from contractnet.messages import (
+    CfpOutcome,
+    Code,
+    Direction,
+    Event,
+    LeaseEnd,
+    PostingReason,
+    Pricing,
+    Priority,
+    ReleaseReason,
+)
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages.names import NAME_BYTES_MAX
@@ -65,6 +75,8 @@ def place_bid(ctx: Context, command: c.PlaceBid) -> list[Event]:
     check_amount(command.price_ucr)
     check_name("task", command.task, NAME_BYTES_MAX, empty=True)
     check_range(Code.BAD_DURATION, "start delay", command.start_delay_ms, 0, limits.START_DELAY_MS_MAX)
+    vague = command.claim is not None and command.claim.priority is Priority.UNSPECIFIED
+    require(not vague, Code.UNKNOWN_VALUE, "priority")
     require(bidder.id not in cfp.bidders, Code.ALREADY_BID, "withdraw it first")
     require(len(cfp.bids) < limits.BIDS_PER_CFP_MAX, Code.LIMIT_REACHED, "bids of the CFP")
     require(bidder.open_bids < limits.OPEN_BIDS_PER_ACCOUNT_MAX, Code.LIMIT_REACHED, "open bids of the account")
