@@ -7,6 +7,7 @@ import pytest
 from contractnet.messages import Cause, Code, LeaseEnd
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
+from market import shard
 from market.limits import CLOCK_ADVANCE_MS, CLOCK_STEP_MS_MAX, DUE_PER_COMMAND_MAX
 from tests.market.town import MANAGER, START_MS, UNKNOWN_ID, Answer, Town, bid, key_pair, small_town
 
@@ -166,6 +167,19 @@ def test_more_than_a_record_may_settle_waits_for_the_next() -> None:
     assert [closed.cfp for closed in first.of(e.CfpClosed)] == order[:DUE_PER_COMMAND_MAX]
     assert [closed.cfp for closed in second.of(e.CfpClosed)] == order[DUE_PER_COMMAND_MAX:]
     assert third.entries == []
+
+
+def test_a_record_settles_no_more_once_it_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one record leads to fits one transaction: it stops after the CFP with which it has enough entries."""
+    monkeypatch.setattr(shard, "DUE_ENTRIES_PER_COMMAND_MAX", 6)
+    town, _ = small_town("ann", "bob")
+    for _ in range(3):
+        cfp = town.cfp()
+        town.bid(cfp, "ann", 20)
+        town.bid(cfp, "bob", 30)
+    town.at_ms += 100
+    # Seven entries where there is an award, five where there is none: no record needs a third CFP.
+    assert [len(town.tick().of(e.CfpClosed)) for _ in range(3)] == [1, 2, 0]
 
 
 def test_an_overdue_cfp_takes_no_bid_while_it_waits() -> None:

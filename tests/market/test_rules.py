@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 import pytest
 
-from contractnet.messages import CODE_TEXT, Code, Command, Direction, Pricing
+from contractnet.messages import CODE_TEXT, Claim, Code, Command, Direction, Pricing, Priority
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.signing import KeyPair
 from market import limits, pricing
+from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
     INBOX_KEY,
@@ -254,10 +255,41 @@ def test_a_limit(
 
 
 def test_a_pool_full_of_leases_locks_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    """At the limit of leases of a pool, bids are unlockable and nobody pays."""
+    """At the limit of leases of a pool, bids are unlockable; one below it, one more wins, and pays for the scarcity."""
+    for limit, prices in ((1, []), (2, [30]), (3, [10, 10])):
+        town, ids = small_town("ann", "bob", "cat", units=10)
+        first = town.cfp(duration_ms=60_000)
+        town.bid(first, "cat", 100)
+        town.settle(first)
+        cfp = town.cfp(slots=2)
+        town.bid(cfp, "ann", 50)
+        town.bid(cfp, "bob", 30)
+        monkeypatch.setattr(pricing, "LEASES_PER_POOL_MAX", limit)
+        let_win_ties(town, cfp, ids["ann"], ids["bob"])
+        assert [award.price_ucr for award in town.settle(cfp)] == prices
+        monkeypatch.undo()
+
+
+def test_a_weight_that_an_open_cfp_counts_by_is_not_forgotten() -> None:
+    """Changes beyond what is remembered wait until the CFP is over: its bids keep the weight of its opening."""
+    town, ids = small_town("ann")
+    cfp = town.cfp(open_ms=1_000)
+    weights = [c.SetWeight(ids["ann"], 500 + number) for number in range(limits.WEIGHTS_PER_ACCOUNT_MAX)]
+    codes = [town.send(weight, BANK).code for weight in weights]
+    assert codes == [Code.ACCEPTED] * (len(codes) - 1) + [Code.LIMIT_REACHED]
+    assert town.bid(cfp, "ann", 20).of(e.BidPlaced)[0].weight_permille == 1000
+    town.settle(cfp)
+    town.cfp()
+    assert town.send(weights[-1], BANK).code is Code.ACCEPTED
+    assert town.send(weights[-1], BANK).code is Code.ACCEPTED
+
+
+def test_a_claim_of_an_unknown_priority() -> None:
+    """A claim says how urgent the task is, or there is none."""
     town, ids = busy_town()
-    monkeypatch.setattr(pricing, "LEASES_PER_POOL_MAX", 1)
-    assert town.settle(ids["cfp"]) == []
+    for priority, code in ((Priority.UNSPECIFIED, Code.UNKNOWN_VALUE), (Priority.HIGH, Code.ACCEPTED)):
+        claim = Claim(priority, 0, 1)
+        assert town.send(c.PlaceBid(ids["cfp"], 20, 0, "", bytes(32), claim), BOB).code is code
 
 
 def test_a_hundred_bids_at_the_limit_never_overspend() -> None:
