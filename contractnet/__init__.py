@@ -1,15 +1,12 @@
 """contractnet: a market in which agents bargain for GPUs and API tokens with virtual credits.
 
-    import asyncio, contractnet
+    async with contractnet.Agent.connect("agent.json") as agent:
+        async for cfp in agent.cfps():
+            bid = await agent.bid(cfp, contractnet.credits(5), task="train")
+            if award := await bid.outcome():
+                print("won", award.units, "of", award.pool, "for", award.price_ucr)
 
-    async def main():
-        async with contractnet.Agent.connect("agent.json") as agent:
-            async for cfp in agent.cfps():
-                bid = await agent.bid(cfp, contractnet.credits(5), task="train")
-                if award := await bid.outcome():
-                    print("won", award.units, "of", award.pool, "for", award.price_ucr)
-
-    asyncio.run(main())
+docs/examples/bidder.py is the whole program.
 
 Names load when they are first used: `import contractnet.messages` needs no Kafka client.
 """
