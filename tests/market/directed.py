@@ -103,6 +103,7 @@ def keys_come_and_go(play: Play) -> None:
     assert play.send(bid(UNKNOWN_ID, 1), old).code is Code.REVOKED_KEY
     assert play.by("ann", c.RotateKey(play.pair("one more").public)).code is Code.LIMIT_REACHED
     assert play.by("ann", c.RevokeKey(ann, play.pair("key 0").public)).of(e.KeyRevoked)
+    assert play.by("bank", c.RevokeKey(ann, play.pair("key 0").public)).code is Code.UNKNOWN_KEY
     for signed in (True, False):
         assert play.garbage(play.keys_of(ann), b"garbage", signed=signed).of(e.CommandUnreadable)
     assert play.repeat(-1).of(e.CommandUnreadable)

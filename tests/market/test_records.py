@@ -161,6 +161,7 @@ def test_keys_are_registered_and_revoked() -> None:
     assert town.send(c.RegisterKey(ids["ann"], NEW.public), ANN).code is Code.ACCEPTED
     assert town.send(c.RevokeKey(ids["ann"], ANN.public), NEW).code is Code.ACCEPTED
     assert poke(town, ANN).code is Code.REVOKED_KEY
+    assert town.send(c.RevokeKey(ids["ann"], ANN.public), BANK).code is Code.UNKNOWN_KEY
     assert town.send(c.RevokeKey(ids["ann"], NEW.public), NEW).code is Code.LAST_KEY
     assert town.send(c.RevokeKey(ids["ann"], NEW.public), BANK).code is Code.ACCEPTED
     assert poke(town, NEW).code is Code.REVOKED_KEY
