@@ -13,6 +13,7 @@
     ├── SettingsError                   terminal   an option or environment variable makes no sense
     ├── DataDirectoryError              terminal   the data directory is of another version, in use, or not there
     ├── LedgerChangedError              terminal   the ledger is not the one that a projection was built from
+    ├── ServiceError                    terminal   a process that contractnet runs did not come up, or ended by itself
     ├── QueryError                      terminal   DuckDB refused a query
     └── BrokerError                     the Kafka broker or what it needs
         ├── BrokerUnreachableError      transient  nothing answers at the bootstrap address
@@ -108,6 +109,10 @@ class DataDirectoryError(ContractnetError):
 
 class LedgerChangedError(ContractnetError):
     """The ledger topic was recreated or cut, or belongs to another cluster than the tables built from it."""
+
+
+class ServiceError(ContractnetError):
+    """A process that contractnet runs did not come up, or ended when it should not have."""
 
 
 class QueryError(ContractnetError):

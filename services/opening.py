@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from contractnet import codec
@@ -25,6 +25,14 @@ CLOCK_PATIENCE_S = 120.0
 _NEWEST = 500
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """Whether the market was opened `now`, and whether it checks signatures."""
+
+    now: bool
+    signed: bool
+
+
 def operator_keys(directory: DataDirectory, market: str) -> Credential:
     """The operator of a data directory, made at its first use; workers trust the key in keys/operator.pub."""
     if directory.operator.is_file():
@@ -38,8 +46,8 @@ def operator_keys(directory: DataDirectory, market: str) -> Credential:
     return credential
 
 
-async def open_market(directory: DataDirectory, bootstrap: str, market: str, *, signed: bool) -> bool:
-    """Open the market unless it is open, and leave its bank's credential file. True where it was opened just now.
+async def open_market(directory: DataDirectory, bootstrap: str, market: str, *, signed: bool) -> Opening:
+    """Open the market unless it is open, and leave its bank's credential file.
 
     The workers must have judged all earlier commands. Raises CredentialError where the market is somebody else's.
     """
@@ -50,7 +58,7 @@ async def open_market(directory: DataDirectory, bootstrap: str, market: str, *, 
             genesis = connection.genesis
         except MarketNotFoundError:
             await _open(connection, keys, bank_file, signed=signed)
-            return True
+            return Opening(now=True, signed=signed)
         if connection.operator_key != keys.public:
             raise CredentialError(
                 f"Market {market!r} at {bootstrap} was opened by another operator than the one of {directory.path}. "
@@ -58,7 +66,7 @@ async def open_market(directory: DataDirectory, bootstrap: str, market: str, *, 
             )
         if not bank_file.is_file() or load(bank_file).genesis != genesis:
             _recover_bank(connection, bank_file, fingerprint(keys.public))
-    return False
+        return Opening(now=False, signed=_genesis_event(connection).signed)
 
 
 async def _open(connection: Connection, keys: KeyPair, bank_file: Path, *, signed: bool) -> None:

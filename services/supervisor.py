@@ -16,7 +16,7 @@ from broker.interface import Broker
 from broker.jvm import JvmBroker
 from broker.ports import find_free
 from contractnet.cli.directory import DataDirectory
-from contractnet.errors import BrokerError, BrokerStartError, BrokerUnreachableError
+from contractnet.errors import BrokerError, BrokerUnreachableError, ServiceError
 from contractnet.topics import COMMANDS, PARTITIONS_DEFAULT
 from services import state
 from services.brokers import embedded, is_dead
@@ -82,8 +82,6 @@ class Supervisor:
         self.directory.prepare()
         self._lock = state.UpLock(self.directory)
         operator_keys(self.directory, self.options.market)
-        if not self.options.signed:
-            self._tell("UNSIGNED market, for development only: anybody who reaches the broker acts in anybody's name")
         self._start_broker()
         self._prepare_topics()
         self.parts = [*self._workers(), self._snapshotter(), self._projector()]
@@ -91,10 +89,14 @@ class Supervisor:
             part.start()
         self._note()
         self._wait_healthy()
-        opened = asyncio.run(
+        opening = asyncio.run(
             open_market(self.directory, self.bootstrap, self.options.market, signed=self.options.signed)
         )
-        self._tell(f"market {self.options.market!r} {'opened' if opened else 'was open already'}")
+        self._tell(f"market {self.options.market!r} {'opened' if opening.now else 'was open already'}")
+        if not opening.signed:
+            self._tell("UNSIGNED market, for development only: anybody who reaches the broker acts in anybody's name")
+        elif not self.options.signed:
+            self._tell("--unsigned has no effect: the market was opened with signatures, and keeps them")
         wait_for_clock(self.bootstrap, self.options.market, self.partitions, self._tell, self.look)
         self.ready = True
         self._note()
@@ -201,7 +203,7 @@ class Supervisor:
             waiting = [part for part in waiting if not self._is_up(part)]
             for part in waiting:
                 if part.given_up or part.restarts >= 3 or time.monotonic() > give_up_at:
-                    raise BrokerStartError(f"{part.name} did not come up: {part.last_words()} (log: {part.log})")
+                    raise ServiceError(f"{part.name} did not come up: {part.last_words()} (log: {part.log})")
             time.sleep(_PAUSE_S)
         self._tell(f"{len(self.parts)} processes are ready")
 

@@ -14,7 +14,7 @@ import psutil
 
 from broker.jvm import JvmBroker, running_bootstrap
 from contractnet.cli.directory import DataDirectory
-from contractnet.errors import BrokerNotRunningError, ContractnetError, DataDirectoryError
+from contractnet.errors import BrokerNotRunningError, DataDirectoryError, ServiceError
 from services import state
 from services.part import CHECKOUT
 from services.supervisor import Supervisor, UpOptions
@@ -112,7 +112,7 @@ def _wait_ready(directory: DataDirectory, process: subprocess.Popen[bytes]) -> N
         if process.poll() is not None or time.monotonic() > give_up_at:
             text = directory.log("up").read_text("utf-8", errors="replace").strip().splitlines()
             why = text[-1].removeprefix("contractnet: ") if text else "it wrote nothing"
-            raise ContractnetError(f"The market did not come up: {why} (log: {directory.log('up')})")
+            raise ServiceError(f"The market did not come up: {why} (log: {directory.log('up')})")
         time.sleep(0.1)
 
 
@@ -124,15 +124,17 @@ def down(directory: DataDirectory) -> None:
         if end_orphans(directory, say) == 0:
             say(f"nothing runs in {directory.path}")
         return
-    os.kill(pid, signal.SIGTERM)
-    give_up_at = time.monotonic() + _DOWN_S
-    while state.running_pid(directory) == pid:
-        if time.monotonic() > give_up_at:
-            raise DataDirectoryError(
-                f"`up` with pid {pid} has not ended within {_DOWN_S:.0f} s. Look at {directory.logs}; `kill -9 {pid}` "
-                f"and `contractnet down` again end it by force."
-            )
-        time.sleep(0.1)
+    try:
+        supervisor = psutil.Process(pid)
+        supervisor.terminate()
+        supervisor.wait(_DOWN_S)
+    except psutil.NoSuchProcess:
+        say("it was just ending by itself")
+    except psutil.TimeoutExpired as error:
+        raise ServiceError(
+            f"`up` with pid {pid} has not ended within {_DOWN_S:.0f} s. Look at {directory.logs}; `kill -9 {pid}` and "
+            f"`contractnet down` again end it by force."
+        ) from error
     say("stopped; the data stays")
 
 

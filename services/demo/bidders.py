@@ -70,22 +70,18 @@ class Bidder:
         self._jobs = [Job(task, task.work_gpu_s) for task in plan.tasks.get(name, [])]
         self._budget_ucr = plan.budget_ucr
         self._rng = random.Random(f"bidder {plan.seed} {name}")
-        self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Look at every CFP until the iterator ends, then see every bid and lease through."""
-        async for cfp in self._agent.cfps():
-            if self._rng.random() > self._plan.eagerness:
-                continue
-            chosen = self._choose(cfp)
-            if chosen is not None:
-                job, price_ucr = chosen
-                job.bidding = True
-                running = asyncio.create_task(self._compete(cfp, job, price_ucr))
-                self._running.add(running)
-                running.add_done_callback(self._running.discard)
-        if self._running:
-            await asyncio.gather(*self._running)
+        async with asyncio.TaskGroup() as group:
+            async for cfp in self._agent.cfps():
+                if self._rng.random() > self._plan.eagerness:
+                    continue
+                chosen = self._choose(cfp)
+                if chosen is not None:
+                    job, price_ucr = chosen
+                    job.bidding = True
+                    group.create_task(self._compete(cfp, job, price_ucr))
 
     def _choose(self, cfp: Cfp) -> tuple[Job, int] | None:
         """The job to which the slot is worth most, and that worth; None where it is not worth the reserve price."""

@@ -14,14 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from contractnet.errors import ContractnetError
+from contractnet.errors import ServiceError
 from services.part import CHECKOUT
 
 _KILL_S = 10.0
-
-
-class SwarmError(ContractnetError):
-    """A process of the swarm ended when it should not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,7 @@ class Children:
         threading.Thread(target=self._listen, args=(name, process), name=name, daemon=True).start()
 
     def take(self, timeout_s: float) -> list[Message]:
-        """What has been told since the last call; waits up to `timeout_s` for something. Raises SwarmError."""
+        """What has been told since the last call; waits up to `timeout_s` for something. Raises ServiceError."""
         found: list[Message] = []
         with contextlib.suppress(queue.Empty):
             found.append(self._inbox.get(timeout=timeout_s))
@@ -65,18 +61,18 @@ class Children:
                 found.append(self._inbox.get_nowait())
         for name, process in self._processes.items():
             if name not in self._asked and process.poll() is not None:
-                raise SwarmError(f"{name} ended with exit code {process.returncode} (log: {self._log_path})")
+                raise ServiceError(f"{name} ended with exit code {process.returncode} (log: {self._log_path})")
         return found
 
     def wait_ready(self, timeout_s: float, look: Callable[[], None]) -> None:
-        """Return when every process has told that it is ready. Raises SwarmError."""
+        """Return when every process has told that it is ready. Raises ServiceError."""
         missing = set(self._processes)
         give_up_at = time.monotonic() + timeout_s
         while missing:
             missing -= {message.child for message in self.take(0.1) if message.kind == "ready"}
             look()
             if time.monotonic() > give_up_at:
-                raise SwarmError(f"{', '.join(sorted(missing))} did not get ready (log: {self._log_path})")
+                raise ServiceError(f"{', '.join(sorted(missing))} did not get ready (log: {self._log_path})")
 
     def end(self, prefix: str) -> None:
         """Ask the processes whose names start so to see their work through and end."""
@@ -87,11 +83,11 @@ class Children:
                     process.stdin.close()
 
     def ended(self, prefix: str) -> bool:
-        """Whether those have ended. Raises SwarmError where one of them failed."""
+        """Whether those have ended. Raises ServiceError where one of them failed."""
         codes = {name: process.poll() for name, process in self._processes.items() if name.startswith(prefix)}
         failed = [f"{name} (exit code {code})" for name, code in codes.items() if code]
         if failed:
-            raise SwarmError(f"{', '.join(failed)} failed (log: {self._log_path})")
+            raise ServiceError(f"{', '.join(failed)} failed (log: {self._log_path})")
         return all(code is not None for code in codes.values())
 
     def close(self) -> None:

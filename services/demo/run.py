@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from broker.ports import find_free
@@ -37,13 +37,14 @@ _DRAIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class SwarmOptions:
-    """What a run is asked for."""
+    """What a run is asked for. `deleted`: its data will not stay."""
 
     agents: int
     duration_s: float
     seed: int
     trace: Path | None
     processes: int = 4
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def simulate(directory: DataDirectory, bootstrap: str | None, market: str, optio
         return _guarded(directory, bootstrap, market, options)
     with tempfile.TemporaryDirectory(prefix="contractnet-") as scratch:
         say(f"no market runs in {directory.path}; using one of its own, deleted afterwards (start one: contractnet up)")
-        return _guarded(DataDirectory(Path(scratch)), bootstrap, market, options)
+        return _guarded(DataDirectory(Path(scratch)), bootstrap, market, replace(options, deleted=True))
 
 
 def _guarded(directory: DataDirectory, bootstrap: str | None, market: str, options: SwarmOptions) -> int:
@@ -116,7 +117,9 @@ def _swarm(market: Market, options: SwarmOptions, demand: Demand) -> bool:
     say(f"{options.agents} agents and {len(POOLS)} pools ({', '.join(f'{p.name}: {p.units}' for p in POOLS)} units)")
     ends = ledger_ends(market.bootstrap, market.partitions)
     first_offset = 0 if ends is None else ends[partition]
-    run = outcome.Run(market.directory, market.bootstrap, market.market, partition, market.partitions, first_offset)
+    run = outcome.Run(
+        market.directory, market.bootstrap, market.market, partition, market.partitions, first_offset, options.deleted
+    )
     score = Score()
     begun = time.monotonic()
     with ExitStack() as ending:
