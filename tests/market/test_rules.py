@@ -284,6 +284,17 @@ def test_a_weight_that_an_open_cfp_counts_by_is_not_forgotten() -> None:
     assert town.send(weights[-1], BANK).code is Code.ACCEPTED
 
 
+def test_ended_cfps_are_forgotten_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The newest ones are answered as closed, older ones as unknown."""
+    monkeypatch.setattr(limits, "CLOSED_CFPS_REMEMBERED", 2)
+    town, _ = small_town("ann")
+    cfps = [town.cfp() for _ in range(3)]
+    for cfp in cfps:
+        town.send(c.CancelCfp(cfp), MANAGER)
+    codes = [town.bid(cfp, "ann", 20).code for cfp in cfps]
+    assert codes == [Code.UNKNOWN_CFP, Code.CFP_CLOSED, Code.CFP_CLOSED]
+
+
 def test_a_claim_of_an_unknown_priority() -> None:
     """A claim says how urgent the task is, or there is none."""
     town, ids = busy_town()
