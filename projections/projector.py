@@ -83,7 +83,7 @@ class Projector:
         try:
             while not self._stopping:
                 self._step(reader, store, publisher)
-            self._publish(store, publisher)
+            self._publish(publisher)
         finally:
             reader.close()
         log.info("stopped at %d events, generation %d", store.event_count(), publisher.generation)
@@ -93,15 +93,16 @@ class Projector:
         if records:
             store.apply(records)
             self._news = True
+            # Writing several segments at once would delay readers; while catching up there is no way around it.
+            store.seal_due(None if len(records) == self._settings.batch_events_max else 1)
         if time.monotonic() >= self._rest_until_s:
-            self._publish(store, publisher)
+            self._publish(publisher)
             self._report(store, publisher)
 
-    def _publish(self, store: Store, publisher: Publisher) -> None:
+    def _publish(self, publisher: Publisher) -> None:
         if not self._news:
             return
         started_s = time.monotonic()
-        store.seal_due()
         publisher.publish()
         self._news = False
         ended_s = time.monotonic()

@@ -20,10 +20,10 @@ class ProjectionSettings:
     """The ledger topic; tests use topics of their own."""
     batch_events_max: int = 20_000
     """A larger transaction is hardly faster and delays publication: 20,000 events take about 0.2 s."""
-    publish_interval_s: float = 0.6
+    publish_interval_s: float = 0.5
     """How long events are gathered for one transaction, which is then published. Transaction and publication take about
-    60 ms and 100-250 ms, mostly whatever the number of events, so smaller steps would only burn CPU."""
-    seal_rows: int = 50_000
+    60 ms and 40-200 ms, mostly whatever the number of events, so smaller steps would only burn CPU."""
+    seal_rows: int = 25_000
     """Rows of one table that leave the mutable part for a Parquet segment. More rows make every publication slower
     (they are copied each time), fewer make queries slower (more files)."""
     seal_grace_offsets: int = 5_000

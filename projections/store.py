@@ -86,9 +86,15 @@ class Store:
             self._fold(decoded)
             self._move(records, decoded)
 
-    def seal_due(self) -> int:
-        """Move final rows of every table that has enough of them into a segment; returns how many segments."""
-        return sum(self._seal(name) for name in (*APPENDED, *CHANGING))
+    def seal_due(self, segments_max: int | None = None) -> int:
+        """Move final rows of the tables that have enough of them into segments, at most `segments_max`; returns how
+        many."""
+        sealed = 0
+        for table in (*APPENDED, *CHANGING):
+            if sealed == segments_max:
+                break
+            sealed += self._seal(table)
+        return sealed
 
     def segments(self) -> dict[str, list[str]]:
         """Segment file names by table, oldest first."""

@@ -42,7 +42,7 @@ def main() -> None:
         except duckdb.Error as error:
             seen["errors"] += 1
             message = str(error)
-        time.sleep(0.05)
+        time.sleep(0.1)
     ages_ms.sort()
     ages = {"age_p50_ms": round(ages_ms[len(ages_ms) // 2]), "age_max_ms": round(ages_ms[-1])}
     print(json.dumps(seen | ages | {"message": message}))
