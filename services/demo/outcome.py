@@ -21,6 +21,11 @@ from services.status import ledger_ends, projection_lag
 from services.table import QUERY
 
 CAUGHT_UP_S = 30.0
+# Rejections that belong to a healthy run.
+_EXPLAINED = {
+    "CFP_CLOSED": " (bids that came too late)",
+    "UNKNOWN_LEASE": " (leases that expired just as they were given back)",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +83,8 @@ def show(console: Console, run: Run, score: Score, lasted_s: float, lag_s: float
     )
     _show_numbers(console, score, lasted_s, latencies)
     if rejected:
-        told = ", ".join(f"{code} {count}" for code, count in rejected)
-        console.print(
-            f"rejected commands: {told} (CFP_CLOSED: a bid came too late; UNKNOWN_LEASE: a lease "
-            f"ended by itself just as its holder gave it back)",
-            soft_wrap=True,
-        )
+        told = ", ".join(f"{code} {count}{_EXPLAINED.get(code, '')}" for code, count in rejected)
+        console.print(f"rejected commands: {told}", soft_wrap=True)
     for check in checks:
         mark = Text("ok    ", "green") if check.holds else Text("FAILED", "bold red")
         console.print(Text.assemble(mark, "  ", check.claim, ": ", check.numbers), soft_wrap=True)

@@ -82,6 +82,7 @@ def _guarded(directory: DataDirectory, bootstrap: str | None, market: str, optio
             return 0 if _swarm(running, options, demand) else 1
         except KeyboardInterrupt:
             say("stopping")
+    say("stopped; nothing of this run is left running")
     return EXIT_INTERRUPTED if interrupt.received == signal.SIGINT else 0
 
 
