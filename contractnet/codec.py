@@ -116,13 +116,13 @@ class Registry:
         for kind, module in type_kinds.items():
             for path in sorted((folder / kind).glob("*.avsc")):
                 schema = parse_schema(json.loads(path.read_text("utf-8")))
-                cls = getattr(module, path.stem)
+                cls: Any = getattr(module, path.stem)
                 self.newest[cls] = (MAGIC + schema_fingerprint(schema), schema, _dumper(cls))
                 self._know(kind, cls, schema, schema)
                 for old in sorted((folder / "archive" / kind).glob(f"{path.stem}.*.avsc")):
                     self._know(kind, cls, parse_schema(json.loads(old.read_text("utf-8"))), schema)
 
-    def _know(self, kind: str, cls: type[Any], writer: Any, reader: Any) -> None:
+    def _know(self, kind: str, cls: Any, writer: Any, reader: Any) -> None:
         self.by_fingerprint[schema_fingerprint(writer)] = _Known(kind, cls, writer, reader, _loader(cls))
 
     def encode(self, message: Message) -> bytes:

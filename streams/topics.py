@@ -1,11 +1,9 @@
-"""Creates the topics of contractnet/topics.py. `python -m streams.topics` does so for docker-compose.
+"""Creates the topics of contractnet/topics.py.
 
 All of them are made before any service starts: a topic that does not exist hangs a restore.
 """
 
 from __future__ import annotations
-
-import logging
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -13,9 +11,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from contractnet.errors import SettingsError
 from contractnet.topics import TOPICS
-from streams.settings import Settings
 
-log = logging.getLogger(__name__)
 TIMEOUT_S = 30.0
 
 
@@ -41,15 +37,3 @@ def create_topics(bootstrap: str, partitions: int, replication: int) -> list[str
                 f"set CONTRACTNET_PARTITIONS={count}"
             )
     return made
-
-
-def main() -> None:
-    """Create the topics of the environment's broker."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    settings = Settings.from_environment()
-    made = create_topics(settings.bootstrap, settings.partitions, settings.replication)
-    log.info("topics on %s: created %s", settings.bootstrap, ", ".join(made) or "none, all were there")
-
-
-if __name__ == "__main__":
-    main()

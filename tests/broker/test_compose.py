@@ -68,7 +68,7 @@ def test_only_loopback_is_published(services: dict[str, dict[str, Any]]) -> None
 def test_services_find_broker_and_data(services: dict[str, dict[str, Any]]) -> None:
     """Our services are given the broker's address inside the network and the data directory, which is a volume."""
     ours = {name: service for name, service in services.items() if name != "kafka"}
-    assert set(ours) == {"topics", "referee", "snapshotter", "projector"}
+    assert set(ours) == {"topics", "referee", "genesis", "snapshotter", "projector"}
     for service in ours.values():
         assert service["environment"] == {"CONTRACTNET_BOOTSTRAP": "kafka:19092", "CONTRACTNET_DATA": "/data"}
         assert service["volumes"] == ["market:/data"]
@@ -76,8 +76,9 @@ def test_services_find_broker_and_data(services: dict[str, dict[str, Any]]) -> N
 
 
 def test_services_wait_for_what_they_need(services: dict[str, dict[str, Any]]) -> None:
-    """The topics wait for a healthy broker, and all others for the topics."""
+    """The topics wait for a healthy broker, all others for the topics, and the genesis for a healthy referee."""
     assert services["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
+    assert services["genesis"]["depends_on"] == {"referee": {"condition": "service_healthy"}}
     for name in ("referee", "snapshotter", "projector"):
         assert services[name]["depends_on"] == {"topics": {"condition": "service_completed_successfully"}}
 

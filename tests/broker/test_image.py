@@ -149,3 +149,21 @@ def test_a_service_runs_and_ends_when_told(topics: Image, service: str) -> None:
     finally:
         process.kill()
     assert process.returncode in (0, -15, 143), output
+
+
+def test_the_market_opens_once_a_referee_runs(topics: Image) -> None:
+    """The compose file's `genesis` command opens the market beside a running referee, and finds it open afterwards."""
+    commands = compose_commands()
+    referee = subprocess.Popen(
+        commands["referee"], cwd=topics.app, env=topics.environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    )
+    try:
+        for said in ("opened", "was open"):
+            ran = subprocess.run(
+                commands["genesis"], cwd=topics.app, env=topics.environment, capture_output=True, text=True, timeout=60
+            )
+            assert ran.returncode == 0, ran.stderr
+            assert f"market 'default' {said}" in ran.stderr
+    finally:
+        referee.terminate()
+        referee.wait(STOP_GRACE_S)

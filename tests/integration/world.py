@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from broker.jvm import JvmBroker
 from broker.ports import find_free
@@ -170,7 +170,15 @@ class World:
         """Offset after the last record of a partition."""
         if self._watcher is None:
             self._watcher = new_consumer(self.broker.bootstrap, log_level=2)
-        return self._watcher.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1]
+        give_up_at = time.monotonic() + 10
+        while True:
+            try:
+                return self._watcher.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1]
+            except KafkaException as error:
+                # A topic that was created a moment ago may have no leader yet.
+                if not error.args[0].retriable() or time.monotonic() > give_up_at:
+                    raise
+                time.sleep(0.1)
 
     _watcher: Consumer | None = None
 

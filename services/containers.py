@@ -1,0 +1,57 @@
+"""The one-shot steps of docker-compose.yml.
+
+`python -m services.containers prepare` before the workers start: the operator's key, which they trust, and the topics.
+`python -m services.containers open` once they run: the market, unless it is open. Both can be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+
+from contractnet.cli.directory import DataDirectory
+from contractnet.errors import ContractnetError
+from contractnet.settings import MARKET_DEFAULT, bootstrap, data_dir
+from services.opening import open_market, operator_keys
+from streams.settings import Settings
+from streams.topics import create_topics
+
+log = logging.getLogger(__name__)
+EXIT_USAGE = 2
+
+
+def prepare(directory: DataDirectory, market: str) -> None:
+    """Make the operator's key and the topics. Raises KafkaException where the broker does not answer."""
+    directory.prepare()
+    operator_keys(directory, market)
+    settings = Settings.from_environment()
+    made = create_topics(settings.bootstrap, settings.partitions, settings.replication)
+    log.info("topics on %s: created %s", settings.bootstrap, ", ".join(made) or "none, all were there")
+
+
+def open_once(directory: DataDirectory, market: str) -> None:
+    """Open the market unless it is open."""
+    opening = asyncio.run(open_market(directory, bootstrap(data=directory.path), market, signed=True))
+    log.info("market %r %s", market, "opened" if opening.now else "was open")
+
+
+def main() -> int:
+    """Run the step that the argument names."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    steps = {"prepare": prepare, "open": open_once}
+    step = steps.get(sys.argv[1]) if len(sys.argv) == 2 else None
+    if step is None:
+        log.error("usage: python -m services.containers prepare|open")
+        return EXIT_USAGE
+    try:
+        step(DataDirectory(data_dir()), os.environ.get("CONTRACTNET_MARKET", MARKET_DEFAULT))
+    except ContractnetError as error:
+        log.error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
