@@ -84,11 +84,13 @@ class _Record:
     submission: Submission
     entries: list[Entry] = field(default_factory=list)
     at_ms: int = 0
+    command_id: bytes = ZERO_ID
 
     def run(self) -> None:
         sub = self.submission
         state = self._state()
         self.at_ms = sub.stamped_at_ms
+        self.command_id = sub.command_id
         if state is not None:
             self._advance(state)
         if isinstance(sub.command, c.Tick):
@@ -181,7 +183,7 @@ class _Record:
             self._replayed(key, credentials)
             return
         sender = None if key.account is None else state.accounts[key.account]
-        ctx = Context(state, sub.command_id, self.at_ms, credentials.key, sender)
+        ctx = Context(state, self.command_id, self.at_ms, credentials.key, sender)
         try:
             if isinstance(sub.command, c.OpenMarket):
                 raise Rejection(Code.MARKET_EXISTS)
@@ -197,7 +199,7 @@ class _Record:
         """A sequence that its key has used, or may have used: the same command again gets its first outcome."""
         sequence = credentials.sequence
         tag, code = key.seen.get(sequence, (b"", Code.UNSPECIFIED))
-        if tag == self.submission.command_id[:COMMAND_TAG_BYTES]:
+        if tag == self.command_id[:COMMAND_TAG_BYTES]:
             self._emit(e.CommandRepeated(code, key.account or ZERO_ID, credentials.key, sequence), Cause.COMMAND)
             return
         why = f"another command used {sequence}" if tag else f"{sequence} is not above {key.floor}"
@@ -224,6 +226,6 @@ class _Record:
     def _emit(self, event: Event, cause: Cause) -> None:
         """Number an event, fold it, keep it."""
         sub = self.submission
-        entry = Entry(Source(sub.offset, len(self.entries), sub.command_id, self.at_ms, cause), event)
+        entry = Entry(Source(sub.offset, len(self.entries), self.command_id, self.at_ms, cause), event)
         self.shard.fold(sub.market or "", entry)
         self.entries.append(entry)

@@ -6,14 +6,12 @@ clock of this machine decides nothing.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-
-from confluent_kafka import Producer
 
 from contractnet.envelope import seal_tick
 from contractnet.topics import COMMANDS
 from market.limits import CLOCK_ADVANCE_MS, CLOCK_STEP_MS_MAX
+from streams.log import KAFKA, Log
 from streams.writer import Due, PartitionWriter
 
 INTERVAL_S = 0.01
@@ -26,16 +24,17 @@ BURST_MAX = 500
 class Clock:
     """Ticks for the markets of the partitions that this worker owns."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, log: Log = KAFKA) -> None:
+        self._log = log
         # Not transactional: a transactional writer could hold up the readers of `commands`.
-        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 0})
+        self._producer = log.producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 0})
         self._stamps: dict[int, tuple[int, float]] = {}
         self._ticked: dict[str, tuple[int, float]] = {}
 
     def tick(self, writers: Iterable[PartitionWriter]) -> int:
         """Send what is due now; returns the number of ticks sent."""
         sent = 0
-        now = time.monotonic()
+        now = self._log.monotonic()
         for writer in writers:
             stamp = writer.stamped_at_ms
             if stamp and self._stamps.get(writer.partition, (0, 0.0))[0] != stamp:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass
 
 from contractnet.chain import CHAIN_START
@@ -12,10 +11,11 @@ from contractnet.envelope import is_proven
 from contractnet.topics import LEDGER
 from market import Shard
 from market.snapshot import load
-from streams.reading import Record, read_partition
+from streams.log import KAFKA, Log
+from streams.reading import Record
 from streams.snapshots import read_snapshots
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 CHAIN_HEADER = "chain"
 
 
@@ -40,39 +40,39 @@ def fold_record(shard: Shard, record: Record) -> None:
     shard.head = next(value for name, value in record.headers if name == CHAIN_HEADER)
 
 
-def restore(bootstrap: str, partition: int, partitions: int, operator_key: bytes) -> Restored:
+def restore(bootstrap: str, partition: int, partitions: int, operator_key: bytes, log: Log = KAFKA) -> Restored:
     """Rebuild the shard of a partition. The ledger alone decides; a snapshot that does not fit it is passed over.
 
     Raises KafkaException or TimeoutError where the broker does not answer.
     """
-    started = time.monotonic()
-    restored = _from_snapshot(bootstrap, partition, partitions, operator_key)
+    started = log.monotonic()
+    restored = _from_snapshot(bootstrap, partition, partitions, operator_key, log)
     if restored is None:
         restored = Restored(empty_shard(partition, partitions, operator_key), 0, None, 0)
-    for record in read_partition(bootstrap, LEDGER.name, partition, restored.ledger_next):
+    for record in log.read(bootstrap, LEDGER.name, partition, restored.ledger_next):
         fold_record(restored.shard, record)
         restored.ledger_next = record.offset + 1
         restored.entries += 1
-    log.info(
+    logger.info(
         "partition %d: next command %d, %d entries folded after %s, %.2f s",
         partition,
         restored.shard.next_offset,
         restored.entries,
         "no snapshot" if restored.snapshot is None else f"snapshot {restored.snapshot}",
-        time.monotonic() - started,
+        log.monotonic() - started,
     )
     return restored
 
 
-def _from_snapshot(bootstrap: str, partition: int, partitions: int, operator_key: bytes) -> Restored | None:
-    for manifest, state in read_snapshots(bootstrap, partition):
-        at = next(read_partition(bootstrap, LEDGER.name, partition, manifest.ledger_offset), None)
+def _from_snapshot(bootstrap: str, partition: int, partitions: int, operator_key: bytes, log: Log) -> Restored | None:
+    for manifest, state in read_snapshots(bootstrap, partition, log):
+        at = next(log.read(bootstrap, LEDGER.name, partition, manifest.ledger_offset), None)
         if (
             at is None
             or at.offset != manifest.ledger_offset
             or (CHAIN_HEADER, bytes.fromhex(manifest.chain)) not in at.headers
         ):
-            log.warning("partition %d: snapshot %d is not of this ledger", partition, manifest.number)
+            logger.warning("partition %d: snapshot %d is not of this ledger", partition, manifest.number)
             continue
         shard = empty_shard(partition, partitions, operator_key)
         load(shard, state)

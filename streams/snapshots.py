@@ -12,13 +12,11 @@ import json
 import zlib
 from dataclasses import asdict, dataclass
 
-from confluent_kafka import Producer
-
 from contractnet.topics import SNAPSHOTS
 from market import Shard
 from market.rules import RULES
 from market.snapshot import dump
-from streams.reading import read_partition
+from streams.log import KAFKA, Log, Sender
 
 CHUNK_BYTES_MAX = 512 * 1024
 GENERATIONS = 2
@@ -37,7 +35,7 @@ class Manifest:
     state_hash: str
 
 
-def write_snapshot(producer: Producer, shard: Shard, number: int, ledger_offset: int) -> Manifest:
+def write_snapshot(producer: Sender, shard: Shard, number: int, ledger_offset: int) -> Manifest:
     """Write the state of a shard after `ledger_offset`; returns once the broker has it. Raises KafkaException."""
     state = dump(shard)
     packed = zlib.compress(state, level=1)
@@ -61,10 +59,10 @@ def write_snapshot(producer: Producer, shard: Shard, number: int, ledger_offset:
     return manifest
 
 
-def read_snapshots(bootstrap: str, partition: int) -> list[tuple[Manifest, bytes]]:
+def read_snapshots(bootstrap: str, partition: int, log: Log = KAFKA) -> list[tuple[Manifest, bytes]]:
     """The sound snapshots of a partition with their canonical states, newest first."""
     records: dict[str, bytes] = {}
-    for record in read_partition(bootstrap, SNAPSHOTS.name, partition, 0):
+    for record in log.read(bootstrap, SNAPSHOTS.name, partition, 0):
         records[record.key.decode()] = record.value
     manifests = [Manifest(**json.loads(v)) for k, v in records.items() if k.endswith("/manifest")]
     found = []

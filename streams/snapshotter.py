@@ -10,21 +10,21 @@ import logging
 import os
 import signal
 import sys
-import time
 from dataclasses import dataclass
 from types import FrameType
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contractnet.errors import ContractnetError
 from contractnet.topics import LEDGER
 from market import Shard
-from streams.reading import new_consumer, record_of
+from streams.log import KAFKA, Log
+from streams.reading import Record, new_consumer, record_of
 from streams.restore import fold_record, restore
 from streams.settings import Settings
 from streams.snapshots import read_snapshots, write_snapshot
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # A worker folds about 60,000 entries a second: a restart then costs well under a second beside the snapshot itself.
 ENTRIES_PER_SNAPSHOT = int(os.environ.get("CONTRACTNET_SNAPSHOT_ENTRIES", "20000"))
@@ -43,19 +43,21 @@ class Follower:
     since: int
     last_at: float
 
-    def is_due(self) -> bool:
-        """Whether enough has happened since the last snapshot."""
-        idle = time.monotonic() - self.last_at > IDLE_S and self.since >= IDLE_ENTRIES_MIN
-        return idle or self.since >= ENTRIES_PER_SNAPSHOT
+    def is_due(self, now_s: float, entries: int) -> bool:
+        """Whether enough has happened since the last snapshot: `entries`, or a little and then silence."""
+        idle = now_s - self.last_at > IDLE_S and self.since >= IDLE_ENTRIES_MIN
+        return idle or self.since >= entries
 
 
 class Snapshotter:
     """Follows all partitions of the ledger."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, log: Log = KAFKA, entries: int = ENTRIES_PER_SNAPSHOT) -> None:
+        self._log = log
+        self._entries = entries
         self._settings = settings
         self._followers: dict[int, Follower] = {}
-        self._producer = Producer(
+        self._producer = log.producer(
             {"bootstrap.servers": settings.bootstrap, "enable.idempotence": True, "message.max.bytes": 1_500_000}
         )
         self._stopping = False
@@ -66,29 +68,37 @@ class Snapshotter:
 
     def run(self) -> None:
         """Follow the ledger until `stop`. Raises KafkaException for what librdkafka does not recover from."""
-        consumer = self._start()
+        self.restore()
+        consumer = self._consumer()
         try:
             while not self._stopping:
                 for message in consumer.consume(5000, 0.5):
                     self._take(message)
-                for partition, follower in self._followers.items():
-                    if follower.is_due():
-                        self._snapshot(partition, follower)
+                self.snapshot_due()
         finally:
             consumer.close()
 
-    def _start(self) -> Consumer:
+    def restore(self) -> None:
+        """Begin where the newest snapshots, or the ledger, end."""
         s = self._settings
         for partition in range(s.partitions):
-            restored = restore(s.bootstrap, partition, s.partitions, s.operator_key)
-            written = read_snapshots(s.bootstrap, partition)
+            restored = restore(s.bootstrap, partition, s.partitions, s.operator_key, self._log)
+            written = read_snapshots(s.bootstrap, partition, self._log)
             number = written[0][0].number + 1 if written else 0
-            follower = Follower(restored.shard, restored.ledger_next - 1, number, restored.entries, time.monotonic())
+            follower = Follower(
+                restored.shard, restored.ledger_next - 1, number, restored.entries, self._log.monotonic()
+            )
             self._followers[partition] = follower
-        consumer = new_consumer(s.bootstrap)
-        starts = [TopicPartition(LEDGER.name, p, f.ledger_offset + 1) for p, f in self._followers.items()]
+
+    def next_offset(self, partition: int) -> int:
+        """The ledger offset to read on from."""
+        return self._followers[partition].ledger_offset + 1
+
+    def _consumer(self) -> Consumer:
+        consumer = new_consumer(self._settings.bootstrap)
+        starts = [TopicPartition(LEDGER.name, p, self.next_offset(p)) for p in self._followers]
         consumer.assign(starts)
-        log.info("following the ledger, %d partitions", len(starts))
+        logger.info("following the ledger, %d partitions", len(starts))
         return consumer
 
     def _take(self, message: Message) -> None:
@@ -100,26 +110,35 @@ class Snapshotter:
         partition, offset = message.partition(), message.offset()
         assert partition is not None
         assert offset is not None
+        self.take(partition, record_of(offset, message.key(), message.value(), message.headers()))
+
+    def take(self, partition: int, record: Record) -> None:
+        """Fold the next record of a ledger partition."""
         follower = self._followers[partition]
-        record = record_of(offset, message.key(), message.value(), message.headers())
         fold_record(follower.shard, record)
-        follower.ledger_offset = offset
+        follower.ledger_offset = record.offset
         follower.since += 1
 
+    def snapshot_due(self) -> None:
+        """Write a snapshot of each partition of which enough has happened since its last one."""
+        for partition, follower in self._followers.items():
+            if follower.is_due(self._log.monotonic(), self._entries):
+                self._snapshot(partition, follower)
+
     def _snapshot(self, partition: int, follower: Follower) -> None:
-        started = time.monotonic()
+        started = self._log.monotonic()
         manifest = write_snapshot(self._producer, follower.shard, follower.number, follower.ledger_offset)
-        log.info(
+        logger.info(
             "partition %d: snapshot %d at ledger offset %d, %d chunks, %.2f s",
             partition,
             manifest.number,
             manifest.ledger_offset,
             manifest.chunks,
-            time.monotonic() - started,
+            self._log.monotonic() - started,
         )
         follower.number += 1
         follower.since = 0
-        follower.last_at = time.monotonic()
+        follower.last_at = self._log.monotonic()
 
 
 def main() -> int:
@@ -131,9 +150,9 @@ def main() -> int:
         signal.signal(signal.SIGINT, snapshotter.stop)
         snapshotter.run()
     except ContractnetError as error:
-        log.error("%s", error)
+        logger.error("%s", error)
         return 1
-    log.info("stopped")
+    logger.info("stopped")
     return 0
 
 

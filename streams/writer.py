@@ -9,26 +9,27 @@ result.
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException
 
 from contractnet.chain import chain
 from contractnet.codec import encode
 from contractnet.envelope import open_record
-from contractnet.messages import Entry
+from contractnet.messages import Entry, Submission
 from contractnet.messages.events import AwardMade, CommandRejected
 from contractnet.topics import LEDGER, NOTICES
 from market import Shard, notices_of
 from market.invariants import violations
+from streams.log import KAFKA, Log
 from streams.restore import CHAIN_HEADER, restore
 from streams.settings import Settings
+from streams.signatures import SignatureChecks
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 # How long one call may be repeated while the broker is away: a restart of the broker must not cost a worker its life.
 PATIENCE_S = 20.0
@@ -87,10 +88,11 @@ class PartitionWriter:
     starts a new one, which reads the truth from the ledger.
     """
 
-    def __init__(self, settings: Settings, partition: int) -> None:
+    def __init__(self, settings: Settings, partition: int, log: Log = KAFKA) -> None:
+        self._log = log
         self.partition = partition
         self._settings = settings
-        self._producer = Producer(
+        self._producer = log.producer(
             {
                 "bootstrap.servers": settings.bootstrap,
                 "transactional.id": f"{settings.app_id}-{partition}",
@@ -107,6 +109,7 @@ class PartitionWriter:
             }
         )
         self._producer.init_transactions(INIT_TIMEOUT_S)
+        self._signatures = SignatureChecks()
         self.shard = self._restore()
         self._position = self.shard.next_offset
         self.dues = self._dues()
@@ -132,20 +135,19 @@ class PartitionWriter:
         outcome = Outcome()
         answers: list[Entry] = []
         try:
-            for record in records:
-                self.stamped_at_ms = record.timestamp
-                if record.offset >= expected:
-                    answers += self._judge(record)
-                    outcome.commands += 1
+            for submission in self._open(records):
+                answers += self._judge(submission)
+                outcome.commands += 1
             if answers:
-                started = time.monotonic()
+                started = self._log.monotonic()
                 self._commit()
-                outcome.commit_s = time.monotonic() - started
+                outcome.commit_s = self._log.monotonic() - started
         except TransactionAborted:
             self._abort()
             self.shard = self._restore()
             self._position = self.shard.next_offset
             return Outcome(seek=self._position)
+        self.stamped_at_ms = records[-1].timestamp
         self._position = max(expected, records[-1].offset + 1)
         outcome.entries = len(answers)
         for entry in answers:
@@ -160,10 +162,19 @@ class PartitionWriter:
     def close(self) -> None:
         """Abandon the partition. An open transaction is left to the next owner, which ends it."""
         self._producer.purge()
+        self._signatures.close()
 
-    def _judge(self, record: CommandRecord) -> list[Entry]:
+    def _open(self, records: Sequence[CommandRecord]) -> list[Submission]:
+        """Decode the records that are not answered, and begin to check their signatures."""
+        submissions = [
+            open_record(r.offset, r.timestamp, r.key, r.value, r.headers) for r in records if r.offset >= self._position
+        ]
+        signed = {name: state.genesis_hash for name, state in self.shard.markets.items() if state.signed}
+        self._signatures.start(submissions, signed)
+        return submissions
+
+    def _judge(self, submission: Submission) -> list[Entry]:
         """Answer one record and put the answer into the open transaction."""
-        submission = open_record(record.offset, record.timestamp, record.key, record.value, record.headers)
         shard = self.shard
         entries = shard.apply(submission)
         if not entries:
@@ -204,7 +215,7 @@ class PartitionWriter:
         self._in_transaction = False
 
     def _abort(self) -> None:
-        log.warning("partition %d: transaction aborted, rebuilding from the ledger", self.partition)
+        logger.warning("partition %d: transaction aborted, rebuilding from the ledger", self.partition)
         # Without the flush, aborting with messages to several partitions can be fatal (INVALID_TXN_STATE).
         self._producer.flush(CALL_TIMEOUT_S)
         self._call(lambda: self._producer.abort_transaction(CALL_TIMEOUT_S))
@@ -212,7 +223,7 @@ class PartitionWriter:
 
     def _call(self, operation: Callable[[], object]) -> None:
         """Run a transactional call, the same one again while the broker says that it may work."""
-        give_up_at = time.monotonic() + PATIENCE_S
+        give_up_at = self._log.monotonic() + PATIENCE_S
         while True:
             try:
                 operation()
@@ -221,21 +232,23 @@ class PartitionWriter:
                 error = exception.args[0]
                 if error.txn_requires_abort():
                     raise TransactionAborted(str(error)) from exception
-                if not error.retriable() or time.monotonic() > give_up_at:
+                if not error.retriable() or self._log.monotonic() > give_up_at:
                     raise
-                log.warning("partition %d: %s, trying again", self.partition, error)
+                logger.warning("partition %d: %s, trying again", self.partition, error)
 
     def _restore(self) -> Shard:
         s = self._settings
-        return restore(s.bootstrap, self.partition, s.partitions, s.operator_key).shard
+        shard = restore(s.bootstrap, self.partition, s.partitions, s.operator_key, self._log).shard
+        shard.verifier = self._signatures.verify
+        return shard
 
     def _dues(self) -> list[Due]:
         return [Due(name, state.due_at_ms, state.now_ms) for name, state in self.shard.markets.items()]
 
     def _check_invariants(self) -> None:
-        if time.monotonic() - self._checked_at < INVARIANT_INTERVAL_S:
+        if self._log.monotonic() - self._checked_at < INVARIANT_INTERVAL_S:
             return
-        self._checked_at = time.monotonic()
+        self._checked_at = self._log.monotonic()
         for name, state in self.shard.markets.items():
             broken = violations(state)
             assert not broken, f"market {name}: {broken}"
