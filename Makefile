@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.contractnet-installed
 
 # Folders with our Python; those that exist are linted and type-checked.
-SOURCES := $(wildcard contractnet market streams projections analytics broker services benchmarks examples scripts tests)
+SOURCES := $(wildcard contractnet market streams projections analytics broker services faults benchmarks examples scripts tests)
 
 # `make PYTHON=/path/to/python3.12 setup` chooses the interpreter; otherwise the first that is new enough.
 PYTHON ?=

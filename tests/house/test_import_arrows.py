@@ -15,9 +15,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 SERVICES = ("streams", "projections", "analytics", "broker")
-# What runs a market on one machine stands above all others: it may import each of them, and none of them imports it.
-ROOF = "services"
-PACKAGES = ("contractnet", "market", *SERVICES, ROOF)
+# What runs a market on one machine, and what attacks one, stand above all others: each may import every one of them,
+# and none of them imports it.
+ROOFS = ("services", "faults")
+PACKAGES = ("contractnet", "market", *SERVICES, *ROOFS)
 
 # The import names of the runtime dependencies in pyproject.toml: an agent's environment has nothing else.
 AGENT_LIBRARIES = frozenset({"confluent_kafka", "fastavro", "nacl", "rich", "typer"})
@@ -37,9 +38,9 @@ def arrow_problem(importer: str, imported: str) -> str | None:
     if source == "market":
         is_messages = imported == "contractnet.messages" or imported.startswith("contractnet.messages.")
         return None if is_messages else "market imports the standard library and contractnet.messages only"
-    if target == ROOF:
-        return "nothing imports services; the command line finds it by name"
-    if target in SERVICES and source != ROOF:
+    if target in ROOFS:
+        return f"nothing imports {target}; what needs it finds it by name"
+    if target in SERVICES and source not in ROOFS:
         return "services do not import each other; they meet in topics and files"
     return None
 
@@ -82,6 +83,7 @@ def test_imports_point_one_way() -> None:
         ("broker.jvm", "contractnet.errors"),
         ("services.supervisor", "broker.jvm"),
         ("services.supervisor", "streams.topics"),
+        ("faults.world", "broker.jvm"),
     ],
 )
 def test_arrows_that_are_allowed(importer: str, imported: str) -> None:
@@ -103,6 +105,8 @@ def test_arrows_that_are_allowed(importer: str, imported: str) -> None:
         ("streams.app", "broker.jvm"),
         ("broker.jvm", "tests.broker"),
         ("streams.app", "services.supervisor"),
+        ("streams.writer", "faults.worker"),
+        ("services.supervisor", "faults.world"),
         ("contractnet.cli.running", "services.up"),
     ],
 )

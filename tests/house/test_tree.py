@@ -24,6 +24,7 @@ LAYOUT = (
     "analytics",
     "broker",
     "services",
+    "faults",
     "schemas",
     "tests",
     "docs/decisions",

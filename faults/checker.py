@@ -1,0 +1,103 @@
+"""Reads the log and says whether every award was made exactly once. Decides by the log alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from contractnet.chain import CHAIN_START, chain
+from contractnet.codec import decode_entry, encode
+from contractnet.envelope import is_proven, open_record
+from contractnet.messages import Entry
+from contractnet.messages import commands as c
+from contractnet.messages import events as e
+from contractnet.topics import LEDGER
+from faults.records import stored
+from market import Shard
+from streams.reading import read_partition
+
+OUTCOMES = (e.CommandAccepted, e.CommandRejected, e.CommandRepeated, e.CommandUnreadable)
+
+
+@dataclass
+class Verdict:
+    """What the log of one partition says. `unclosed`: CFPs without an end, which a test that has waited for them all
+    counts as lost; `visible`: records that read_uncommitted shows beside the committed ones."""
+
+    commands: int = 0
+    ticks: int = 0
+    awards: int = 0
+    duplicate: int = 0
+    lost: int = 0
+    torn: int = 0
+    diverged: int = 0
+    unclosed: int = 0
+    visible: int = 0
+
+    @property
+    def sound(self) -> bool:
+        return not (self.duplicate or self.lost or self.torn or self.diverged)
+
+
+def check(bootstrap: str, partition: int, partitions: int, operator_key: bytes) -> Verdict:
+    """Judge all commands of a partition again from nothing and compare with the ledger, record by record.
+
+    A reader at read_uncommitted may also see what transactions left behind that did not commit: each such record has
+    to be the very record that judging gives for its place.
+    """
+    verdict = Verdict()
+    shard = Shard(partition, partitions, operator_key, is_proven, head=CHAIN_START)
+    ledger = list(read_partition(bootstrap, LEDGER.name, partition, 0))
+    entries = [decode_entry(r.value) for r in ledger]
+    expected: list[bytes] = []
+    places: dict[tuple[int, int], bytes] = {}
+    judged_to = max((x.source.offset for x in entries), default=-1)
+    outcomes = Counter(x.source.offset for x in entries if isinstance(x.event, OUTCOMES))
+    for r in stored(bootstrap, partition):
+        submission = open_record(r.offset, r.timestamp, r.key, r.value, r.headers)
+        if isinstance(submission.command, c.Tick):
+            verdict.ticks += 1
+            if r.offset > judged_to:
+                continue  # workers have stopped before it; a tick may be read again at any time
+        else:
+            verdict.commands += 1
+            verdict.lost += outcomes[r.offset] == 0
+            verdict.duplicate += outcomes[r.offset] > 1
+        for entry in shard.apply(submission):
+            encoded = encode(entry)
+            source = entry.source
+            shard.head = chain(shard.head, partition, source.offset, source.index, submission.digest, encoded)
+            expected.append(encoded + shard.head)
+            places[source.offset, source.index] = encoded + shard.head
+    found = [r.value + dict(r.headers)["chain"] for r in ledger]
+    verdict.diverged = sum(a != b for a, b in zip(expected, found, strict=False)) + abs(len(expected) - len(found))
+    for u in stored(bootstrap, partition, LEDGER.name):
+        assert u.value is not None
+        source = decode_entry(u.value).source
+        verdict.visible += 1
+        verdict.diverged += places.get((source.offset, source.index)) != u.value + (dict(u.headers)["chain"] or b"")
+    verdict.visible -= len(ledger)
+    _check_awards(entries, verdict)
+    return verdict
+
+
+def _check_awards(entries: list[Entry], verdict: Verdict) -> None:
+    awards: Counter[bytes] = Counter()
+    parts: Counter[bytes] = Counter()
+    slots: Counter[bytes] = Counter()
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, e.AwardMade):
+            awards[event.award] += 1
+            slots[event.cfp] += 1
+        elif isinstance(event, e.SlotReserved):
+            parts[event.award] += 1
+        elif isinstance(event, e.HoldCaptured):
+            parts[event.hold] += 1
+        elif isinstance(event, e.CreditsTransferred) and event.award is not None:
+            parts[event.award] += 1
+    wanted = {x.event.cfp: x.event.slots for x in entries if isinstance(x.event, e.CfpOpened)}
+    verdict.awards = sum(awards.values())
+    verdict.unclosed = len(set(wanted) - {x.event.cfp for x in entries if isinstance(x.event, e.CfpClosed)})
+    verdict.duplicate += sum(n > 1 for n in awards.values()) + sum(n > wanted[cfp] for cfp, n in slots.items())
+    verdict.torn += sum(parts[award] != 3 for award in awards) + sum(part not in awards for part in parts)

@@ -1,0 +1,42 @@
+"""Reads a topic as it is stored: read_uncommitted, so also what a transaction left behind that did not commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from contractnet.topics import COMMANDS
+from streams.reading import new_consumer
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record, with the names that aiokafka gives its parts."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+
+
+def stored(bootstrap: str, partition: int, topic: str = COMMANDS.name) -> list[Stored]:
+    """All records of a partition; the referee reads `commands` like this."""
+    consumer = new_consumer(bootstrap, **{"isolation.level": "read_uncommitted", "log_level": 2})
+    found = []
+    try:
+        consumer.assign([TopicPartition(topic, partition, 0)])
+        while True:
+            for message in consumer.consume(5000, 1.0):
+                error, offset = message.error(), message.offset()
+                if error is None and offset is not None:
+                    listed = [(str(h[0]), h[1]) for h in message.headers() or []]
+                    headers = [(name, value if isinstance(value, bytes) else None) for name, value in listed]
+                    found.append(Stored(offset, message.timestamp()[1], message.key(), message.value(), headers))
+                elif error is not None and error.code() == KafkaError._PARTITION_EOF:
+                    return found
+                elif error is None or error.code() not in {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}:
+                    raise KafkaException(error)
+    finally:
+        consumer.close()

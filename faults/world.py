@@ -1,0 +1,233 @@
+"""A market on a broker of its own, with real workers as processes: what the campaign and the tests run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from broker.interface import Broker
+from broker.jvm import JvmBroker
+from broker.ports import find_free
+from contractnet.codec import decode_entry
+from contractnet.envelope import Sealed, seal
+from contractnet.messages import Command, Direction, Entry, Pricing
+from contractnet.messages import commands as c
+from contractnet.messages.partition import partition_of
+from contractnet.signing import NO_GENESIS, KeyPair
+from contractnet.topics import COMMANDS, LEDGER
+from streams.reading import Record, new_consumer, read_partition
+from streams.topics import create_topics
+
+PARTITIONS = 4
+CREDITS = 10**12
+
+
+@dataclass
+class Market:
+    """One market: its keys, and how to send to it. `agents` maps names to keys."""
+
+    name: str
+    producer: Producer
+    operator: KeyPair
+    bank: KeyPair = field(default_factory=KeyPair.generate)
+    manager: KeyPair = field(default_factory=KeyPair.generate)
+    agents: list[KeyPair] = field(default_factory=list)
+    genesis: bytes = NO_GENESIS
+    accounts: dict[bytes, bytes] = field(default_factory=dict)
+    _sequences: dict[bytes, int] = field(default_factory=dict)
+
+    @property
+    def partition(self) -> int:
+        return partition_of(self.name, PARTITIONS)
+
+    def seal(self, command: Command, keys: KeyPair) -> Sealed:
+        """Sign a command with the next sequence of its key."""
+        self._sequences[keys.public] = sequence = self._sequences.get(keys.public, 0) + 1
+        genesis = NO_GENESIS if isinstance(command, c.OpenMarket) else self.genesis
+        return seal(command, market=self.name, genesis=genesis, keys=keys, sequence=sequence)
+
+    def send(self, command: Command, keys: KeyPair) -> bytes:
+        """Sign and send; returns the command's id."""
+        sealed = self.seal(command, keys)
+        self.send_raw(self.name.encode(), sealed.value, sealed.headers)
+        return sealed.command_id
+
+    def send_raw(
+        self, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]], partition: int | None = None
+    ) -> None:
+        """Send any bytes at all."""
+        self.producer.produce(
+            COMMANDS.name,
+            value,
+            key=key,
+            headers=list(headers),
+            partition=self.partition if partition is None else partition,
+        )
+        self.producer.poll(0)
+
+    def open(self, agents: int, units: int = 1000, *, signed: bool = True) -> None:
+        """Genesis, a manager with a pool, and agents with credits."""
+        genesis = self.seal(c.OpenMarket(self.bank.public, PARTITIONS, 1, signed), self.operator)
+        self.genesis = hashlib.sha256(genesis.value).digest()
+        self.send_raw(self.name.encode(), genesis.value, genesis.headers)
+        self.accounts[self.manager.public] = self.open_account("manager", self.manager)
+        for i in range(agents):
+            keys = KeyPair.generate()
+            self.agents.append(keys)
+            account = self.open_account(f"agent-{i}", keys)
+            self.accounts[keys.public] = account
+            self.send(c.IssueCredits(account, CREDITS, "start"), self.bank)
+        self.send(c.CreatePool("gpu", self.accounts[self.manager.public], units), self.bank)
+
+    def open_account(self, name: str, keys: KeyPair) -> bytes:
+        """Have the bank open an account; returns its id."""
+        return self.send(c.OpenAccount(name, "project", "project", keys.public, bytes(32)), self.bank)
+
+    def call(self, *, open_ms: int = 200, duration_ms: int = 1000, units: int = 1) -> bytes:
+        """The manager calls for proposals; returns the CFP's id."""
+        terms = c.CallForProposals(Direction.SELL, "gpu", units, duration_ms, 1, open_ms, 10, Pricing.SECOND)
+        return self.send(terms, self.manager)
+
+    def bid(self, cfp: bytes, keys: KeyPair, price_ucr: int) -> bytes:
+        """An agent bids; returns the bid's id."""
+        return self.send(c.PlaceBid(cfp, price_ucr, 0, "task", bytes(32), None), keys)
+
+
+@dataclass
+class World:
+    """A broker, its topics, and the processes that were started on it. `services_at` is where they find the broker,
+    if not where we do."""
+
+    broker: Broker
+    data: Path
+    operator: KeyPair
+    producer: Producer
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    replication: int = 1
+    services_at: str = ""
+
+    def market(self, name: str) -> Market:
+        return Market(name, self.producer, self.operator)
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return os.environ | {
+            "CONTRACTNET_BOOTSTRAP": self.services_at or self.broker.bootstrap,
+            "CONTRACTNET_REPLICATION": str(self.replication),
+            "CONTRACTNET_DATA": str(self.data),
+            "CONTRACTNET_OPERATOR_KEY": self.operator.public.hex(),
+            "CONTRACTNET_SESSION_TIMEOUT_S": "6",
+            **more,
+        }
+
+    def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start a Python module as a process of this world."""
+        log = (self.data / "processes.log").open("ab")
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command], env=self.environment(**environment), stdout=log, stderr=log
+        )
+        self.processes.append(process)
+        return process
+
+    def start_worker(self, slot: int, app: str = "streams.app", **environment: str) -> subprocess.Popen[bytes]:
+        """Start a Faust worker of the referee."""
+        more = {"CONTRACTNET_SLOT": str(slot), "CONTRACTNET_WEB_PORT": str(self.web_port), **environment}
+        return self.start("faust", "-A", app, "worker", "-l", "info", **more)
+
+    web_port: int = field(default_factory=find_free)
+
+    def health(self, slot: int) -> str:
+        """What a worker's /health answers; empty while it does not."""
+        return self.page(slot, "health")
+
+    def page(self, slot: int, path: str) -> str:
+        url = f"http://127.0.0.1:{self.web_port + slot}/{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                text: str = answer.read().decode()
+                return text
+        except OSError:
+            return ""
+
+    def ledger(self, partition: int) -> list[Record]:
+        """All committed records of a ledger partition."""
+        return list(read_partition(self.broker.bootstrap, LEDGER.name, partition, 0))
+
+    def entries(self, market: Market) -> list[Entry]:
+        """All entries of a market's partition."""
+        return self.entries_of(market.partition)
+
+    def entries_of(self, partition: int) -> list[Entry]:
+        """All entries of a partition."""
+        return [decode_entry(r.value) for r in self.ledger(partition)]
+
+    def end_of(self, topic: str, partition: int) -> int:
+        """Offset after the last record of a partition."""
+        if self._watcher is None:
+            self._watcher = new_consumer(self.broker.bootstrap, log_level=2)
+        give_up_at = time.monotonic() + 10
+        while True:
+            try:
+                return self._watcher.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1]
+            except KafkaException as error:
+                # A topic that was created a moment ago may have no leader yet.
+                if not error.args[0].retriable() or time.monotonic() > give_up_at:
+                    raise
+                time.sleep(0.1)
+
+    _watcher: Consumer | None = None
+
+    def wait_for(self, what: str, condition: Callable[[], bool], timeout_s: float = 60) -> None:
+        """Wait until `condition` holds; fails with the end of the processes' log."""
+        give_up_at = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > give_up_at:
+                tail = (self.data / "processes.log").read_text("utf-8", "replace")[-4000:]
+                raise AssertionError(f"not within {timeout_s:.0f} s: {what}\n{tail}")
+            time.sleep(0.1)
+
+    def stop_all(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def new_world(data: Path) -> Iterator[World]:
+    """A broker with topics in `data`; everything that was started ends with the block."""
+    with JvmBroker(data, port=find_free()) as broker, world_on(broker, data) as world:
+        yield world
+
+
+@contextmanager
+def world_on(broker: Broker, data: Path, replication: int = 1) -> Iterator[World]:
+    """The topics on a running broker, and whatever is started on it; the processes end with the block."""
+    create_topics(broker.bootstrap, PARTITIONS, replication)
+    producer = Producer(
+        {"bootstrap.servers": broker.bootstrap, "enable.idempotence": True, "linger.ms": 2}
+        | {"message.max.bytes": 2_000_000, "log_level": 2}
+    )
+    world = World(broker, data, KeyPair.generate(), producer, replication=replication)
+    try:
+        yield world
+    finally:
+        world.stop_all()
+        producer.flush(5)
+        if world._watcher is not None:
+            world._watcher.close()
