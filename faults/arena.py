@@ -1,0 +1,152 @@
+"""One section's market under load: its workers, its load, its watch; and the verdict when it has settled."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from contractnet.topics import COMMANDS
+from faults.checker import Verdict, check
+from faults.load import Load
+from faults.plan import Plan
+from faults.rows import compare_rows
+from faults.tally import Tally
+from faults.watch import Watch
+from faults.world import PARTITIONS, Market, World
+
+MARKETS = ("default", "tenant-42", "Ω-market", "llm-tokens")
+AGENTS = 10
+READY_S = 90.0
+SETTLE_S = 180.0
+QUIET_S = 1.5
+"""Longer than the longest call for proposals and the lease that follows it."""
+
+
+@dataclass
+class Arena:
+    """What a section gets to play with. `tally` is the section's to count in."""
+
+    world: World
+    plan: Plan
+    markets: list[Market]
+    watch: Watch
+    load: Load
+    tally: Tally = field(default_factory=Tally)
+    workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+    services: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    @property
+    def rng(self) -> random.Random:
+        """The section's random numbers, from the campaign's seed."""
+        return self.plan.rng
+
+    def start_worker(self, slot: int, app: str = "streams.app", **environment: str) -> subprocess.Popen[bytes]:
+        """Start a worker, or start it again."""
+        self.workers[slot] = worker = self.world.start_worker(slot, app, **environment)
+        return worker
+
+    def start_service(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start another process of the market, such as `streams.snapshotter`, or start it again."""
+        self.services[name] = process = self.world.start(name, *arguments)
+        return process
+
+    def start_projector(self) -> subprocess.Popen[bytes]:
+        """Start the projector, or start it again."""
+        return self.start_service("projections.projector")
+
+    def kill_worker(self, slot: int, phase: str) -> float:
+        """Kill a worker that lives; count where the kill fell; returns when (monotonic)."""
+        self.workers[slot].kill()
+        return self.worker_died(slot, phase)
+
+    def worker_died(self, slot: int, phase: str) -> float:
+        """A worker was killed or killed itself: count where; returns when (monotonic)."""
+        code = self.workers.pop(slot).wait()
+        died_at = time.monotonic()
+        assert code == -signal.SIGKILL, f"worker {slot} ended by itself with code {code}"
+        self.tally.kills += 1
+        self.tally.phases[phase] += 1
+        self.tally.opened[phase] += self.watch.open_transactions() > 0
+        self.watch.wait_for_award_after(died_at)
+        return died_at
+
+    def wait_for_award(self, timeout_s: float = READY_S) -> float:
+        """Wait until an award appears that was made from now on; returns when (monotonic)."""
+        self.watch.wait_for_award_after(time.monotonic())
+        self.world.wait_for("an award is made", lambda: self.watch.award_after is not None, timeout_s)
+        return self.watch.award_after or 0.0
+
+    def owned(self, slot: int) -> dict[int, int]:
+        """Partitions that a worker says it owns, and its next offset in each."""
+        text = self.world.health(slot)
+        return {int(p): n for p, n in json.loads(text)["next_offset"].items()} if text else {}
+
+    def settle(self) -> None:
+        """Stop the load, wait until every command is judged, and stop everything but the broker."""
+        self.load.stop()
+        for _ in range(2):
+            for market in self.markets:
+                market.call(open_ms=100)
+            assert self.world.producer.flush(60) == 0, "the load's own commands did not reach the broker"
+            self._wait_judged({m.partition: self.world.end_of(COMMANDS.name, m.partition) for m in self.markets})
+            time.sleep(QUIET_S)
+        for process in (*self.workers.values(), *self.services.values()):
+            if process.poll() is None and process is not self.services.get("projections.projector"):
+                process.send_signal(signal.SIGTERM)
+                process.wait(30)
+
+    def judge(self) -> None:
+        """Have the log judged by a pass of its own, partitions side by side, and compare the DuckDB file with it."""
+        bootstrap, operator = self.world.broker.bootstrap, self.world.operator.public
+        one = partial(check, bootstrap, partitions=PARTITIONS, operator_key=operator)
+        with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+            verdicts = list(pool.map(one, range(PARTITIONS)))
+        for verdict in verdicts:
+            self._count(verdict)
+        if "projections.projector" in self.services:
+            compare_rows(self.world, self.tally)
+
+    def _count(self, verdict: Verdict) -> None:
+        tally = self.tally
+        tally.commands += verdict.commands
+        tally.awards += verdict.awards
+        tally.visible += verdict.visible
+        tally.duplicate += verdict.duplicate
+        tally.lost += verdict.lost + verdict.unclosed
+        tally.torn += verdict.torn
+        tally.diverged += verdict.diverged
+
+    def _wait_judged(self, ends: dict[int, int]) -> None:
+        def judged() -> bool:
+            reached: dict[int, int] = {}
+            for slot in self.workers:
+                for partition, offset in self.owned(slot).items():
+                    reached[partition] = max(reached.get(partition, 0), offset)
+            return all(reached.get(partition, 0) >= end for partition, end in ends.items())
+
+        self.world.wait_for("every command is judged", judged, SETTLE_S)
+
+
+@contextmanager
+def arena_in(world: World, plan: Plan) -> Iterator[Arena]:
+    """Markets on a running world, under load."""
+    markets = [world.market(name) for name in MARKETS]
+    for market in markets:
+        market.open(agents=AGENTS)
+    assert world.producer.flush(30) == 0
+    watch = Watch(world.broker.bootstrap, PARTITIONS)
+    load = Load(markets, plan.rate, plan.seed)
+    try:
+        yield Arena(world, plan, markets, watch, load)
+    finally:
+        load.stop()
+        watch.stop()

@@ -1,0 +1,1 @@
+"""The sections of the campaign, one kind of fault a file, in the order in which they run."""

@@ -1,0 +1,101 @@
+"""What a section did and what the log says about it, and the closing line of a campaign."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+FAILURES = ("duplicate", "lost", "torn", "diverged", "rows_lost", "rows_doubled")
+
+
+@dataclass
+class Tally:
+    """Counts of one section, or their sum. `phases` counts kills by where they fell, `opened` those of them that left
+    an open transaction in the log; `recovery_s` are the times from a kill to the next award at read_committed;
+    `other` are faults of other kinds; `problems` are failures that are no count of records."""
+
+    kills: int = 0
+    zombies: int = 0
+    broker: int = 0
+    commands: int = 0
+    awards: int = 0
+    visible: int = 0
+    duplicate: int = 0
+    lost: int = 0
+    torn: int = 0
+    diverged: int = 0
+    rows_lost: int = 0
+    rows_doubled: int = 0
+    rows: int = 0
+    duration_s: float = 0.0
+    recovery_s: list[float] = field(default_factory=list)
+    phases: Counter[str] = field(default_factory=Counter)
+    opened: Counter[str] = field(default_factory=Counter)
+    other: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    skipped: str = ""
+
+    @property
+    def failures(self) -> int:
+        """How much is wrong; 0 is the claim."""
+        return sum(int(getattr(self, name)) for name in FAILURES) + len(self.problems)
+
+    @property
+    def trials(self) -> int:
+        """Faults of all kinds."""
+        return self.kills + self.zombies + self.broker + sum(self.other.values())
+
+    def add(self, more: Tally) -> None:
+        """Add another section's counts."""
+        for name, value in vars(more).items():
+            if isinstance(value, Counter):
+                getattr(self, name).update(value)
+            elif isinstance(value, (int, float, list)):
+                setattr(self, name, getattr(self, name) + value)
+
+    def counts(self) -> str:
+        """The failures, as the closing line has them."""
+        return " ".join(f"{name}={getattr(self, name)}" for name in FAILURES)
+
+    def closing_line(self) -> str:
+        """The line that a campaign ends with."""
+        recovery = f"{statistics.median(self.recovery_s):.2f}" if self.recovery_s else "none"
+        return (
+            f"faults: kills={self.kills} zombies={self.zombies} broker={self.broker} commands={self.commands} "
+            f"{self.counts()} recovery_p50_s={recovery}"
+        )
+
+    def bound_line(self) -> str:
+        """What zero failures prove: with n trials and none failed, the rate is below 3/n (95%)."""
+        if self.failures or not self.trials:
+            return f"no bound: {self.failures} failures in {self.trials} faults"
+        return (
+            f"bound (rule of three, 95%): below {3 / self.trials:.2g} failures a fault (n = {self.trials}) and below "
+            f"{3 / max(1, self.commands):.2g} a command (n = {self.commands})"
+        )
+
+    def phase_lines(self) -> list[str]:
+        """Kills by phase, and how many of them left an open transaction."""
+        kills, opened = sum(self.phases.values()), sum(self.opened.values())
+        if not kills:
+            return []
+        each = [
+            f"  {phase:18} {n:4} kills, {self.opened[phase]:4} inside an open transaction"
+            for phase, n in sorted(self.phases.items())
+        ]
+        return [f"kills by phase ({opened} of {kills}, {opened / kills:.0%}, inside an open transaction):", *each]
+
+    def save(self, path: Path) -> None:
+        """Write as JSON, so that an interrupted campaign can go on."""
+        path.write_text(json.dumps(vars(self)), "utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Tally:
+        """Read what `save` wrote."""
+        fields = json.loads(path.read_text("utf-8"))
+        for name in ("phases", "opened", "other"):
+            fields[name] = Counter(fields[name])
+        return cls(**fields)

@@ -1,0 +1,94 @@
+"""Watches the ledger at read_committed while faults happen: when awards appear."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from contractnet.codec import decode_entry
+from contractnet.messages.events import AwardMade
+from contractnet.topics import LEDGER, NOTICES
+from streams.reading import new_consumer
+
+# Longer than a commit takes to reach the watcher, shorter than any process takes to start.
+DEAD_AFTER_S = 0.2
+_TIMEOUT_S = 10.0
+
+
+class Watch:
+    """Remembers when the newest award was seen. Runs a thread until `stop`."""
+
+    def __init__(self, bootstrap: str, partitions: int) -> None:
+        self.awards = 0
+        self.award_seen_at = 0.0
+        self._bootstrap = bootstrap
+        self._partitions = range(partitions)
+        self._waiting_since: float | None = None
+        self._first_after: float | None = None
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._views = {
+            level: new_consumer(bootstrap, **{"isolation.level": level, "log_level": 0})
+            for level in ("read_committed", "read_uncommitted")
+        }
+        self._thread = threading.Thread(target=self._follow)
+        self._thread.start()
+
+    def wait_for_award_after(self, at: float) -> None:
+        """Look for the first award that appears after a kill at `at` (monotonic)."""
+        with self._lock:
+            self._waiting_since, self._first_after = at + DEAD_AFTER_S, None
+
+    @property
+    def award_after(self) -> float | None:
+        """When it appeared; None as long as it has not."""
+        with self._lock:
+            return self._first_after
+
+    def open_transactions(self) -> int:
+        """Partitions of ledger and notices whose last stable offset lies before the end: a transaction is open."""
+        count = 0
+        for topic in (LEDGER.name, NOTICES.name):
+            for partition in self._partitions:
+                ends = {self._end(view, TopicPartition(topic, partition)) for view in self._views.values()}
+                count += len(ends) > 1
+        return count
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopping.set()
+        self._thread.join()
+        for view in self._views.values():
+            view.close()
+
+    @staticmethod
+    def _end(view: Consumer, place: TopicPartition) -> int:
+        return view.get_watermark_offsets(place, timeout=_TIMEOUT_S)[1]
+
+    def _follow(self) -> None:
+        consumer = new_consumer(self._bootstrap, log_level=0, **{"auto.offset.reset": "earliest"})
+        consumer.assign([TopicPartition(LEDGER.name, p, 0) for p in self._partitions])
+        while not self._stopping.is_set():
+            for message in consumer.consume(500, 0.1):
+                value = message.value()
+                # Anything else is a broker that is away, which this section does on purpose.
+                if message.error() is None and isinstance(value, bytes) and self._is_award(value):
+                    self._saw()
+        try:
+            consumer.close()
+        except KafkaException:
+            return
+
+    @staticmethod
+    def _is_award(value: bytes) -> bool:
+        return isinstance(decode_entry(value).event, AwardMade)
+
+    def _saw(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            self.awards += 1
+            self.award_seen_at = now
+            if self._waiting_since is not None and now > self._waiting_since and self._first_after is None:
+                self._first_after = now
