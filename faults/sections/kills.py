@@ -6,7 +6,7 @@ import subprocess
 import time
 
 from faults.arena import READY_S, Arena
-from faults.worker import VARIABLE
+from faults.points import VARIABLE
 
 # Random kills come in between, so that a point that is reached at once can't keep the workers from making progress.
 PHASES = (
