@@ -15,6 +15,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contractnet.topics import COMMANDS
 from streams import clock
+import sys, os
+
+if os.environ.get("XSW"):
+    sys.setswitchinterval(0.001)
 from streams.batches import Feed, deliver_batches
 from streams.metrics import Metrics
 from streams.referee import Referee, die

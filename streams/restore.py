@@ -67,11 +67,8 @@ def restore(bootstrap: str, partition: int, partitions: int, operator_key: bytes
 def _from_snapshot(bootstrap: str, partition: int, partitions: int, operator_key: bytes, log: Log) -> Restored | None:
     for manifest, state in read_snapshots(bootstrap, partition, log):
         at = next(log.read(bootstrap, LEDGER.name, partition, manifest.ledger_offset), None)
-        if (
-            at is None
-            or at.offset != manifest.ledger_offset
-            or (CHAIN_HEADER, bytes.fromhex(manifest.chain)) not in at.headers
-        ):
+        chain = b"" if at is None else dict(at.headers).get(CHAIN_HEADER, b"")
+        if at is None or at.offset != manifest.ledger_offset or chain.hex() != manifest.chain:
             logger.warning("partition %d: snapshot %d is not of this ledger", partition, manifest.number)
             continue
         shard = empty_shard(partition, partitions, operator_key)

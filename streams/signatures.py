@@ -34,6 +34,8 @@ class SignatureChecks:
             genesis = self._genesis(submission, genesis_of)
             if submission.credentials is not None and genesis is not None:
                 work.append((submission, genesis))
+        if len(work) <= CHUNK:
+            return  # at a low rate handing over costs more than it saves
         for first in range(0, len(work), CHUNK):
             chunk = work[first : first + CHUNK]
             future = self._pool.submit(_check, chunk)

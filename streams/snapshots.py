@@ -63,14 +63,24 @@ def read_snapshots(bootstrap: str, partition: int, log: Log = KAFKA) -> list[tup
     """The sound snapshots of a partition with their canonical states, newest first."""
     records: dict[str, bytes] = {}
     for record in log.read(bootstrap, SNAPSHOTS.name, partition, 0):
-        records[record.key.decode()] = record.value
-    manifests = [Manifest(**json.loads(v)) for k, v in records.items() if k.endswith("/manifest")]
+        records[record.key.decode(errors="replace")] = record.value
+    manifests = [_read_manifest(v) for k, v in records.items() if k.endswith("/manifest")]
     found = []
-    for manifest in sorted(manifests, key=lambda m: -m.number):
+    for manifest in sorted((m for m in manifests if m is not None), key=lambda m: -m.number):
         state = _assemble(manifest, records)
         if state is not None and manifest.rules_version == max(RULES):
             found.append((manifest, state))
     return found
+
+
+def _read_manifest(value: bytes) -> Manifest | None:
+    """A manifest, or None for bytes that are none: a damaged cache must cost time, never a worker its life."""
+    try:
+        m = Manifest(**json.loads(value))
+    except (ValueError, TypeError):
+        return None
+    numbers = (m.generation, m.number, m.chunks, m.ledger_offset, m.rules_version)
+    return m if all(isinstance(n, int) for n in numbers) else None
 
 
 def _assemble(manifest: Manifest, records: dict[str, bytes]) -> bytes | None:

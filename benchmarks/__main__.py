@@ -1,0 +1,131 @@
+"""`python -m benchmarks [--short] [--sections speed,latency,scaling]`: prints tables, writes benchmarks/out/*.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import latency, scaling, speed
+from benchmarks.stage import start_peer, start_worker
+
+OUT = Path(__file__).parent / "out"
+PEER_BATCHES = (500, 4000)
+
+
+def bench_speed(*, short: bool) -> list[dict[str, object]]:
+    """Alternating runs, medians, ratios to the better batch size of the peer."""
+    runs, cfps = (1, 1_500) if short else (3, 5_000)
+    rows: list[dict[str, object]] = []
+    for signed in (False, True):
+        found: dict[str, list[speed.Speed]] = {}
+        for _ in range(runs):
+            found.setdefault("worker", []).append(speed.run(start_worker, signed=signed, cfps=cfps))
+            for batch in PEER_BATCHES:
+                found.setdefault(f"loop, batches of {batch}", []).append(
+                    speed.run(start_peer(batch), signed=signed, cfps=cfps)
+                )
+        best = max(statistics.median(s.commands_per_s for s in v) for k, v in found.items() if k != "worker")
+        for name, speeds in found.items():
+            rate = statistics.median(s.commands_per_s for s in speeds)
+            cpu = statistics.median(s.cpu_s_per_10k_awards for s in speeds)
+            rows.append(
+                {
+                    "signed": signed,
+                    "what": name,
+                    "commands/s": round(rate),
+                    "to the best loop": round(rate / best, 2),
+                    "CPU s/10k awards": round(cpu, 2),
+                    "runs": len(speeds),
+                    "commands": speeds[0].commands,
+                    "awards": speeds[0].awards,
+                }
+            )
+    return rows
+
+
+def bench_latency(*, short: bool) -> list[dict[str, object]]:
+    """Command to receipt at two rates."""
+    runs = 1 if short else 3
+    rows: list[dict[str, object]] = []
+    for rate in (200, 1_000):
+        found: dict[str, list[latency.Latency]] = {}
+        for _ in range(runs):
+            found.setdefault("worker", []).append(latency.run(start_worker, rate=rate))
+            for batch in PEER_BATCHES:
+                found.setdefault(f"loop, batches of {batch}", []).append(latency.run(start_peer(batch), rate=rate))
+        medians = {
+            k: (statistics.median(x.p50_ms for x in v), statistics.median(x.p99_ms for x in v))
+            for k, v in found.items()
+        }
+        best = [min(m[i] for k, m in medians.items() if k != "worker") for i in (0, 1)]
+        for name, (p50_ms, p99_ms) in medians.items():
+            rows.append(
+                {
+                    "commands/s": rate,
+                    "what": name,
+                    "p50 ms": round(p50_ms, 1),
+                    "p99 ms": round(p99_ms, 1),
+                    "p50 to the best loop": round(p50_ms / best[0], 2),
+                    "p99 to the best loop": round(p99_ms / best[1], 2),
+                    "runs": runs,
+                    "n": found[name][0].n,
+                }
+            )
+    return rows
+
+
+def bench_scaling(*, short: bool) -> list[dict[str, object]]:
+    """Cost of an award as the market grows, as a ratio to the smallest one of the same run."""
+    runs = 1 if short else 5
+    sizes = [(10, 10), (100, 10), (500, 10), (2_000, 10), (5_000, 10), (500, 100), (500, 1_000), (500, 4_900)]
+    costs: dict[tuple[int, int], list[float]] = {size: [] for size in sizes}
+    for _ in range(runs):
+        for size in sizes:
+            costs[size].append(scaling.us_per_award(*size))
+    base = statistics.median(costs[sizes[0]])
+    return [
+        {
+            "agents": agents,
+            "open CFPs": cfps,
+            "us/award": round(statistics.median(costs[agents, cfps])),
+            "to the smallest": round(statistics.median(costs[agents, cfps]) / base, 2),
+            "runs": runs,
+        }
+        for agents, cfps in sizes
+    ]
+
+
+SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
+    "scaling": bench_scaling,
+    "latency": bench_latency,
+    "speed": bench_speed,
+}
+
+
+def show(title: str, rows: list[dict[str, object]]) -> None:
+    """Print rows as a table."""
+    widths = {k: max(len(k), *(len(str(r[k])) for r in rows)) for k in rows[0]}
+    print(f"\n{title}")
+    print("  ".join(k.ljust(w) for k, w in widths.items()))
+    for row in rows:
+        print("  ".join(str(row[k]).ljust(w) for k, w in widths.items()), flush=True)
+
+
+def main() -> None:
+    """Run the sections."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="one small run of each: shows that it works, not how fast")
+    parser.add_argument("--sections", default=",".join(SECTIONS), help="which, separated by commas")
+    options = parser.parse_args()
+    OUT.mkdir(exist_ok=True)
+    for name in options.sections.split(","):
+        rows = SECTIONS[name](short=options.short)
+        show(name, rows)
+        (OUT / f"{name}.json").write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

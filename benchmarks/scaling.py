@@ -1,0 +1,77 @@
+"""The cost of one command in the rules and the codec, as agents and open CFPs grow. No Kafka: the growth is what
+counts."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from contractnet.codec import encode
+from contractnet.messages import Credentials, Direction, Pricing, Submission
+from contractnet.messages import commands as c
+from contractnet.messages import events as e
+from market import Shard, notices_of
+
+NAME = "default"
+PARTITION = 3
+NOW_MS = 1_800_000_000_000
+STEP_MS = 20
+OPERATOR, BANK, MANAGER = b"o" * 32, b"b" * 32, b"m" * 32
+
+
+class Town:
+    """A market in memory, unsigned, with as many agents as asked for."""
+
+    def __init__(self, agents: int) -> None:
+        self.shard = Shard(PARTITION, 4, OPERATOR, lambda _submission, _genesis: True)
+        self.offset = 0
+        self.at_ms = NOW_MS
+        self.awards = 0
+        self._sequences: dict[bytes, int] = {}
+        self.keys = [i.to_bytes(32, "big") for i in range(1, agents + 1)]
+        self.send(c.OpenMarket(BANK, 4, 1, False), OPERATOR)
+        manager = self.send(c.OpenAccount("manager", "p", "p", MANAGER, bytes(32)), BANK)
+        for i, key in enumerate(self.keys):
+            account = self.send(c.OpenAccount(f"agent-{i}", "p", "p", key, bytes(32)), BANK)
+            self.send(c.IssueCredits(account, 10**12, ""), BANK)
+        self.send(c.CreatePool("gpu", manager, 1_000_000), BANK)
+
+    def send(self, command: c.Command, key: bytes) -> bytes:
+        """Judge a command and encode the answers."""
+        self._sequences[key] = sequence = self._sequences.get(key, 0) + 1
+        credentials = Credentials(key, bytes(16), sequence, bytes(64))
+        submission = Submission(self.offset, self.at_ms, NAME, command, None, credentials, b"", bytes(32))
+        self.offset += 1
+        entries = self.shard.apply(submission)
+        for entry in entries:
+            encode(entry)
+            self.awards += isinstance(entry.event, e.AwardMade)
+        for notice in notices_of(entries):
+            encode(notice)
+        return submission.command_id
+
+    def call(self, open_ms: int) -> bytes:
+        """The manager calls for proposals."""
+        terms = c.CallForProposals(Direction.SELL, "gpu", 1, 500, 1, open_ms, 10, Pricing.SECOND)
+        return self.send(terms, MANAGER)
+
+    def bid(self, cfp: bytes, key: bytes, price_ucr: int) -> None:
+        """An agent bids."""
+        self.send(c.PlaceBid(cfp, price_ucr, 0, "t", bytes(32), None), key)
+
+
+def us_per_award(agents: int, open_cfps: int, auctions: int = 1_500) -> float:
+    """Microseconds an award costs: its CFP, five bids and the settlement."""
+    town = Town(agents)
+    rng = random.Random(1)
+    for _ in range(open_cfps):
+        town.call(open_ms=24 * 3600 * 1000)
+        town.at_ms += 1
+    town.awards = 0
+    started = time.perf_counter()
+    for _ in range(auctions):
+        cfp = town.call(open_ms=100)
+        for key in rng.sample(town.keys, 5):
+            town.bid(cfp, key, rng.randrange(10, 10**6))
+        town.at_ms += STEP_MS
+    return (time.perf_counter() - started) / town.awards * 1e6

@@ -1,0 +1,72 @@
+"""Commands a second, and CPU an award: the real worker against the hand-written loop, in alternating runs."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from benchmarks.stage import Starter, cpu_s, ledger_end, load, open_markets, settle_all, stage
+from contractnet.codec import decode_entry
+from contractnet.messages import events as e
+from contractnet.topics import LEDGER
+from faults.world import PARTITIONS, World
+from streams.reading import read_partition
+
+WARM_SHARE = 0.1
+QUIET_S = 2.5
+LIMIT_S = 240
+
+
+@dataclass(frozen=True)
+class Speed:
+    """One run. The rate is taken from WARM_SHARE of the ledger to its end."""
+
+    commands_per_s: float
+    cpu_s_per_10k_awards: float
+    awards: int
+    commands: int
+
+
+def run(start: Starter, *, signed: bool, cfps: int) -> Speed:
+    """Judge a log that is there already, as fast as it goes."""
+    with stage() as world:
+        markets = open_markets(world, signed=signed)
+        commands = load(markets, cfps)
+        settle_all(markets)
+        process = start(world)
+        points = _watch(world, process.pid)
+        awards = _awards(world)
+    end = points[-1][1]
+    first = next(p for p in points if p[1] >= WARM_SHARE * end)
+    last = next(p for p in points if p[1] == end)
+    share = (last[1] - first[1]) / end
+    return Speed(
+        commands_per_s=commands * share / (last[0] - first[0]),
+        cpu_s_per_10k_awards=(last[2] - first[2]) / (awards * share) * 10_000,
+        awards=awards,
+        commands=commands,
+    )
+
+
+def _watch(world: World, pid: int) -> list[tuple[float, int, float]]:
+    """(time, ledger end, CPU seconds) until nothing has moved for a while."""
+    points: list[tuple[float, int, float]] = []
+    started = moved = time.monotonic()
+    while time.monotonic() - started < LIMIT_S:
+        end = ledger_end(world)
+        now = time.monotonic()
+        if not points or end != points[-1][1]:
+            moved = now
+            points.append((now, end, cpu_s(pid)))
+        elif end and now - moved > QUIET_S:
+            return points
+        time.sleep(0.05)
+    raise TimeoutError(f"the ledger still grows after {LIMIT_S} s")
+
+
+def _awards(world: World) -> int:
+    return sum(
+        isinstance(decode_entry(r.value).event, e.AwardMade)
+        for p in range(PARTITIONS)
+        for r in read_partition(world.broker.bootstrap, LEDGER.name, p, 0)
+    )
