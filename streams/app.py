@@ -7,6 +7,7 @@ and there are no Faust tables: exactly once is the business of streams/writer.py
 from __future__ import annotations
 
 import logging
+import sys
 from typing import Any
 
 import faust
@@ -15,10 +16,6 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contractnet.topics import COMMANDS
 from streams import clock
-import sys, os
-
-if os.environ.get("XSW"):
-    sys.setswitchinterval(0.001)
 from streams.batches import Feed, deliver_batches
 from streams.metrics import Metrics
 from streams.referee import Referee, die
@@ -29,6 +26,11 @@ POSITIONS_INTERVAL_S = 1.0
 # Logging is 18% of Faust's CPU time even at WARN, most of it in these.
 QUIET = ("aiokafka", "faust.topics", "faust.transport")
 
+# The event loop, a thread a partition and Kafka's own share one interpreter: at Python's default of 5 ms the loop
+# waits too long for its turn.
+SWITCH_INTERVAL_S = 0.001
+
+sys.setswitchinterval(SWITCH_INTERVAL_S)
 settings = Settings.from_environment()
 slot = Slot.take(settings.data, settings.app_id, settings.slot)
 faust_dir = settings.data / "faust" / f"{settings.app_id}-{slot.number}"
