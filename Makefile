@@ -16,7 +16,7 @@ PYTHON ?=
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup demo test faults lint format lock clean
+.PHONY: help setup demo test faults bench lint format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,9 @@ test: $(STAMP) ## Run every test, tier by tier, and print the time of each tier
 
 faults: $(STAMP) ## Attack a market and count what breaks; FAULTS=full is the campaign, SECTIONS=kills,zombies chooses
 	@$(BIN)/python -m faults
+
+bench: $(STAMP) ## Measure the worker against a hand-written loop; BENCH='--short --sections latency' chooses
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .
