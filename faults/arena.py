@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +22,7 @@ from faults.rows import compare_rows
 from faults.tally import Tally
 from faults.watch import Watch
 from faults.world import PARTITIONS, Market, World
+from streams.referee import EXIT_FAULT
 
 MARKETS = ("default", "tenant-42", "Ω-market", "llm-tokens")
 AGENTS = 10
@@ -54,10 +55,18 @@ class Arena:
         self.workers[slot] = worker = self.world.start_worker(slot, app, **environment)
         return worker
 
-    def start_service(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start_service(self, name: str, **environment: str) -> subprocess.Popen[bytes]:
         """Start another process of the market, such as `streams.snapshotter`, or start it again."""
-        self.services[name] = process = self.world.start(name, *arguments)
+        self.services[name] = process = self.world.start(name, **environment)
         return process
+
+    def kill_service(self, name: str) -> None:
+        """Kill such a process."""
+        process = self.services.pop(name)
+        process.kill()
+        code = process.wait()
+        if code != -signal.SIGKILL:
+            self.tally.problems.append(f"{name} ended by itself with code {code}")
 
     def start_projector(self) -> subprocess.Popen[bytes]:
         """Start the projector, or start it again."""
@@ -89,6 +98,35 @@ class Arena:
         """Partitions that a worker says it owns, and its next offset in each."""
         text = self.world.health(slot)
         return {int(p): n for p, n in json.loads(text)["next_offset"].items()} if text else {}
+
+    def wait_for_split(self, slots: Iterable[int], timeout_s: float = READY_S) -> None:
+        """Wait until exactly these workers own all partitions, each some and none twice. A zombie that the fence has
+        ended is started again."""
+        wanted = list(slots)
+
+        def split() -> bool:
+            self._revive()
+            owned = [p for slot in wanted for p in self.owned(slot)]
+            return sorted(owned) == list(range(PARTITIONS)) and all(self.owned(slot) for slot in wanted)
+
+        self.world.wait_for(f"workers {wanted} own all partitions", split, timeout_s)
+
+    def demand_alive(self, after: str) -> None:
+        """Every process lives; one that does not is a failure, and is started again."""
+        processes = {f"worker {slot}": process for slot, process in self.workers.items()} | self.services
+        for name, process in processes.items():
+            if process.poll() is not None:
+                self.tally.problems.append(f"{name} ended with code {process.returncode} after {after}")
+        self._revive()
+        for name in [n for n, process in self.services.items() if process.poll() is not None]:
+            self.start_service(name)
+
+    def _revive(self) -> None:
+        for slot, worker in list(self.workers.items()):
+            if worker.poll() is not None:
+                assert worker.returncode == EXIT_FAULT, f"worker {slot} ended with code {worker.returncode}"
+                self.tally.other["fenced"] += 1
+                self.start_worker(slot)
 
     def settle(self) -> None:
         """Stop the load, wait until every command is judged, and stop everything but the broker."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from faults.arena import Arena
 from faults.plan import Plan
-from faults.sections import kills
+from faults.sections import brokers, kills, projection, rebalances, zombies
 from faults.world import World, new_world
 
 
@@ -31,5 +31,11 @@ class Section:
     obstacle: Callable[[], str] = _nothing
 
 
-_ALL = (Section("kills", "kill -9 of the worker at random and at named points", kills.run),)
+_ALL = (
+    Section("kills", "kill -9 of the worker at random and at named points", kills.run),
+    Section("zombies", "SIGSTOP of a worker beyond its session, and SIGCONT", zombies.run),
+    Section("rebalances", "1 -> 3 -> 1 workers, leaving in good order and by kill -9", rebalances.run),
+    Section("brokers", "kill -9 and clean restart of the broker, up to 3 s away", brokers.run),
+    Section("projection", "kill -9 of projector, snapshotter, and while publishing", projection.run),
+)
 SECTIONS = {section.name: section for section in _ALL}

@@ -1,0 +1,33 @@
+"""kill -9 and clean restart of the only broker, away for up to three seconds: no process of the market dies of it."""
+
+from __future__ import annotations
+
+import time
+
+from faults.arena import Arena
+
+OUTAGE_S_MAX = 3.0
+WORKERS = 2
+
+
+def run(arena: Arena) -> None:
+    """Every other fault is a kill; every third outage is the longest."""
+    faults = arena.plan.pick(4, 50)
+    arena.start_service("streams.snapshotter")
+    arena.start_projector()
+    for slot in range(WORKERS):
+        arena.start_worker(slot)
+    arena.wait_for_split(range(WORKERS))
+    for n in range(faults):
+        time.sleep(arena.rng.uniform(0.2, 1.0))
+        broker = arena.world.broker
+        if n % 2:
+            broker.stop()
+        else:
+            broker.kill()
+        time.sleep(OUTAGE_S_MAX if n % 3 == 0 else arena.rng.uniform(0.0, OUTAGE_S_MAX))
+        broker.start()
+        arena.tally.broker += 1
+        arena.wait_for_award()
+        arena.demand_alive(f"broker fault {n + 1}")
+        arena.plan.progress(n + 1, faults, "broker faults")
