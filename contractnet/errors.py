@@ -15,6 +15,7 @@
     ├── LedgerChangedError              terminal   the ledger is not the one that a projection was built from
     ├── ServiceError                    terminal   a process that contractnet runs did not come up, or ended by itself
     ├── QueryError                      terminal   DuckDB refused a query
+    ├── CheckpointError                 terminal   a checkpoint is missing, unreadable, or not signed by a trusted key
     └── BrokerError                     the Kafka broker or what it needs
         ├── BrokerUnreachableError      transient  nothing answers at the bootstrap address
         ├── BrokerStartError            transient  the broker ended or stayed silent while it started
@@ -117,6 +118,10 @@ class ServiceError(ContractnetError):
 
 class QueryError(ContractnetError):
     """DuckDB refused a query, or there is no file to query."""
+
+
+class CheckpointError(ContractnetError):
+    """A checkpoint is missing, unreadable, or not signed by a key that is trusted."""
 
 
 class BrokerError(ContractnetError):

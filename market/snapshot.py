@@ -91,7 +91,8 @@ def _restore_cfp(s: State, cfp: Cfp) -> None:
         s.bids[bid.id] = bid
         account = s.accounts[bid.account]
         account.open_bids += 1
-        account.held_ucr += s.holds[bid.id]
+        # A snapshot may lie between the entries of one close: some holds are resolved then, and the CFP is still there.
+        account.held_ucr += s.holds.get(bid.id, 0)
         if not bid.withdrawn:
             cfp.bidders[bid.account] = bid.id
 

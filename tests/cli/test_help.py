@@ -16,6 +16,7 @@ WANTED = {
     "status",
     "down",
     "query",
+    "verify",
     "enroll",
     "demo",
     "simulate",

@@ -1,0 +1,345 @@
+"""One market's books as the independent checker keeps them: accounts, keys, holds, pools, CFPs, leases."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need
+from analytics.checker_prices import Lease, Offer, Sale, is_critical, tie_key, winners
+
+_TELLING = {"ClockAdvanced", "ClockJumped", "CommandUnreadable", "CommandRepeated", "RulesActivated"}
+
+
+@dataclass(slots=True)
+class Book:
+    """One market."""
+
+    bank: bytes
+    now_ms: int
+    epoch: int = 0
+    accounts: dict[bytes, Account] = field(default_factory=dict)
+    keys: dict[bytes, Key] = field(default_factory=dict)
+    pools: dict[str, Pool] = field(default_factory=dict)
+    cfps: dict[bytes, Cfp] = field(default_factory=dict)
+    holds: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
+    parts: dict[bytes, tuple[Cfp, list[str]]] = field(default_factory=dict)
+    """What follows an award in its own record, by award."""
+
+    @classmethod
+    def opened(cls, _: str, event: Fields, source: Fields) -> Book:
+        """The books right after the genesis."""
+        need(event["bank"] == source["command"], "the bank's account has the genesis's id")
+        book = cls(event["bank"], source["at_ms"])
+        book.accounts[book.bank] = Account()
+        book.keys = {event["operator_key"]: Key(None), event["bank_key"]: Key(book.bank)}
+        need(len(book.keys) == 2, "operator and bank have keys of their own")
+        return book
+
+    @classmethod
+    def from_plain(cls, m: Fields) -> Book:
+        """From one market of canonical state bytes."""
+        book = cls(bytes.fromhex(m["bank"]), m["now_ms"], m["weight_epoch"])
+        for ident, _, _, _, balance_ucr, _, _, weights in m["accounts"]:
+            book.accounts[bytes.fromhex(ident)] = Account(balance_ucr, 0, [(e, w) for e, w in weights])
+        for public, account, revoked, floor, seen in m["keys"]:
+            owner = None if account is None else bytes.fromhex(account)
+            book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor)
+        for name, owner, units in m["pools"]:
+            book.pools[name] = Pool(bytes.fromhex(owner), units)
+        for ident, manager, _, pool, units, duration, slots, reserve, pricing, closes, epoch, bids in m["cfps"]:
+            cfp = Cfp(bytes.fromhex(manager), pool, units, duration, slots, reserve, pricing, closes, epoch)
+            book.cfps[bytes.fromhex(ident)] = cfp
+            for bid, account, price, weight, delay, task, pass_hash, withdrawn in bids:
+                owner = bytes.fromhex(account)
+                placed = Bid(owner, price, weight, delay, task, bytes.fromhex(pass_hash), withdrawn)
+                cfp.bids[bytes.fromhex(bid)] = placed
+                if not withdrawn:
+                    cfp.bidders.add(owner)
+                book.holds[bytes.fromhex(bid)] = (owner, price)
+                book.accounts[owner].held_ucr += price
+        for award, pool, units, account, starts, ends in m["leases"]:
+            held = Held(bytes.fromhex(account), Lease(starts, ends, units))
+            book.pools[pool].lock(bytes.fromhex(award), held)
+        return book
+
+    def take(self, kind: str, event: Fields, source: Fields, head: bytes) -> None:
+        """One event; `head` is the chain head before its command."""
+        need(source["at_ms"] >= self.now_ms, "market time never runs back")
+        self.now_ms = source["at_ms"]
+        if kind == "CfpClosed":
+            self._cfp_closed(event, head)
+        elif kind in _STEPS:
+            _STEPS[kind](self, event, source)
+        else:
+            need(kind in _TELLING, f"an event {kind} is known here")
+
+    def end_command(self) -> None:
+        """An award and its end of the CFP lie in one record."""
+        need(not self.parts, "an award, its lock, its capture and its payment lie in one record")
+
+    def look_over(self) -> None:
+        """Sums over the whole market."""
+        need(sum(a.balance_ucr for a in self.accounts.values()) == 0, "all balances add up to 0")
+        held: Counter[bytes] = Counter()
+        for owner, amount_ucr in self.holds.values():
+            held[owner] += amount_ucr
+        for ident, account in self.accounts.items():
+            need(account.held_ucr == held[ident], f"account {ident.hex()} holds what its open holds say")
+            enough = account.balance_ucr >= account.held_ucr or ident == self.bank
+            need(enough, f"account {ident.hex()} has what it holds")
+        need(set(self.holds) == {b for cfp in self.cfps.values() for b in cfp.bids}, "each open bid has its hold")
+
+    def agree(self, m: Fields) -> None:
+        """The books say what one market of canonical state bytes says."""
+        other = Book.from_plain(m)
+        for name in ("bank", "epoch", "accounts", "pools", "cfps", "holds"):
+            need(getattr(self, name) == getattr(other, name), f"the {name} are those of the state")
+        revoked = [{k: (key.account, key.revoked) for k, key in b.keys.items()} for b in (self, other)]
+        need(revoked[0] == revoked[1], "the keys are those of the state")
+
+    def _accepted(self, e: Fields, _: Fields) -> None:
+        key = self._key(e["key"])
+        need(key.account == e["account"], "a command's account is that of its key")
+        key.use(e["sequence"])
+
+    def _rejected(self, e: Fields, _: Fields) -> None:
+        need(e["code"] != "ACCEPTED", "a rejection names a reason")
+        if e["sequence"] is not None:
+            self._key(e["key"]).use(e["sequence"])
+
+    def _key(self, public: bytes) -> Key:
+        need(public in self.keys, "a key is registered before it signs")
+        return self.keys[public]
+
+    def _account(self, ident: bytes) -> Account:
+        need(ident in self.accounts, f"account {ident.hex()} exists")
+        return self.accounts[ident]
+
+    def _pool(self, name: str) -> Pool:
+        need(name in self.pools, f"pool {name!r} exists")
+        return self.pools[name]
+
+    def _cfp(self, ident: bytes) -> Cfp:
+        need(ident in self.cfps, f"CFP {ident.hex()} is open")
+        return self.cfps[ident]
+
+    def _account_opened(self, e: Fields, source: Fields) -> None:
+        need(e["account"] == source["command"], "an account has its command's id")
+        need(e["account"] not in self.accounts, "an account is opened once")
+        self.accounts[e["account"]] = Account()
+        self._add_key(e, source)
+
+    def _add_key(self, e: Fields, _: Fields) -> None:
+        self._account(e["account"])
+        need(e["signing_key"] not in self.keys, "a key is registered once")
+        self.keys[e["signing_key"]] = Key(e["account"])
+
+    def _key_revoked(self, e: Fields, _: Fields) -> None:
+        key = self._key(e["signing_key"])
+        need(key.account == e["account"] and not key.revoked, "a live key of the account is revoked")
+        key.revoked = True
+
+    def _weight_changed(self, e: Fields, _: Fields) -> None:
+        need(500 <= e["weight_permille"] <= 1000, "a weight is 500 to 1000 permille")
+        self.epoch += 1
+        weights = self._account(e["account"]).weights
+        weights.append((self.epoch, e["weight_permille"]))
+        del weights[:-16]
+
+    def _transferred(self, e: Fields, _: Fields) -> None:
+        amount_ucr = e["amount_ucr"]
+        debit, credit = self._account(e["debit"]), self._account(e["credit"])
+        need(amount_ucr > 0 and e["debit"] != e["credit"], "a posting moves something from one account to another")
+        need((e["reason"] == "ISSUE") == (e["debit"] == self.bank), "credits are issued by the bank alone")
+        debit.balance_ucr -= amount_ucr
+        credit.balance_ucr += amount_ucr
+        need(e["debit"] == self.bank or debit.balance_ucr >= debit.held_ucr, "nobody spends what it does not have")
+        if e["reason"] != "AWARD":
+            return
+        win, cfp = self._win(e["award"], "CreditsTransferred")
+        bid = cfp.bids[e["award"]]
+        same = (e["debit"], e["credit"], amount_ucr, e["cfp"], e["task"], e["pool"])
+        need(same == (bid.account, cfp.manager, win["price_ucr"], win["cfp"], bid.task, cfp.pool), "an award is paid")
+
+    def _hold_placed(self, e: Fields, _: Fields) -> None:
+        need(e["hold"] not in self.holds, "a hold is placed once")
+        bid = self._cfp(e["cfp"]).bids.get(e["hold"])
+        need(bid is not None and (bid.account, bid.price_ucr) == (e["account"], e["amount_ucr"]), "a hold backs a bid")
+        self.holds[e["hold"]] = (e["account"], e["amount_ucr"])
+        account = self._account(e["account"])
+        account.held_ucr += e["amount_ucr"]
+        need(account.held_ucr <= account.balance_ucr, "nobody holds what it does not have")
+
+    def _hold_captured(self, e: Fields, _: Fields) -> None:
+        win, _cfp = self._win(e["hold"], "HoldCaptured")
+        need(e["captured_ucr"] == win["price_ucr"] and e["released_ucr"] >= 0, "the price is captured")
+        self._resolve(e["hold"], e["account"], e["captured_ucr"] + e["released_ucr"])
+
+    def _hold_released(self, e: Fields, _: Fields) -> None:
+        self._resolve(e["hold"], e["account"], e["amount_ucr"])
+
+    def _resolve(self, hold: bytes, account: bytes, amount_ucr: int) -> None:
+        need(hold in self.holds, f"hold {hold.hex()} is resolved once")
+        need(self.holds.pop(hold) == (account, amount_ucr), f"hold {hold.hex()} is resolved whole")
+        self._account(account).held_ucr -= amount_ucr
+
+    def _pool_created(self, e: Fields, _: Fields) -> None:
+        need(e["pool"] not in self.pools, "a pool is created once")
+        self._account(e["owner"])
+        self.pools[e["pool"]] = Pool(e["owner"], e["units"])
+
+    def _pool_resized(self, e: Fields, source: Fields) -> None:
+        pool = self._pool(e["pool"])
+        pool.units = e["units"]
+        need(pool.is_respected(source["at_ms"], 2**63), "units in use cannot be taken away")
+
+    def _cfp_opened(self, e: Fields, source: Fields) -> None:
+        need(e["cfp"] == source["command"] and e["cfp"] not in self.cfps, "a CFP has its command's id")
+        pool = self._pool(e["pool"])
+        need(pool.owner == e["manager"] and 0 < e["units"] <= pool.units, "the owner sells what the pool has")
+        need(e["closes_at_ms"] > source["at_ms"] and e["direction"] == "SELL", "a CFP is open for a while")
+        self.cfps[e["cfp"]] = Cfp(
+            e["manager"],
+            e["pool"],
+            e["units"],
+            e["duration_ms"],
+            e["slots"],
+            e["reserve_price_ucr"],
+            e["pricing"],
+            e["closes_at_ms"],
+            self.epoch,
+        )
+
+    def _bid_placed(self, e: Fields, source: Fields) -> None:
+        need(e["bid"] == source["command"], "a bid has its command's id")
+        cfp = self._cfp(e["cfp"])
+        need(source["at_ms"] < cfp.closes_at_ms, "a bid comes before the deadline")
+        need(e["account"] not in (cfp.manager, self.bank), "manager and bank do not bid")
+        need(e["bid"] not in cfp.bids and e["account"] not in cfp.bidders, "an account has one live bid on a CFP")
+        cfp.bidders.add(e["account"])
+        weight = [w for epoch, w in self._account(e["account"]).weights if epoch <= cfp.epoch][-1]
+        need(e["weight_permille"] == weight, f"the weight is that of the CFP's opening, {weight}")
+        price_ucr, delay_ms = e["price_ucr"], e["start_delay_ms"]
+        cfp.bids[e["bid"]] = Bid(e["account"], price_ucr, weight, delay_ms, e["task"], e["pass_hash"])
+
+    def _bid_withdrawn(self, e: Fields, source: Fields) -> None:
+        cfp = self._cfp(e["cfp"])
+        need(source["at_ms"] < cfp.closes_at_ms, "a bid is withdrawn before the deadline")
+        bid = cfp.bids.get(e["bid"])
+        need(bid is not None and bid.account == e["account"] and not bid.withdrawn, "a live bid is withdrawn")
+        assert bid is not None
+        bid.withdrawn = True
+        cfp.bidders.remove(bid.account)
+
+    def _bid_rejected(self, e: Fields, _: Fields) -> None:
+        cfp = self._cfp(e["cfp"])
+        need(e["bid"] in cfp.bids and e["bid"] not in cfp.losses, "a bid is rejected once")
+        need(cfp.bids[e["bid"]].account == e["account"], "a rejection names the bidder")
+        cfp.losses[e["bid"]] = e["reason"]
+
+    def _award_made(self, e: Fields, source: Fields) -> None:
+        cfp = self._cfp(e["cfp"])
+        need(source["at_ms"] >= cfp.closes_at_ms, "an award is made after the deadline")
+        need(e["award"] in cfp.bids and e["award"] not in cfp.wins, "a bid is awarded once")
+        bid = cfp.bids[e["award"]]
+        need((e["account"], e["bid_price_ucr"]) == (bid.account, bid.price_ucr), "an award is that of its bid")
+        need(e["slot"] == len(cfp.wins) < cfp.slots, f"slot {e['slot']} is awarded once, in order")
+        cfp.wins[e["award"]] = e
+        self.parts[e["award"]] = (cfp, [])
+
+    def _win(self, award: bytes, part: str) -> tuple[Fields, Cfp]:
+        need(award in self.parts and part not in self.parts[award][1], f"{part} follows an award, once")
+        cfp, parts = self.parts[award]
+        parts.append(part)
+        return cfp.wins[award], cfp
+
+    def _slot_reserved(self, e: Fields, source: Fields) -> None:
+        win, cfp = self._win(e["award"], "SlotReserved")
+        bid, pool = cfp.bids[e["award"]], self._pool(e["pool"])
+        start_ms = source["at_ms"] + bid.delay_ms
+        same = (e["pool"], e["units"], e["account"], e["starts_at_ms"], e["ends_at_ms"], e["pass_hash"])
+        wanted = (cfp.pool, cfp.units, win["account"], start_ms, start_ms + cfp.duration_ms, bid.pass_hash)
+        need(same == wanted, "a lease is what its CFP and its bid say")
+        pool.lock(e["award"], Held(e["account"], Lease(start_ms, e["ends_at_ms"], e["units"])))
+        need(pool.is_respected(start_ms, e["ends_at_ms"]), "capacity is respected at each instant")
+
+    def _lease_ended(self, e: Fields, source: Fields) -> None:
+        held = self._pool(e["pool"]).unlock(e["award"])
+        late = source["at_ms"] >= held.lease.end_ms
+        need(late == (e["reason"] == "EXPIRED"), "a lease expires at its end, and is released before")
+
+    def _cfp_closed(self, e: Fields, head: bytes) -> None:
+        cfp = self._cfp(e["cfp"])
+        need(set(cfp.wins) | set(cfp.losses) == set(cfp.bids), "every bid has an end")
+        need(not set(cfp.wins) & set(cfp.losses), "no bid has two ends")
+        need(not set(cfp.bids) & set(self.holds), "every hold of a CFP is resolved when it ends")
+        need(e["awards"] == len(cfp.wins), "the number of awards is right")
+        need(e["bids"] == sum(not b.withdrawn for b in cfp.bids.values()), "the number of bids is right")
+        for award in cfp.wins:
+            need(len(self.parts.pop(award)[1]) == 3, "an award has its lock, its capture and its payment")
+        if e["outcome"] == "CANCELLED":
+            need(not cfp.wins and self.now_ms < cfp.closes_at_ms, "a CFP is cancelled before its deadline")
+            for bid, reason in cfp.losses.items():
+                need(reason == ("WITHDRAWN" if cfp.bids[bid].withdrawn else "CFP_CANCELLED"), "it was cancelled")
+        else:
+            need(e["outcome"] == ("AWARDED" if cfp.wins else "UNAWARDED"), "the outcome follows from the awards")
+            need(self.now_ms >= cfp.closes_at_ms, "a CFP ends at its deadline")
+            self._check_sale(e["cfp"], cfp, head)
+        del self.cfps[e["cfp"]]
+
+    def _check_sale(self, ident: bytes, cfp: Cfp, head: bytes) -> None:
+        """Winners, their order and prices, and the losers' reasons."""
+        pool = self._pool(cfp.pool)
+        used = pool.leased_units - len(cfp.wins) * cfp.units
+        sale = Sale(
+            cfp.units, cfp.duration_ms, cfp.slots, cfp.reserve_ucr, pool.units, used, len(pool.leases) - len(cfp.wins)
+        )
+        if not sale.is_roomy:
+            leases = tuple(held.lease for award, held in pool.leases.items() if award not in cfp.wins)
+            sale = replace(sale, leases=leases)
+        offers: list[Offer] = []
+        for bid, b in cfp.bids.items():
+            tie = tie_key(head, ident, b.account)
+            offer = Offer(bid, b.price_ucr, b.weight_permille, tie, self.now_ms + b.delay_ms)
+            if b.withdrawn:
+                reason = "WITHDRAWN"
+            elif b.price_ucr < cfp.reserve_ucr:
+                reason = "BELOW_RESERVE"
+            elif not (sale.is_roomy or sale.fits(offer)):
+                reason = "UNLOCKABLE"
+            else:
+                offers.append(offer)
+                reason = "OUTBID"
+            need(cfp.losses.get(bid, reason) == reason, f"bid {bid.hex()} lost because {reason}")
+        need(winners(offers, sale) == list(cfp.wins), "the best bids win, in order")
+        for bid, win in cfp.wins.items():
+            price_ucr = win["price_ucr"]
+            if cfp.pricing == "FIRST":
+                need(price_ucr == cfp.bids[bid].price_ucr, "a winner pays its own bid")
+            else:
+                need(is_critical(bid, price_ucr, offers, sale), f"{price_ucr} is the critical value of {bid.hex()}")
+
+
+_STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
+    "CommandAccepted": Book._accepted,
+    "CommandRejected": Book._rejected,
+    "AccountOpened": Book._account_opened,
+    "KeyRegistered": Book._add_key,
+    "KeyRevoked": Book._key_revoked,
+    "WeightChanged": Book._weight_changed,
+    "CreditsTransferred": Book._transferred,
+    "HoldPlaced": Book._hold_placed,
+    "HoldCaptured": Book._hold_captured,
+    "HoldReleased": Book._hold_released,
+    "PoolCreated": Book._pool_created,
+    "PoolResized": Book._pool_resized,
+    "CfpOpened": Book._cfp_opened,
+    "BidPlaced": Book._bid_placed,
+    "BidWithdrawn": Book._bid_withdrawn,
+    "BidRejected": Book._bid_rejected,
+    "AwardMade": Book._award_made,
+    "SlotReserved": Book._slot_reserved,
+    "LeaseEnded": Book._lease_ended,
+}

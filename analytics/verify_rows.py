@@ -1,0 +1,261 @@
+"""The rows that the published tables have to hold, by a fold of its own: one event at a time, in order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+Fields = dict[str, Any]
+Row = list[Any]
+_AT_MS_MAX = 253_402_300_799_999
+"""The projection keeps times inside the years 1970 to 9999."""
+
+COLUMNS: dict[str, str] = {
+    "events": "partition, ledger_offset, market, type, command_offset, index, command_id, epoch_ms(occurred_at), cause,"
+    " account_id, kind, code",
+    "cfps": "partition, ledger_offset, market, cfp_id, manager_id, manager, direction, pool, units, duration_ms, slots,"
+    " reserve_price_ucr, pricing, epoch_ms(opened_at), epoch_ms(closes_at), status, epoch_ms(closed_at), bids, awards",
+    "bids": "partition, ledger_offset, market, bid_id, cfp_id, account_id, agent, project, task, pool, price_ucr,"
+    " weight_permille, start_delay_ms, claim_priority, claim_deadline_at_ms, claim_expected_value_points,"
+    " epoch_ms(placed_at), status, reason, epoch_ms(ended_at)",
+    "awards": "partition, ledger_offset, market, award_id, cfp_id, slot, bid_id, account_id, agent, project, task,"
+    " pool, units, duration_ms, price_ucr, bid_price_ucr, manager_id, manager, epoch_ms(opened_at),"
+    " epoch_ms(closes_at), epoch_ms(awarded_at), latency_ms, since_opened_ms, command_offset, index",
+    "reservations": "partition, ledger_offset, market, award_id, account_id, agent, project, pool, units,"
+    " epoch_ms(reserved_at), epoch_ms(starts_at), epoch_ms(ends_at), status, epoch_ms(ended_at)",
+    "transfers": "partition, ledger_offset, market, debit_id, credit_id, amount_ucr, reason, agent, project, task,"
+    " pool, cfp_id, award_id, memo, epoch_ms(transferred_at)",
+    "holds": "partition, ledger_offset, market, hold_id, account_id, agent, cfp_id, amount_ucr, epoch_ms(placed_at),"
+    " status, captured_ucr, released_ucr, epoch_ms(resolved_at)",
+    "rejections": "partition, ledger_offset, market, command_id, code, detail, account_id, agent, kind, key, sequence,"
+    " epoch_ms(rejected_at), command_offset",
+    "markets": "partition, market, bank_id, rules_version, signed, operator_key, genesis_hash, epoch_ms(opened_at)",
+    "accounts": "partition, market, account_id, name, project, budget_root, is_bank, weight_permille, balance_ucr,"
+    " held_ucr, balance_ucr - held_ucr = available_ucr, epoch_ms(opened_at)",
+    "pools": "partition, market, pool, owner_id, owner, units, epoch_ms(created_at), epoch_ms(resized_at)",
+    "meta": "partition, next_offset, events, epoch_ms(newest_event_at)",
+}
+"""What is compared of each published table: every column that follows from the ledger."""
+BY_OFFSET = ("events", "cfps", "bids", "awards", "reservations", "transfers", "holds", "rejections")
+"""Tables whose rows have a ledger offset of their own: the first two columns identify them."""
+
+
+def digest(row: Row | tuple[Any, ...]) -> bytes:
+    """A short hash of a row: 12 bytes, so that no two rows of a market are taken for the same."""
+    return blake2b(repr(tuple(row)).encode("utf-8", "surrogatepass"), digest_size=12).digest()
+
+
+def _hex(value: bytes | None) -> str | None:
+    return None if value is None else value.hex()
+
+
+def _ms(at_ms: int) -> int:
+    return min(max(at_ms, 0), _AT_MS_MAX)
+
+
+@dataclass(slots=True)
+class Rows:
+    """Expected rows of one partition. Final ones are kept as digests only; `small` tables as they are."""
+
+    partition: int
+    final: dict[str, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
+    markets: dict[str, Row] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], Row] = field(default_factory=dict)
+    pools: dict[tuple[str, str], Row] = field(default_factory=dict)
+    events: int = 0
+    last_offset: int = -1
+    newest_ms: int = 0
+    spent_ucr: int = 0
+    payments: int = 0
+    _cfps: dict[tuple[str, str], Row] = field(default_factory=dict)
+    _bids: dict[tuple[str, str], Row] = field(default_factory=dict)
+    _holds: dict[tuple[str, str], Row] = field(default_factory=dict)
+    _leases: dict[tuple[str, str], Row] = field(default_factory=dict)
+    _bids_of: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def take(self, offset: int, key: bytes | None, kind: str, e: Fields) -> None:
+        """One ledger record."""
+        source = e["source"]
+        at_ms = source["at_ms"]
+        market = key.decode(errors="backslashreplace") if key else None
+        self.events += 1
+        self.last_offset = offset
+        self.newest_ms = max(self.newest_ms, at_ms)
+        outcome: Row = [None, None, None]
+        if kind in ("CommandAccepted", "CommandRejected", "CommandRepeated"):
+            outcome = [_hex(e["account"]), e.get("kind"), e.get("code", "ACCEPTED")]
+        elif kind == "CommandUnreadable":
+            outcome[2] = "UNREADABLE"
+        where = [source["offset"], source["index"], source["command"].hex(), _ms(at_ms), source["cause"]]
+        self._keep("events", [self.partition, offset, market, kind, *where, *outcome])
+        step = _STEPS.get(kind)
+        if step is not None:
+            step(self, offset, market or None, e, at_ms)
+
+    def finish(self) -> None:
+        """No more records: what is still open is a row as well."""
+        for table, rows in (
+            ("cfps", self._cfps),
+            ("bids", self._bids),
+            ("holds", self._holds),
+            ("reservations", self._leases),
+        ):
+            for row in rows.values():
+                self._keep(table, row)
+
+    def _keep(self, table: str, row: Row) -> None:
+        self.final[table][row[1]] = digest(row)
+
+    def _agent(self, market: str, account: str | None) -> tuple[str | None, str | None]:
+        row = self.accounts.get((market, account or ""))
+        return (None, None) if row is None else (row[3], row[4])
+
+    def _market_opened(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        bank, keys = e["bank"].hex(), [e["operator_key"].hex(), e["genesis_hash"].hex()]
+        self.markets[m] = [self.partition, m, bank, e["rules_version"], e["signed"], *keys, _ms(at_ms)]
+        names = ["bank", "bank", "bank", True, 1000, 0, 0, True, _ms(at_ms)]
+        self.accounts[m, bank] = [self.partition, m, bank, *names]
+
+    def _rules_activated(self, _: int, m: str, e: Fields, __: int) -> None:
+        self.markets[m][3] = e["version"]
+
+    def _account_opened(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        ident = e["account"].hex()
+        names = [e["name"], e["project"], e["budget_root"], False, 1000, 0, 0, True, _ms(at_ms)]
+        self.accounts[m, ident] = [self.partition, m, ident, *names]
+
+    def _weight_changed(self, _: int, m: str, e: Fields, __: int) -> None:
+        self.accounts[m, e["account"].hex()][7] = e["weight_permille"]
+
+    def _pool_created(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        owner = e["owner"].hex()
+        rest = [owner, self._agent(m, owner)[0], e["units"], _ms(at_ms), None]
+        self.pools[m, e["pool"]] = [self.partition, m, e["pool"], *rest]
+
+    def _pool_resized(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        row = self.pools[m, e["pool"]]
+        row[5], row[7] = e["units"], _ms(at_ms)
+
+    def _cfp_opened(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        ident, manager = e["cfp"].hex(), e["manager"].hex()
+        terms = [e["direction"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"]]
+        times = [e["pricing"], _ms(at_ms), _ms(e["closes_at_ms"]), "open", None, None, None]
+        head = [self.partition, offset, m, ident, manager, self._agent(m, manager)[0]]
+        self._cfps[m, ident] = [*head, *terms, *times]
+
+    def _bid_placed(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        ident, cfp, account = e["bid"].hex(), e["cfp"].hex(), e["account"].hex()
+        claim = e["claim"] or {}
+        said = [claim.get(name) for name in ("priority", "deadline_at_ms", "expected_value_points")]
+        terms = [e["price_ucr"], e["weight_permille"], e["start_delay_ms"]]
+        who = [*self._agent(m, account), e["task"], self._cfps[m, cfp][7]]
+        ends = [_ms(at_ms), "live", None, None]
+        self._bids[m, ident] = [self.partition, offset, m, ident, cfp, account, *who, *terms, *said, *ends]
+        self._bids_of[m, cfp].append(ident)
+
+    def _bid_withdrawn(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        row = self._bids[m, e["bid"].hex()]
+        row[17], row[19] = "withdrawn", _ms(at_ms)
+
+    def _bid_rejected(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        row = self._bids[m, e["bid"].hex()]
+        if row[17] != "withdrawn":
+            row[17], row[19] = "rejected", _ms(at_ms)
+        row[18] = e["reason"]
+
+    def _award_made(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        ident, cfp_id, account = e["award"].hex(), e["cfp"].hex(), e["account"].hex()
+        cfp, bid, source = self._cfps[m, cfp_id], self._bids[m, ident], e["source"]
+        agent, project = self._agent(m, account)
+        head = [self.partition, offset, m, ident, cfp_id, e["slot"], ident, account, agent, project, bid[8]]
+        terms = [cfp[7], cfp[8], cfp[9], e["price_ucr"], e["bid_price_ucr"], cfp[4], cfp[5], cfp[13], cfp[14]]
+        ends = [_ms(at_ms), at_ms - cfp[14], at_ms - cfp[13], source["offset"], source["index"]]
+        self._keep("awards", [*head, *terms, *ends])
+        bid[17], bid[19] = "won", _ms(at_ms)
+
+    def _slot_reserved(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        ident, account = e["award"].hex(), e["account"].hex()
+        times = [_ms(at_ms), _ms(e["starts_at_ms"]), _ms(e["ends_at_ms"]), "active", None]
+        who = [account, *self._agent(m, account), e["pool"], e["units"]]
+        self._leases[m, ident] = [self.partition, offset, m, ident, *who, *times]
+
+    def _lease_ended(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        row = self._leases.pop((m, e["award"].hex()))
+        row[12], row[13] = e["reason"].lower(), _ms(at_ms)
+        self._keep("reservations", row)
+
+    def _transferred(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        debit, credit, amount_ucr = e["debit"].hex(), e["credit"].hex(), e["amount_ucr"]
+        told = [e["reason"], e["agent"], e["project"], e["task"], e["pool"]]
+        ends = [_hex(e["cfp"]), _hex(e["award"]), e["memo"], _ms(at_ms)]
+        self._keep("transfers", [self.partition, offset, m, debit, credit, amount_ucr, *told, *ends])
+        self.accounts[m, credit][8] += amount_ucr
+        self.accounts[m, debit][8] -= amount_ucr
+        if e["reason"] not in ("ISSUE", "TRANSFER"):
+            self.spent_ucr += amount_ucr
+            self.payments += 1
+
+    def _hold_placed(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        ident, account = e["hold"].hex(), e["account"].hex()
+        head = [self.partition, offset, m, ident, account, self._agent(m, account)[0], e["cfp"].hex()]
+        self._holds[m, ident] = [*head, e["amount_ucr"], _ms(at_ms), "held", None, None, None]
+        self.accounts[m, account][9] += e["amount_ucr"]
+
+    def _hold_captured(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        self._resolve(m, e, "captured", e["captured_ucr"], e["released_ucr"], at_ms)
+
+    def _hold_released(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        self._resolve(m, e, "released", 0, e["amount_ucr"], at_ms)
+
+    def _resolve(self, m: str, e: Fields, status: str, captured_ucr: int, released_ucr: int, at_ms: int) -> None:
+        row = self._holds.pop((m, e["hold"].hex()))
+        row[9:] = [status, captured_ucr, released_ucr, _ms(at_ms)]
+        self._keep("holds", row)
+        self.accounts[m, e["account"].hex()][9] -= captured_ucr + released_ucr
+
+    def _cfp_closed(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        ident = e["cfp"].hex()
+        row = self._cfps.pop((m, ident))
+        row[15:] = [e["outcome"].lower(), _ms(at_ms), e["bids"], e["awards"]]
+        self._keep("cfps", row)
+        for bid in self._bids_of.pop((m, ident), ()):
+            self._keep("bids", self._bids.pop((m, bid)))
+
+    def _rejected(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        account = _hex(e["account"])
+        who = [e["code"], e["detail"], account, self._agent(m, account)[0], e["kind"], _hex(e["key"]), e["sequence"]]
+        ends = [_ms(at_ms), e["source"]["offset"]]
+        self._keep("rejections", [self.partition, offset, m, e["source"]["command"].hex(), *who, *ends])
+
+    def _unreadable(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        detail = f"{e['reason']}, {e['size_bytes']} bytes, SHA-256 {e['digest'].hex()}"
+        rest = [None, None, None, None, None, _ms(at_ms), e["source"]["offset"]]
+        head = [self.partition, offset, m, e["source"]["command"].hex(), "UNREADABLE", detail]
+        self._keep("rejections", [*head, *rest])
+
+
+_STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
+    "MarketOpened": Rows._market_opened,
+    "RulesActivated": Rows._rules_activated,
+    "AccountOpened": Rows._account_opened,
+    "WeightChanged": Rows._weight_changed,
+    "PoolCreated": Rows._pool_created,
+    "PoolResized": Rows._pool_resized,
+    "CfpOpened": Rows._cfp_opened,
+    "BidPlaced": Rows._bid_placed,
+    "BidWithdrawn": Rows._bid_withdrawn,
+    "BidRejected": Rows._bid_rejected,
+    "AwardMade": Rows._award_made,
+    "SlotReserved": Rows._slot_reserved,
+    "LeaseEnded": Rows._lease_ended,
+    "CreditsTransferred": Rows._transferred,
+    "HoldPlaced": Rows._hold_placed,
+    "HoldCaptured": Rows._hold_captured,
+    "HoldReleased": Rows._hold_released,
+    "CfpClosed": Rows._cfp_closed,
+    "CommandRejected": Rows._rejected,
+    "CommandUnreadable": Rows._unreadable,
+}

@@ -1,0 +1,127 @@
+"""Signatures checked ahead of the re-run, in other processes.
+
+A signature depends on the record and on its market's genesis hash. That is taken from the stream: the first OpenMarket
+of a market whose key header is the trusted operator's. Should the re-run ask for another genesis (the operator's first
+try may have been rejected), the signature is checked again then: the answer never depends on the guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from types import TracebackType
+
+from analytics.verify_source import StoredRecord
+from contractnet.envelope import is_proven
+from contractnet.messages import Submission
+from contractnet.messages import commands as c
+from contractnet.signing import NO_GENESIS, signed_bytes, verify
+
+_Claim = tuple[bytes, bytes, bytes]
+"""Key, signature, and what it covers."""
+
+
+def check_all(claims: Sequence[_Claim]) -> tuple[bytes, float]:
+    """One byte for each claim, 1 where its signature holds, and the CPU seconds it took."""
+    started_s = time.process_time()
+    answers = bytes(verify(*claim) for claim in claims)
+    return answers, time.process_time() - started_s
+
+
+def _ignore_interrupts() -> None:
+    # Ctrl-C reaches the whole process group; the parent ends the workers, without a traceback from each of them.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@dataclass(slots=True)
+class Chunk:
+    """Records of one partition with their signatures under way. `guesses` are the genesis hashes they are taken for."""
+
+    submissions: list[Submission]
+    records: list[StoredRecord]
+    offsets: list[int]
+    guesses: list[bytes]
+    answers: Future[tuple[bytes, float]] | tuple[bytes, float]
+
+    def proven(self) -> tuple[dict[int, tuple[bytes, bool]], float]:
+        """By offset: the genesis and whether the signature holds; and the CPU seconds of the checks."""
+        answers, cpu_s = self.answers.result() if isinstance(self.answers, Future) else self.answers
+        pairs = zip(self.guesses, map(bool, answers), strict=True)
+        return dict(zip(self.offsets, pairs, strict=True)), cpu_s
+
+
+class SignaturePool:
+    """`jobs` processes that check signatures; 0 checks in this one. Use as a context manager."""
+
+    def __init__(self, jobs: int) -> None:
+        # Not fork: librdkafka's threads would not survive it.
+        self.executor = (
+            ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_ignore_interrupts) if jobs else None
+        )
+
+    def __enter__(self) -> SignaturePool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.executor is not None:
+            self.executor.shutdown(wait=kind is None, cancel_futures=True)
+
+    def start(self, submissions: list[Submission], records: list[StoredRecord], guesses: Guesses) -> Chunk:
+        """Begin checking the signatures of records, in their order in the partition."""
+        offsets: list[int] = []
+        used: list[bytes] = []
+        claims: list[_Claim] = []
+        for sub in submissions:
+            found = sub.credentials
+            genesis = guesses.take(sub)
+            if found is None or sub.market is None or genesis is None:
+                continue
+            covered = signed_bytes(genesis, sub.market, found.key, found.salt, found.sequence, sub.value)
+            offsets.append(sub.offset)
+            used.append(genesis)
+            claims.append((found.key, found.signature, covered))
+        if self.executor is None or not claims:
+            return Chunk(submissions, records, offsets, used, check_all(claims))
+        return Chunk(submissions, records, offsets, used, self.executor.submit(check_all, claims))
+
+
+@dataclass(slots=True)
+class Guesses:
+    """The likely genesis hash of each market."""
+
+    operator_key: bytes
+    genesis: dict[str, bytes] = field(default_factory=dict)
+
+    def take(self, sub: Submission) -> bytes | None:
+        """The genesis hash that the signature of a record most likely covers, None where there is no market yet."""
+        if sub.market is None:
+            return None
+        if isinstance(sub.command, c.OpenMarket):
+            if sub.credentials is not None and sub.credentials.key == self.operator_key:
+                self.genesis.setdefault(sub.market, hashlib.sha256(sub.value).digest())
+            return NO_GENESIS
+        return self.genesis.get(sub.market)
+
+
+@dataclass(slots=True)
+class CheckedSignatures:
+    """The verifier that a re-run's shard asks. `known` is what was checked ahead; counts are over the whole run."""
+
+    known: dict[int, tuple[bytes, bool]] = field(default_factory=dict)
+    checked: int = 0
+    inline: int = 0
+
+    def __call__(self, submission: Submission, genesis: bytes) -> bool:
+        """Whether the signature of a record holds in the market with this genesis hash."""
+        found = self.known.get(submission.offset)
+        if found is not None and found[0] == genesis:
+            return found[1]
+        self.inline += 1
+        return is_proven(submission, genesis)

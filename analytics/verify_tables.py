@@ -1,0 +1,125 @@
+"""The published DuckDB file compared with the ledger: every row, every column that follows from it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from analytics.ledger import open_ledger
+from analytics.verify_plain import plain_entry
+from analytics.verify_report import DivergenceError
+from analytics.verify_rows import BY_OFFSET, COLUMNS, Rows, digest
+from analytics.verify_source import RecordSource
+from contractnet.topics import LEDGER
+
+_ROWS = 10_000
+
+
+def check_tables(source: RecordSource, data_dir: Path, partitions: int) -> tuple[Counter[str], float]:
+    """Compare the newest publication with the ledger as far as that says it reaches.
+
+    Returns the rows compared by table, and CPU seconds. Raises DivergenceError, whose topic is `duckdb:TABLE` and whose
+    offset is the row's ledger offset, and QueryError where there is no such file.
+    """
+    started_s = time.process_time()
+    connection = open_ledger(data_dir)
+    try:
+        return _compare(connection, source, partitions), time.process_time() - started_s
+    except duckdb.Error as error:
+        raise DivergenceError("duckdb", None, None, f"the file cannot be read: {error}") from error
+    finally:
+        connection.close()
+
+
+def _compare(connection: duckdb.DuckDBPyConnection, source: RecordSource, partitions: int) -> Counter[str]:
+    meta = {row[0]: row for row in connection.execute(f"SELECT {COLUMNS['meta']} FROM meta").fetchall()}
+    count = connection.execute("SELECT count(*) FROM meta").fetchone()
+    if count != (len(meta),) or not set(meta) <= set(range(partitions)):
+        raise DivergenceError("duckdb:meta", None, None, "its partitions are not those of the topic")
+    folded = {p: _fold(source, p, meta[p][1] if p in meta else 0) for p in range(partitions)}
+    compared: Counter[str] = Counter()
+    for partition, rows in folded.items():
+        wanted = (partition, rows.last_offset + 1, rows.events, rows.newest_ms)
+        if partition in meta and meta[partition] != wanted:
+            raise DivergenceError("duckdb:meta", partition, None, f"expected {wanted}, found {meta[partition]}")
+        compared["duckdb rows of meta"] += partition in meta
+    for table in BY_OFFSET:
+        compared[f"duckdb rows of {table}"] = _compare_offsets(connection, table, folded)
+    for table in ("markets", "accounts", "pools"):
+        compared[f"duckdb rows of {table}"] = _compare_small(connection, table, folded)
+    _compare_sums(connection, folded)
+    return compared
+
+
+def _fold(source: RecordSource, partition: int, next_offset: int) -> Rows:
+    rows = Rows(partition)
+    if not next_offset:
+        return rows
+    for record in source.read(LEDGER.name, partition, 0):
+        if record.offset >= next_offset:
+            break
+        entry = plain_entry(record.value)
+        if entry is None:
+            raise DivergenceError(LEDGER.name, partition, record.offset, "the value is no event")
+        try:
+            rows.take(record.offset, record.key, *entry)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            what = f"{entry[0]} does not follow from what lies before it: {error!r}"
+            raise DivergenceError(LEDGER.name, partition, record.offset, what) from error
+    rows.finish()
+    return rows
+
+
+def _compare_offsets(connection: duckdb.DuckDBPyConnection, table: str, folded: dict[int, Rows]) -> int:
+    expected = {partition: rows.final.get(table, {}) for partition, rows in folded.items()}
+    wanted = sum(map(len, expected.values()))
+    found: dict[int, set[int]] = {partition: set() for partition in folded}
+    # Ordered, so that the first divergence is the first of the log.
+    cursor = connection.execute(f"SELECT {COLUMNS[table]} FROM {table} ORDER BY partition, ledger_offset")
+    while batch := cursor.fetchmany(_ROWS):
+        for row in batch:
+            partition, offset = row[0], row[1]
+            if expected.get(partition, {}).get(offset) != digest(row):
+                here = offset in expected.get(partition, {})
+                what = "the row is not what the ledger says" if here else "the ledger has nothing for this row"
+                raise DivergenceError(f"duckdb:{table}", partition, offset, f"{what}: {_named(table, row)}")
+            if offset in found[partition]:
+                raise DivergenceError(f"duckdb:{table}", partition, offset, "the row is there twice")
+            found[partition].add(offset)
+    for partition, offsets in expected.items():
+        missing = offsets.keys() - found[partition]
+        if missing:
+            raise DivergenceError(f"duckdb:{table}", partition, min(missing), "the row is missing")
+    return wanted
+
+
+def _named(table: str, row: tuple[Any, ...]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in zip(COLUMNS[table].split(", "), row, strict=True))
+
+
+def _compare_small(connection: duckdb.DuckDBPyConnection, table: str, folded: dict[int, Rows]) -> int:
+    expected = {tuple(row) for rows in folded.values() for row in getattr(rows, table).values()}
+    found = connection.execute(f"SELECT {COLUMNS[table]} FROM {table}").fetchall()
+    for row in found:
+        if row not in expected:
+            raise DivergenceError(f"duckdb:{table}", row[0], None, f"not what the ledger says: {_named(table, row)}")
+    if len(set(found)) != len(found):
+        raise DivergenceError(f"duckdb:{table}", None, None, "a row is there twice")
+    for row in expected - set(found):
+        raise DivergenceError(f"duckdb:{table}", row[0], None, f"the row is missing: {_named(table, row)}")
+    return len(found)
+
+
+def _compare_sums(connection: duckdb.DuckDBPyConnection, folded: dict[int, Rows]) -> None:
+    """The views that people ask, and the table that has to be empty."""
+    spent = connection.execute("SELECT count(*), coalesce(sum(credits), 0)::BIGINT FROM attribution").fetchone()
+    wanted = (sum(r.payments for r in folded.values()), sum(r.spent_ucr for r in folded.values()))
+    if spent != wanted:
+        raise DivergenceError("duckdb:attribution", None, None, f"payments and credits are {spent}, not {wanted}")
+    strange = connection.execute("SELECT partition, ledger_offset FROM unreadable_entries").fetchone()
+    if strange is not None:
+        raise DivergenceError("duckdb:unreadable_entries", strange[0], strange[1], "the ledger's record is an event")

@@ -1,0 +1,212 @@
+"""Markets in memory: signed commands, and what a referee makes of them, as topics of a MemorySource."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+import zlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from analytics.verify_source import Headers, MemorySource, StoredRecord
+from contractnet import codec
+from contractnet.chain import CHAIN_START, chain
+from contractnet.envelope import is_proven, open_record, seal
+from contractnet.messages import Command, Direction, Pricing
+from contractnet.messages import commands as c
+from contractnet.signing import NO_GENESIS, KeyPair
+from contractnet.topics import COMMANDS, LEDGER, NOTICES, SNAPSHOTS
+from market import Shard, notices_of
+from market.snapshot import dump
+from projections.decode import LedgerRecord
+from projections.layout import Layout
+from projections.publish import Publisher
+from projections.settings import ProjectionSettings
+from projections.store import Store
+from streams.snapshots import Manifest
+from tests.market.town import START_MS, key_pair
+
+PARTITIONS = 4
+MARKETS = {0: "Ω-market", 2: "gpu-eu-west", 3: "default"}
+"""A market for each of three partitions; partition 1 stays empty."""
+OPERATOR, BANK, MANAGER = key_pair("operator"), key_pair("bank"), key_pair("manager")
+COMMANDS_PER_TRANSACTION = 5
+
+Topics = dict[str, list[list[StoredRecord]]]
+
+
+@dataclass
+class Traffic:
+    """Random commands to one market, as the commands topic stores them."""
+
+    market: str
+    seed: int
+    records: list[StoredRecord] = field(default_factory=list)
+    at_ms: int = START_MS
+    genesis: bytes = NO_GENESIS
+    sequences: dict[bytes, int] = field(default_factory=dict)
+    cfps: list[bytes] = field(default_factory=list)
+    bids: list[tuple[bytes, KeyPair]] = field(default_factory=list)
+    signed: bool = True
+
+    def __post_init__(self) -> None:
+        self.random = random.Random(f"{self.market}/{self.seed}")
+        self.agents = [key_pair(f"agent {i} of {self.market}") for i in range(6)]
+
+    def send(self, command: Command, keys: KeyPair) -> bytes:
+        """Sign and store a command; returns its id."""
+        self.sequences[keys.public] = sequence = self.sequences.get(keys.public, 0) + 1
+        genesis = NO_GENESIS if isinstance(command, c.OpenMarket) else self.genesis
+        salt = struct.pack(">QQ", self.seed, len(self.records))
+        sealed = seal(command, market=self.market, genesis=genesis, keys=keys, sequence=sequence, salt=salt)
+        if isinstance(command, c.OpenMarket):
+            self.genesis = sha256(sealed.value).digest()
+        self.store(sealed.value, list(sealed.headers))
+        return sealed.command_id
+
+    def store(self, value: bytes | None, headers: Headers) -> None:
+        """Store any bytes."""
+        self.at_ms += self.random.randint(0, 12)
+        self.records.append(StoredRecord(len(self.records), self.at_ms, self.market.encode(), value, headers))
+
+    def open(self) -> None:
+        """Genesis, pool, agents with credits."""
+        self.send(c.OpenMarket(BANK.public, PARTITIONS, 1, self.signed), OPERATOR)
+        manager = self.send(c.OpenAccount("manager", "infra", "infra", MANAGER.public, bytes(32)), BANK)
+        for i, keys in enumerate(self.agents):
+            account = self.send(c.OpenAccount(f"agent-{i}", f"p{i % 2}", "root", keys.public, bytes(32)), BANK)
+            self.send(c.IssueCredits(account, 5_000, "start"), BANK)
+            if i == 1:
+                self.send(c.SetWeight(account, 600), BANK)
+        self.send(c.CreatePool("gpu", manager, 3), BANK)
+
+    def step(self) -> None:
+        """One more command."""
+        kinds = (self.call, self.bid, self.bid, self.bid, self.bid, self.tick, self.odd)
+        self.random.choice(kinds)()
+
+    def call(self) -> None:
+        """A CFP."""
+        r = self.random
+        pricing = r.choice((Pricing.SECOND, Pricing.SECOND, Pricing.FIRST))
+        terms = (r.randint(1, 2), r.randint(100, 400), r.randint(1, 2), r.randint(50, 120), 10)
+        self.cfps.append(self.send(c.CallForProposals(Direction.SELL, "gpu", *terms, pricing), MANAGER))
+
+    def bid(self) -> None:
+        """A bid on a recent CFP; some come too late."""
+        if not self.cfps:
+            self.call()
+        keys = self.random.choice(self.agents)
+        price_ucr, delay_ms = self.random.randint(5, 200), self.random.choice((0, 0, 50))
+        cfp = self.random.choice(self.cfps[-4:])
+        bid = self.send(c.PlaceBid(cfp, price_ucr, delay_ms, "train", bytes(32), None), keys)
+        self.bids.append((bid, keys))
+
+    def tick(self) -> None:
+        """The clock."""
+        self.store(codec.encode(c.Tick()), [])
+
+    def odd(self) -> None:
+        """Something that happens less often."""
+        what = self.random.randrange(7)
+        if what == 0 and self.bids:
+            self.send(c.WithdrawBid(self.bids[-1][0]), self.bids[-1][1])
+        elif what == 1 and self.bids:
+            bid, keys = self.random.choice(self.bids)
+            self.send(c.ReleaseLease(bid), keys)
+        elif what == 2 and self.cfps:
+            self.send(c.CancelCfp(self.cfps[-1]), MANAGER)
+        elif what == 3:
+            again = self.random.choice(self.records)
+            self.store(again.value, again.headers)
+        elif what == 4:
+            again = self.random.choice(self.records)
+            self.store(again.value, [(n, (v or b"")[::-1] if n == "sig" else v) for n, v in again.headers])
+        elif what == 5:
+            self.store(self.random.randbytes(12), [])
+        else:
+            self.send(c.TransferCredits(bytes(16), bytes(16), 5, ""), BANK)
+
+
+def traffic(partition: int, commands: int, seed: int = 0, *, signed: bool = True) -> list[StoredRecord]:
+    """The commands of one partition's market."""
+    made = Traffic(MARKETS[partition], seed, signed=signed)
+    made.open()
+    while len(made.records) < commands:
+        made.step()
+    return made.records
+
+
+def judged(commands: dict[int, list[StoredRecord]], snapshots_every: int = 40) -> Topics:
+    """All topics after a referee and a snapshotter have seen these commands."""
+    topics: Topics = {t.name: [[] for _ in range(PARTITIONS)] for t in (COMMANDS, LEDGER, NOTICES, SNAPSHOTS)}
+    for partition, records in commands.items():
+        topics[COMMANDS.name][partition] = list(records)
+        _judge(topics, partition, records, snapshots_every)
+    return topics
+
+
+def _judge(topics: Topics, partition: int, records: Iterable[StoredRecord], snapshots_every: int) -> None:
+    shard = Shard(partition, PARTITIONS, OPERATOR.public, is_proven, head=CHAIN_START)
+    twin = Shard(partition, PARTITIONS, OPERATOR.public, is_proven, head=CHAIN_START)
+    ledger, notices = topics[LEDGER.name][partition], topics[NOTICES.name][partition]
+    holes = 0
+    for number, record in enumerate(records):
+        submission = open_record(*record)
+        entries = shard.apply(submission)
+        key = (submission.market or "").encode()
+        for entry in entries:
+            value, source = codec.encode(entry), entry.source
+            shard.head = chain(shard.head, partition, source.offset, source.index, submission.digest, value)
+            headers: Headers = [("chain", shard.head)]
+            ledger.append(StoredRecord(len(ledger) + holes, source.at_ms, key, value, headers))
+            twin.fold(submission.market or "", entry)
+            twin.head = shard.head
+            if len(ledger) % snapshots_every == 0:
+                _snapshot(topics[SNAPSHOTS.name][partition], twin, len(ledger) // snapshots_every, ledger[-1].offset)
+        for notice in notices_of(entries):
+            at_ms = entries[-1].source.at_ms
+            notices.append(StoredRecord(len(notices) + holes, at_ms, key, codec.encode(notice), []))
+        # The marker that ends a transaction takes an offset of its own.
+        holes += number % COMMANDS_PER_TRANSACTION == 0
+
+
+def _snapshot(records: list[StoredRecord], shard: Shard, number: int, ledger_offset: int) -> None:
+    """As streams/snapshots.py writes it, in chunks small enough that there are several; compacted."""
+    state = dump(shard)
+    packed = zlib.compress(state, level=1)
+    chunks = [packed[i : i + 600] for i in range(0, len(packed), 600)]
+    generation = number % 2
+    promised = sha256(state).hexdigest()
+    manifest = Manifest(generation, number, len(chunks), ledger_offset, shard.head.hex(), 1, promised)
+    written = {f"{generation}/{i}": chunk for i, chunk in enumerate(chunks)}
+    written[f"{generation}/manifest"] = json.dumps(asdict(manifest)).encode()
+    offset = records[-1].offset + 1 if records else 0
+    replaced = {key.encode() for key in written}
+    records[:] = [record for record in records if record.key not in replaced]
+    for i, (key, value) in enumerate(written.items()):
+        records.append(StoredRecord(offset + i, START_MS + offset, key.encode(), value, []))
+
+
+def published(topics: Topics, data_dir: Path) -> Path:
+    """Project a ledger into a DuckDB file, as the projector does; returns the file."""
+    settings = ProjectionSettings(bootstrap="none:1", data_dir=data_dir, seal_rows=40, seal_grace_offsets=20)
+    layout = Layout(data_dir)
+    layout.create()
+    store = Store(layout, settings)
+    for partition, records in enumerate(topics[LEDGER.name]):
+        batch = [LedgerRecord(partition, r.offset, r.key, r.value, r.headers[0][1]) for r in records]
+        for start in range(0, len(batch), 100):
+            store.apply(batch[start : start + 100])
+            store.seal_due()
+    Publisher(store, settings).publish()
+    store.close()
+    return layout.published
+
+
+def source_of(topics: Topics) -> MemorySource:
+    """The topics as verify reads them."""
+    return MemorySource(topics)
