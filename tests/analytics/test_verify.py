@@ -1,4 +1,4 @@
-"""Verify on markets in memory: a sound one passes, resuming agrees with starting from nothing, checkpoints are signed."""
+"""Verify on markets in memory: sound ones pass, resuming agrees with starting from nothing, checkpoints are signed."""
 
 from __future__ import annotations
 
