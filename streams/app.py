@@ -21,6 +21,7 @@ from streams.metrics import Metrics
 from streams.referee import Referee, die
 from streams.settings import Settings
 from streams.slots import Slot
+from streams.tables import NoTables
 
 POSITIONS_INTERVAL_S = 1.0
 # Logging is 18% of Faust's CPU time even at WARN, most of it in these.
@@ -54,6 +55,7 @@ app = faust.App(
     web_host="127.0.0.1",
     web_port=settings.web_port + slot.number,
     datadir=str(faust_dir),
+    TableManager=NoTables,
 )
 feed = Feed(COMMANDS.name)
 metrics = Metrics()
