@@ -111,6 +111,7 @@ class PartitionWriter:
         self._producer.init_transactions(INIT_TIMEOUT_S)
         self._signatures = SignatureChecks()
         self.shard = self._restore()
+        self._committed_head = self.shard.head
         self._position = self.shard.next_offset
         self.dues = self._dues()
         self.stamped_at_ms = 0
@@ -144,9 +145,10 @@ class PartitionWriter:
                 outcome.commit_s = self._log.monotonic() - started
         except TransactionAborted:
             self._abort()
-            self.shard = self._restore()
+            self.shard = self._rebuild()
             self._position = self.shard.next_offset
             return Outcome(seek=self._position)
+        self._committed_head = self.shard.head
         self.stamped_at_ms = records[-1].timestamp
         self._position = max(expected, records[-1].offset + 1)
         outcome.entries = len(answers)
@@ -240,6 +242,17 @@ class PartitionWriter:
         s = self._settings
         shard = restore(s.bootstrap, self.partition, s.partitions, s.operator_key, self._log).shard
         shard.verifier = self._signatures.verify
+        return shard
+
+    def _rebuild(self) -> Shard:
+        """The state after an abort.
+
+        Kafka acknowledges a commit before its records are visible, and an abort that had nothing to undo does not wait
+        for them: a ledger that does not show the last commit yet is read again, or its commands were judged twice.
+        """
+        give_up_at = self._log.monotonic() + PATIENCE_S
+        while (shard := self._restore()).head != self._committed_head:
+            assert self._log.monotonic() < give_up_at, "the ledger does not show what was committed last"
         return shard
 
     def _dues(self) -> list[Due]:

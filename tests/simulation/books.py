@@ -1,0 +1,216 @@
+"""The market's books, kept from the ledger's events alone and sharing no code with market/: what must hold, holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from contractnet.messages import CfpOutcome, Code, Entry, Pricing, ReleaseReason
+from contractnet.messages import events as e
+
+
+@dataclass(slots=True)
+class Auction:
+    """One CFP: what was called for, its bids, and what came of them."""
+
+    opened: e.CfpOpened
+    bids: dict[bytes, e.BidPlaced] = field(default_factory=dict)
+    withdrawn: set[bytes] = field(default_factory=set)
+    awards: dict[int, e.AwardMade] = field(default_factory=dict)
+    rejected: dict[bytes, ReleaseReason] = field(default_factory=dict)
+
+
+class Books:
+    """Takes entries in order; every broken promise is an AssertionError."""
+
+    def __init__(self) -> None:
+        self.now_ms = 0
+        self.bank = b""
+        self.genesis = b""
+        self.balances: dict[bytes, int] = {}
+        self.names: dict[str, bytes] = {}
+        self.keys: dict[bytes, bytes] = {}
+        self.holds: dict[bytes, tuple[bytes, int]] = {}
+        self.pools: dict[str, int] = {}
+        self.auctions: dict[bytes, Auction] = {}
+        self.ended: set[bytes] = set()
+        self.leases: dict[bytes, e.SlotReserved] = {}
+        self.awards: set[bytes] = set()
+        self.outcomes: dict[bytes, Code] = {}
+        self.answered: set[bytes] = set()
+        self.owing: list[object] = []
+        self.events: Counter[str] = Counter()
+        self.codes: Counter[str] = Counter()
+
+    def take(self, entry: Entry) -> None:
+        """Write one entry down."""
+        assert entry.source.at_ms >= self.now_ms, "market time ran back"
+        self.now_ms = entry.source.at_ms
+        name = type(entry.event).__name__
+        self.events[name] += 1
+        if self.owing:
+            assert type(entry.event) is self.owing.pop(0), "an award, its lock, capture and payment are one"
+        write = getattr(self, f"_{name}", None)
+        if write is not None:
+            write(entry, entry.event)
+
+    def check(self) -> None:
+        """What must hold between records."""
+        assert not self.owing, "an award is torn"
+        assert sum(self.balances.values()) == 0, "credits appeared or vanished"
+        held: Counter[bytes] = Counter()
+        for account, amount_ucr in self.holds.values():
+            held[account] += amount_ucr
+        for account, balance_ucr in self.balances.items():
+            assert account == self.bank or balance_ucr >= held[account], "somebody spent what it does not have"
+
+    def _outcome(self, entry: Entry, code: Code, *, remembered: bool) -> None:
+        self.codes[code] += 1
+        command = entry.source.command
+        self.answered.add(command)
+        if remembered:
+            assert command not in self.outcomes, "a command has two outcomes"
+            self.outcomes[command] = code
+
+    def _CommandAccepted(self, entry: Entry, _: e.CommandAccepted) -> None:
+        self._outcome(entry, Code.ACCEPTED, remembered=True)
+
+    def _CommandRejected(self, entry: Entry, event: e.CommandRejected) -> None:
+        self._outcome(entry, event.code, remembered=event.sequence is not None)
+
+    def _CommandRepeated(self, entry: Entry, event: e.CommandRepeated) -> None:
+        assert self.outcomes[entry.source.command] is event.code, "a repeat has another outcome"
+
+    def _CommandUnreadable(self, entry: Entry, _: e.CommandUnreadable) -> None:
+        self._outcome(entry, Code.UNREADABLE, remembered=False)
+
+    def _MarketOpened(self, _: Entry, event: e.MarketOpened) -> None:
+        self.bank, self.genesis = event.bank, event.genesis_hash
+        self.balances[event.bank] = 0
+        self.names["bank"] = event.bank
+        self.keys[event.bank_key] = event.bank
+
+    def _AccountOpened(self, _: Entry, event: e.AccountOpened) -> None:
+        assert event.account not in self.balances
+        self.balances[event.account] = 0
+        self.names[event.name] = event.account
+        self.keys[event.signing_key] = event.account
+
+    def _KeyRegistered(self, _: Entry, event: e.KeyRegistered) -> None:
+        assert event.signing_key not in self.keys
+        self.keys[event.signing_key] = event.account
+
+    def _KeyRevoked(self, _: Entry, event: e.KeyRevoked) -> None:
+        del self.keys[event.signing_key]
+
+    def _CreditsTransferred(self, _: Entry, event: e.CreditsTransferred) -> None:
+        assert event.amount_ucr > 0
+        self.balances[event.debit] -= event.amount_ucr
+        self.balances[event.credit] += event.amount_ucr
+        if event.award is not None:
+            assert event.award in self.awards
+
+    def _HoldPlaced(self, _: Entry, event: e.HoldPlaced) -> None:
+        assert event.hold not in self.holds
+        assert self.auctions[event.cfp].bids[event.hold].price_ucr == event.amount_ucr, "the hold is not the price"
+        self.holds[event.hold] = (event.account, event.amount_ucr)
+
+    def _HoldCaptured(self, _: Entry, event: e.HoldCaptured) -> None:
+        account, amount_ucr = self.holds.pop(event.hold)
+        assert (account, amount_ucr) == (event.account, event.captured_ucr + event.released_ucr)
+        assert event.released_ucr >= 0
+
+    def _HoldReleased(self, _: Entry, event: e.HoldReleased) -> None:
+        assert self.holds.pop(event.hold) == (event.account, event.amount_ucr)
+
+    def _PoolCreated(self, _: Entry, event: e.PoolCreated) -> None:
+        self.pools[event.pool] = event.units
+
+    def _PoolResized(self, entry: Entry, event: e.PoolResized) -> None:
+        self.pools[event.pool] = event.units
+        self._check_capacity(event.pool, entry.source.at_ms, None)
+
+    def _CfpOpened(self, _: Entry, event: e.CfpOpened) -> None:
+        self.auctions[event.cfp] = Auction(event)
+
+    def _BidPlaced(self, entry: Entry, event: e.BidPlaced) -> None:
+        auction = self.auctions[event.cfp]
+        assert entry.source.at_ms < auction.opened.closes_at_ms, "a bid was counted at or after its deadline"
+        rivals = [b for i, b in auction.bids.items() if i not in auction.withdrawn]
+        assert all(b.account != event.account for b in rivals), "two live bids of one account"
+        auction.bids[event.bid] = event
+        self.owing = [e.HoldPlaced]
+
+    def _BidWithdrawn(self, entry: Entry, event: e.BidWithdrawn) -> None:
+        auction = self.auctions[event.cfp]
+        assert entry.source.at_ms < auction.opened.closes_at_ms, "a bid was withdrawn after the deadline"
+        auction.withdrawn.add(event.bid)
+
+    def _BidRejected(self, _: Entry, event: e.BidRejected) -> None:
+        auction = self.auctions[event.cfp]
+        assert (event.reason is ReleaseReason.WITHDRAWN) == (event.bid in auction.withdrawn)
+        auction.rejected[event.bid] = event.reason
+        self.owing = [e.HoldReleased]
+
+    def _AwardMade(self, entry: Entry, event: e.AwardMade) -> None:
+        auction = self.auctions[event.cfp]
+        bid = auction.bids[event.award]
+        assert entry.source.at_ms >= auction.opened.closes_at_ms, "an award before the deadline"
+        assert event.award not in self.awards, "a bid won twice"
+        assert event.award not in auction.withdrawn, "a withdrawn bid won"
+        assert event.slot not in auction.awards, "a slot was awarded twice"
+        assert 0 <= event.slot < auction.opened.slots
+        assert auction.opened.reserve_price_ucr <= event.price_ucr <= bid.price_ucr == event.bid_price_ucr
+        self.awards.add(event.award)
+        auction.awards[event.slot] = event
+        self.owing = [e.SlotReserved, e.HoldCaptured, e.CreditsTransferred]
+
+    def _SlotReserved(self, entry: Entry, event: e.SlotReserved) -> None:
+        assert event.award not in self.leases
+        assert event.starts_at_ms >= entry.source.at_ms
+        self.leases[event.award] = event
+        self._check_capacity(event.pool, event.starts_at_ms, event.ends_at_ms)
+
+    def _check_capacity(self, pool: str, start_ms: int, end_ms: int | None) -> None:
+        mine = [x for x in self.leases.values() if x.pool == pool]
+        instants = {start_ms, *(x.starts_at_ms for x in mine if x.starts_at_ms > start_ms)}
+        for at_ms in (i for i in instants if end_ms is None or i < end_ms):
+            used = sum(x.units for x in mine if x.starts_at_ms <= at_ms < x.ends_at_ms)
+            assert used <= self.pools[pool], "a pool has more leases than units"
+
+    def _LeaseEnded(self, _: Entry, event: e.LeaseEnded) -> None:
+        del self.leases[event.award]
+
+    def _CfpClosed(self, _: Entry, event: e.CfpClosed) -> None:
+        auction = self.auctions.pop(event.cfp)
+        assert event.cfp not in self.ended
+        self.ended.add(event.cfp)
+        assert event.awards == len(auction.awards)
+        assert (event.outcome is CfpOutcome.AWARDED) == bool(auction.awards)
+        assert not set(auction.bids) & set(self.holds), "a hold outlives its CFP"
+        assert len(auction.awards) + len(auction.rejected) == len(auction.bids), "a bid was forgotten"
+        if auction.awards:
+            _check_ranking(auction)
+
+
+def _check_ranking(auction: Auction) -> None:
+    """Nobody lost to a worse bid for the same interval, and a second price is the best loser's."""
+
+    def product(bid: e.BidPlaced) -> int:
+        return bid.price_ucr * bid.weight_permille
+
+    won = [auction.bids[a.award] for a in auction.awards.values()]
+    lost = [auction.bids[i] for i, why in auction.rejected.items() if why is ReleaseReason.OUTBID]
+    for bid in lost:
+        assert all(product(bid) <= product(w) for w in won if w.start_delay_ms == bid.start_delay_ms), "a worse bid won"
+    if len({b.start_delay_ms for b in (*won, *lost)}) > 1:
+        return
+    best = max((product(b) for b in lost), default=0)
+    for award in auction.awards.values():
+        bid = auction.bids[award.award]
+        if auction.opened.pricing is Pricing.FIRST:
+            assert award.price_ucr == bid.price_ucr
+        elif award.price_ucr > auction.opened.reserve_price_ucr:
+            assert (award.price_ucr - 1) * bid.weight_permille <= best <= award.price_ucr * bid.weight_permille
+        else:
+            assert best <= award.price_ucr * bid.weight_permille, "a winner paid less than it would take to win"

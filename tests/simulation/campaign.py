@@ -1,0 +1,126 @@
+"""Run many seeds, in a pool of processes, and say what they reached.
+
+`python -m tests.simulation.campaign --seeds 100000` runs seeds 0 to 99,999; `--first` starts elsewhere;
+`--replay 4711` runs one seed in this process and prints where it fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+
+from contractnet.messages import Code, Event
+from tests.simulation.run import Report, simulate
+
+EVENTS = frozenset(kind.__name__ for kind in Event.__subclasses__())
+CODES = frozenset(str(code) for code in set(Code) - {Code.UNSPECIFIED})
+CHUNK = 10
+FAILURES_MAX = 5
+
+
+@dataclass(slots=True)
+class Total:
+    """What a campaign came to."""
+
+    seeds: int = 0
+    commands: int = 0
+    crashes: int = 0
+    awards: int = 0
+    duration_s: float = 0.0
+    failures: dict[int, str] = field(default_factory=dict)
+    events: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    happened: Counter[str] = field(default_factory=Counter)
+
+    def add(self, report: Report) -> None:
+        """Count a seed."""
+        self.seeds += 1
+        self.commands += report.commands
+        self.crashes += report.crashes
+        self.awards += report.awards
+        self.events.update(report.events)
+        self.codes.update(report.codes)
+        self.happened.update(report.happened)
+
+    @property
+    def missing(self) -> list[str]:
+        """Events and codes that no seed reached."""
+        return sorted((EVENTS - set(self.events)) | (CODES - set(self.codes)))
+
+    def lines(self) -> Iterator[str]:
+        """The report in words."""
+        rate = self.seeds / self.duration_s if self.duration_s else 0.0
+        yield (
+            f"simulation: seeds={self.seeds} failed={len(self.failures)} commands={self.commands} "
+            f"crashes={self.crashes} awards={self.awards} seconds={self.duration_s:.1f} seeds_per_s={rate:.1f}"
+        )
+        for title, counts in (("events", self.events), ("codes", self.codes), ("trouble", self.happened)):
+            yield f"{title}: " + ", ".join(f"{name} {count}" for name, count in counts.most_common())
+        yield f"not reached: {', '.join(self.missing) or 'nothing'}"
+        for seed, why in self.failures.items():
+            yield f"seed {seed} FAILED; replay: python -m tests.simulation.campaign --replay {seed}\n{why}"
+
+
+def run_chunk(seeds: Sequence[int]) -> tuple[list[Report], dict[int, str]]:
+    """Run some seeds here; the reports, and what went wrong by seed."""
+    reports, failures = [], {}
+    for seed in seeds:
+        try:
+            reports.append(simulate(seed))
+        # A bug under test may show as any exception at all, and the seed that finds it has to be named.
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            failures[seed] = "".join(traceback.format_exception(error, limit=-4))
+    return reports, failures
+
+
+def campaign(first: int, seeds: int, processes: int, *, chatty: bool = False) -> Total:
+    """Run `seeds` seeds from `first` on; stops early after some failures."""
+    total = Total()
+    started = time.monotonic()
+    chunks = [range(n, min(n + CHUNK, first + seeds)) for n in range(first, first + seeds, CHUNK)]
+    # Spawned, not forked: a fork of a process that has threads (the test runner's broker clients) may hang.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        for done, (reports, failures) in enumerate(pool.map(run_chunk, chunks), start=1):
+            for report in reports:
+                total.add(report)
+            total.failures |= failures
+            if chatty and done % 100 == 0:
+                print(
+                    f"{total.seeds} seeds, {time.monotonic() - started:.0f} s, failed: {list(total.failures)}",
+                    flush=True,
+                )
+            if len(total.failures) >= FAILURES_MAX:
+                pool.shutdown(cancel_futures=True)
+                break
+    total.duration_s = time.monotonic() - started
+    return total
+
+
+def main() -> int:
+    """The command line; exit code 1 where a seed failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=1_000)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--replay", type=int)
+    options = parser.parse_args()
+    if options.replay is not None:
+        print(simulate(options.replay))
+        return 0
+    total = campaign(options.first, options.seeds, options.processes, chatty=True)
+    print("\n".join(total.lines()))
+    return 1 if total.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""Who sends commands: a bank, a manager, four agents, and people who get things wrong. One dice draws it all."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass
+from functools import lru_cache
+
+from contractnet.envelope import Sealed, seal
+from contractnet.messages import Claim, Command, Pricing, Priority
+from contractnet.messages import commands as c
+from contractnet.signing import NO_GENESIS, KeyPair
+from tests.market.test_rules import CASES
+from tests.market.town import BANK, INBOX_KEY, MANAGER, NAME, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call, key_pair
+from tests.simulation.books import Books
+
+AGENTS = ("ann", "bob", "cat", "dan")
+LATER = "gpu-us-east"
+"""A market of the same partition that nobody opens."""
+
+pair_of = lru_cache(maxsize=4096)(key_pair)
+
+
+@dataclass(frozen=True, slots=True)
+class Unsigned(KeyPair):
+    """A key pair that saves the work of signing: for markets that do not look."""
+
+    def sign(self, message: bytes) -> bytes:
+        """64 bytes that are no signature."""
+        return bytes(64)
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A record on its way: what `commands` will store. `id` is None where it carries no command of ours."""
+
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+    id: bytes | None
+
+
+class Crowd:
+    """Draws the next letters, looking at the books as agents look at notices."""
+
+    def __init__(self, dice: random.Random, books: Books, *, signed: bool) -> None:
+        self.dice, self.books, self.signed = dice, books, signed
+        self.pairs = {p.public: p for p in (BANK, MANAGER, OPERATOR, *map(pair_of, AGENTS))}
+        self.sequences: dict[bytes, int] = {}
+        self.cfps: list[bytes] = []
+        self.bids: list[bytes] = []
+        self.keys_made = 0
+        self.genesis = NO_GENESIS
+
+    def founding(self) -> list[Letter]:
+        """A market with a manager's pool, and agents with credits."""
+        letters = [self.seal(c.OpenMarket(BANK.public, PARTITIONS, 1, self.signed), OPERATOR)]
+        self.genesis = hashlib.sha256(letters[0].value or b"").digest()
+        manager = self.open_account("manager", MANAGER)
+        letters.append(manager)
+        for name in AGENTS:
+            account = self.open_account(name, pair_of(name))
+            assert account.id is not None
+            letters += [account, self.seal(c.IssueCredits(account.id, self.dice.randrange(100, 2_000), ""), BANK)]
+        assert manager.id is not None
+        units = self.dice.randrange(1, 5)
+        return [*letters, self.seal(c.CreatePool("gpu", manager.id, units), BANK)]
+
+    def open_account(self, name: str, keys: KeyPair) -> Letter:
+        """The bank opens an account."""
+        return self.seal(c.OpenAccount(name, "project", "root", keys.public, INBOX_KEY), BANK)
+
+    def seal(
+        self,
+        command: Command,
+        keys: KeyPair,
+        *,
+        market: str = NAME,
+        genesis: bytes | None = None,
+        sequence: int | None = None,
+    ) -> Letter:
+        """Seal a command, with a real signature where somebody will look at it."""
+        opening = isinstance(command, c.OpenMarket)
+        if not (self.signed or opening):
+            keys = Unsigned(keys.seed, keys.public)
+        if sequence is None:
+            sequence = self.sequences[keys.public] = self.sequences.get(keys.public, 0) + 1
+        genesis = genesis or (NO_GENESIS if opening else self.genesis)
+        salt = self.dice.randbytes(16)
+        sealed: Sealed = seal(command, market=market, genesis=genesis, keys=keys, sequence=sequence, salt=salt)
+        ours = sealed.command_id if market == NAME else None
+        return Letter(market.encode(), sealed.value, list(sealed.headers), ours)
+
+    def keys_of(self, name: str) -> KeyPair:
+        """A live key of an account, as far as the books know; the first one otherwise."""
+        account = self.books.names.get(name)
+        live = [k for k, owner in self.books.keys.items() if owner == account and k in self.pairs]
+        first = {"bank": BANK, "manager": MANAGER, "operator": OPERATOR}.get(name) or pair_of(name)
+        return self.pairs[live[-1]] if live and account is not None else first
+
+    def account(self, name: str) -> bytes:
+        """Id of an account."""
+        return self.books.names.get(name, UNKNOWN_ID)
+
+    def act(self) -> list[Letter]:
+        """What somebody does next."""
+        roll = self.dice.random()
+        if roll < 0.52:
+            return [self._bid()] if self.books.auctions and roll > 0.12 else self._auction()
+        if roll < 0.74:
+            return [self._usual()]
+        if roll < 0.93:
+            return [self._mistake()]
+        return [self._noise()]
+
+    def _auction(self) -> list[Letter]:
+        """A CFP and bids on it, sent at once: some may overtake it."""
+        wanted = call(
+            units=self.dice.choice((1, 1, 1, 2)),
+            slots=self.dice.choice((1, 1, 2, 3)),
+            duration_ms=self.dice.choice((100, 400, 1_000)),
+            open_ms=self.dice.choice((50, 100, 300, 1_000)),
+            pricing=self.dice.choice((Pricing.SECOND, Pricing.SECOND, Pricing.FIRST)),
+        )
+        called = self.seal(wanted, self.keys_of("manager"))
+        assert called.id is not None
+        self.cfps.append(called.id)
+        names = self.dice.sample(AGENTS, self.dice.randrange(0, 4))
+        return [called, *(self._bid(called.id, name) for name in names)]
+
+    def _bid(self, cfp: bytes | None = None, name: str | None = None) -> Letter:
+        ident = cfp or self.dice.choice(list(self.books.auctions))
+        price = self.dice.choice((self.dice.randrange(5, 60), self.dice.randrange(5, 60), self.dice.randrange(5, 900)))
+        delay = self.dice.choice((0, 0, 0, 100, 500))
+        claim = Claim(Priority.HIGH, self.books.now_ms + 1_000, 5) if self.dice.random() < 0.2 else None
+        made = c.PlaceBid(ident, price, delay, "task", bytes(32), claim)
+        letter = self.seal(made, self.keys_of(name or self.dice.choice(AGENTS)))
+        assert letter.id is not None
+        self.bids.append(letter.id)
+        return letter
+
+    def _usual(self) -> Letter:
+        """The rest of what a market does."""
+        dice, books = self.dice, self.books
+        who = dice.choice(AGENTS)
+        kind = dice.randrange(9)
+        if kind == 0 and self.bids:
+            ident = dice.choice(self.bids[-8:])
+            owner = next((b.account for a in books.auctions.values() for b in a.bids.values() if b.bid == ident), b"")
+            return self.seal(c.WithdrawBid(ident), self.keys_of(self._name(owner) or who))
+        if kind in (1, 2) and books.leases:
+            lease = dice.choice(list(books.leases.values()))
+            return self.seal(c.ReleaseLease(lease.award), self.keys_of(self._name(lease.account) or who))
+        if kind == 3 and self.cfps:
+            return self.seal(c.CancelCfp(dice.choice(self.cfps[-4:])), self.keys_of("manager"))
+        if kind == 4:
+            return self.seal(c.ResizePool("gpu", dice.randrange(1, 5)), self.keys_of(dice.choice(("bank", "manager"))))
+        if kind == 5:
+            return self.seal(c.SetWeight(self.account(who), dice.choice((500, 700, 1_000))), self.keys_of("bank"))
+        if kind == 6:
+            return self._key_change(who)
+        if kind == 7:
+            other = dice.choice(AGENTS)
+            moved = c.TransferCredits(self.account(who), self.account(other), dice.randrange(1, 200), "")
+            return self.seal(moved, self.keys_of("bank"))
+        return self.seal(c.IssueCredits(self.account(who), dice.randrange(100, 900), ""), self.keys_of("bank"))
+
+    def _name(self, account: bytes) -> str | None:
+        return next((name for name, ident in self.books.names.items() if ident == account), None)
+
+    def _key_change(self, who: str) -> Letter:
+        self.keys_made += 1
+        made = pair_of(f"{who} {self.keys_made}")
+        self.pairs[made.public] = made
+        kind = self.dice.randrange(3)
+        if kind == 0:
+            return self.seal(c.RotateKey(made.public), self.keys_of(who))
+        if kind == 1:
+            return self.seal(c.RegisterKey(self.account(who), made.public), self.keys_of(who))
+        live = [k for k, owner in self.books.keys.items() if owner == self.account(who)] or [made.public]
+        return self.seal(c.RevokeKey(self.account(who), self.dice.choice(live)), self.keys_of(who))
+
+    def _mistake(self) -> Letter:
+        """A command that breaks a rule: those of tests/market/test_rules.py, on what there is by now."""
+        kind = self.dice.randrange(14)
+        if kind == 0:
+            return self.seal(c.ActivateRules(2), OPERATOR)
+        if kind == 1:
+            number = self.dice.randrange(12)
+            self.pairs[pair_of(f"extra {number}").public] = pair_of(f"extra {number}")
+            return self.open_account(f"extra {number}", pair_of(f"extra {number}"))
+        if kind == 2:
+            return self.seal(c.CreatePool(f"pool {self.dice.randrange(6)}", self.account("ann"), 1), BANK)
+        if kind == 3:
+            stale = self.sequences.get(BANK.public, 1)
+            return self.seal(c.WithdrawBid(UNKNOWN_ID), BANK, sequence=self.dice.choice((-(2**63), stale, 1)))
+        if kind == 4:
+            return self.seal(bid(UNKNOWN_ID, 1), pair_of(self.dice.choice((*AGENTS, "stranger"))))
+        if kind == 5:
+            claim = Claim(Priority.UNSPECIFIED, 0, 0)
+            cfp = next(iter(self.books.auctions), UNKNOWN_ID)
+            return self.seal(c.PlaceBid(cfp, 20, 0, "", bytes(32), claim), self.keys_of("ann"))
+        _, _, sender, command = self.dice.choice(CASES)
+        ids = {name: self.account(name) for name in ("bank", "manager", *AGENTS)}
+        ids["cfp"] = ids["quiet"] = self.dice.choice(list(self.books.auctions) or [UNKNOWN_ID])
+        ids["ended"] = next(reversed(list(self.books.ended)), UNKNOWN_ID)
+        ids["lease"] = self.dice.choice(list(self.books.leases) or [UNKNOWN_ID])
+        ids["bid"] = self.dice.choice(self.bids or [UNKNOWN_ID])
+        named = next((n for n in ("bank", "manager", *AGENTS, "operator") if self._first(n) == sender.public), None)
+        return self.seal(command(ids), sender if named is None else self.keys_of(named))
+
+    @staticmethod
+    def _first(name: str) -> bytes:
+        return {"bank": BANK, "manager": MANAGER, "operator": OPERATOR}.get(name, pair_of(name)).public
+
+    def _noise(self) -> Letter:
+        """Records that never reach the rules."""
+        good = self.seal(c.WithdrawBid(UNKNOWN_ID), self.keys_of("ann"))
+        kind = self.dice.randrange(10)
+        if kind == 0:
+            return Letter(good.key, self.dice.randbytes(self.dice.randrange(30)), [], None)
+        if kind == 1:
+            return Letter(good.key, b"garbage", good.headers, None)
+        if kind == 2:
+            return Letter(self.dice.choice((b"\xff", b"", None)), good.value, good.headers, None)
+        if kind == 3:
+            return Letter(b"gpu-eu-west", good.value, good.headers, None)
+        if kind == 4:
+            return Letter(LATER.encode(), good.value, good.headers, None)
+        if kind == 5:
+            return Letter(good.key, good.value, good.headers[1:], None)
+        if kind == 6:
+            forged = self.seal(c.WithdrawBid(UNKNOWN_ID), self.keys_of("bob"), genesis=b"\x07" * 32)
+            return Letter(forged.key, forged.value, forged.headers, None)
+        genesis, keys = self.dice.choice(
+            (
+                (c.OpenMarket(BANK.public, 5, 1, True), OPERATOR),
+                (c.OpenMarket(BANK.public, PARTITIONS, 9, True), OPERATOR),
+                (c.OpenMarket(OPERATOR.public, PARTITIONS, 1, True), OPERATOR),
+                (c.OpenMarket(BANK.public, PARTITIONS, 1, True), BANK),
+            )
+        )
+        return self.seal(genesis, keys, market=LATER)
