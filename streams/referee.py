@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any, NoReturn, TypeVar
 
@@ -83,8 +84,11 @@ class Referee:
         if offsets:
             await consumer._commit(offsets)
         for tp, offset in offsets.items():
-            end = consumer.highwater(tp) or offset
-            self._metrics.lag.labels(str(tp.partition)).set(max(0, end - offset))
+            # The consumer has a thread of its own and may lose a partition at any moment. aiokafka asserts that it
+            # has it: a number for monitoring is not worth a worker, which this has cost in a rebalance.
+            with suppress(AssertionError, AttributeError):
+                end = consumer.highwater(tp) or offset
+                self._metrics.lag.labels(str(tp.partition)).set(max(0, end - offset))
 
     def close(self) -> None:
         """Stop judging. What is under way in a thread either commits or is judged again by the next owner."""
