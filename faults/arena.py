@@ -135,7 +135,7 @@ class Arena:
             for market in self.markets:
                 market.call(open_ms=100)
             assert self.world.producer.flush(60) == 0, "the load's own commands did not reach the broker"
-            self._wait_judged({m.partition: self.world.end_of(COMMANDS.name, m.partition) for m in self.markets})
+            self._wait_judged({m.partition: self.watch.end_of(COMMANDS.name, m.partition) for m in self.markets})
             time.sleep(QUIET_S)
         for process in (*self.workers.values(), *self.services.values()):
             if process.poll() is None and process is not self.services.get("projections.projector"):

@@ -56,6 +56,10 @@ class Watch:
                 count += len(ends) > 1
         return count
 
+    def end_of(self, topic: str, partition: int) -> int:
+        """Offset after the last record, also of transactions that are still open."""
+        return self._end(self._views["read_uncommitted"], TopicPartition(topic, partition))
+
     def stop(self) -> None:
         """End the thread."""
         self._stopping.set()

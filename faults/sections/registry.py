@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from faults.arena import Arena
 from faults.plan import Plan
-from faults.sections import brokers, kills, projection, rebalances, zombies
+from faults.sections import brokers, clusters, kills, links, projection, rebalances, strangers, zombies
 from faults.world import World, new_world
 
 
@@ -37,5 +37,8 @@ _ALL = (
     Section("rebalances", "1 -> 3 -> 1 workers, leaving in good order and by kill -9", rebalances.run),
     Section("brokers", "kill -9 and clean restart of the broker, up to 3 s away", brokers.run),
     Section("projection", "kill -9 of projector, snapshotter, and while publishing", projection.run),
+    Section("strangers", "a transactional stranger on `commands`; the group's offsets reset or gone", strangers.run),
+    Section("cluster", "three brokers lose a leader and the controller", clusters.run, clusters.build),
+    Section("links", "the link between broker and services cut and slow", links.run, links.build),
 )
 SECTIONS = {section.name: section for section in _ALL}
