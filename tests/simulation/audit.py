@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections import Counter, deque
 
 from contractnet.chain import CHAIN_START, chain
-from contractnet.codec import decode_entry, encode
+from contractnet.codec import encode
 from contractnet.envelope import is_proven, open_record
+from contractnet.messages import Entry
 from contractnet.messages.commands import Tick
 from contractnet.topics import COMMANDS, LEDGER, NOTICES
 from market import Shard, notices_of
@@ -20,8 +21,8 @@ from tests.market.town import NAME, OPERATOR, PARTITION, PARTITIONS, outcome_of
 from tests.simulation.books import Books
 from tests.simulation.memory import MemoryLog
 
-Row = tuple[bytes | None, bytes | None, int, bytes]
-"""Key, value, timestamp and chain head (empty for notices) of a record."""
+Row = tuple[bytes | None, bytes | None, int, bytes, Entry | None]
+"""Key, value, timestamp and chain head (empty for notices) of a record, and the entry that it has to be."""
 
 
 class Audit:
@@ -34,7 +35,7 @@ class Audit:
         self.codes: Counter[str] = Counter()
         self.outcomes: Counter[int] = Counter()
         self.judged = 0
-        self.ledger_next = 0
+        self._asked: list[int] = []
         self._next = {LEDGER.name: 0, NOTICES.name: 0}
         self._expected: dict[str, deque[Row]] = {LEDGER.name: deque(), NOTICES.name: deque()}
 
@@ -47,9 +48,10 @@ class Audit:
                     assert self._judge_next(), f"{topic}: a record that no command explains"
                 headers = dict(record.headers)
                 row = (record.key, record.value, record.timestamp, headers.get(CHAIN_HEADER) or b"")
-                assert row == self._expected[topic].popleft(), f"{topic}[{record.offset}] diverges"
-                if topic == LEDGER.name:
-                    self._write_down(record.key, record.value)
+                *expected, entry = self._expected[topic].popleft()
+                assert row == tuple(expected), f"{topic}[{record.offset}] diverges"
+                if entry is not None:
+                    self._write_down(record.key, entry)
         assert not self._expected[LEDGER.name], "a command's entries are torn"
         assert not self._expected[NOTICES.name], "a command's notices are torn"
         self.books.check()
@@ -62,19 +64,20 @@ class Audit:
         r = found[0]
         self.judged = r.offset + 1
         submission = open_record(r.offset, r.timestamp, r.key, r.value, r.headers)
+        if not isinstance(submission.command, Tick):
+            self._asked.append(r.offset)
         entries = self.shard.apply(submission)
         key = (submission.market or "").encode()
         for entry in entries:
             value, source = encode(entry), entry.source
             head = chain(self.shard.head, PARTITION, source.offset, source.index, submission.digest, value)
             self.shard.head = head
-            self._expected[LEDGER.name].append((key, value, source.at_ms, head))
+            self._expected[LEDGER.name].append((key, value, source.at_ms, head, entry))
         for notice in notices_of(entries):
-            self._expected[NOTICES.name].append((key, encode(notice), entries[-1].source.at_ms, b""))
+            self._expected[NOTICES.name].append((key, encode(notice), entries[-1].source.at_ms, b"", None))
         return True
 
-    def _write_down(self, key: bytes | None, value: bytes | None) -> None:
-        entry = decode_entry(value)
+    def _write_down(self, key: bytes | None, entry: Entry) -> None:
         code = outcome_of(entry.event)
         if code is not None:
             self.outcomes[entry.source.offset] += 1
@@ -95,9 +98,6 @@ class Audit:
 
     def unanswered(self) -> list[int]:
         """Offsets of data records, ticks aside, that have no outcome."""
-        found = []
-        for r in self.log.stored(COMMANDS.name, PARTITION):
-            command = open_record(r.offset, r.timestamp, r.key, r.value, r.headers).command
-            if not isinstance(command, Tick) and not self.outcomes[r.offset]:
-                found.append(r.offset)
-        return found
+        while self._judge_next():
+            pass
+        return [offset for offset in self._asked if not self.outcomes[offset]]

@@ -203,7 +203,7 @@ class Simulation:
             worker.position = worker.sought = outcome.seek
             self.report.happened["seeks"] += 1
         self.audit.check()
-        if self.dice.random() < 0.2:
+        if self.dice.random() < 0.1:
             self._compare(worker)
 
     def _compare(self, worker: Worker) -> None:
