@@ -53,12 +53,16 @@ def verify(source: RecordSource, order: Order) -> tuple[Report, Checkpoint | Non
     another operator, and Kafka's errors.
     """
     report = Report()
-    started_s = time.monotonic()
+    started_s, cpu_s = time.monotonic(), time.process_time()
     parts: list[Part] = []
     try:
         partitions = _partitions(source)
         begin = _by_partition(order.start, order, partitions)
         against = _by_partition(order.against, order, partitions)
+        if order.out is not None:
+            print(
+                f"verifying {partitions} partitions, {order.jobs} processes beside this one", file=order.out, flush=True
+            )
         with SignaturePool(order.jobs) as pool:
             tables = _begin_tables(source, order, partitions, pool)
             progress = Progress(order.out)
@@ -74,7 +78,7 @@ def verify(source: RecordSource, order: Order) -> tuple[Report, Checkpoint | Non
             report.counts.update(rows)
     except DivergenceError as error:
         report.divergence = error
-    report.duration_s = time.monotonic() - started_s
+    report.duration_s, report.cpu_s = time.monotonic() - started_s, time.process_time() - cpu_s
     if not report.sound:
         return report, None
     return report, Checkpoint(order.operator_key, int(time.time() * 1000), tuple(parts))
@@ -104,7 +108,7 @@ def _begin_tables(
         return Counter(), 0.0
     if pool.executor is None:
         return check_tables(source, order.data_dir, partitions)
-    return pool.executor.submit(check_tables, source, order.data_dir, partitions)
+    return pool.submit(check_tables, source, order.data_dir, partitions)
 
 
 def _count(report: Report, replay: Replay) -> None:

@@ -17,6 +17,8 @@ _CALL_TIMEOUT_S = 30.0
 # A partition whose end is an open transaction gives nothing more until that ends: then this is the end, for now.
 _QUIET_S = 5.0
 _BATCH = 5_000
+# How long a batch is waited for; the end of a partition does not cut it short.
+_WAIT_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class KafkaSource:
             consumer.assign([TopicPartition(topic, partition, max(start, low))])
             quiet_since = time.monotonic()
             while time.monotonic() - quiet_since < _QUIET_S:
-                messages = consumer.consume(_BATCH, 0.2)
+                messages = consumer.consume(_BATCH, _WAIT_S)
                 for message in messages:
                     error = message.error()
                     if error is None:

@@ -33,6 +33,8 @@ class Report:
     counts: Counter[str] = field(default_factory=Counter)
     divergence: DivergenceError | None = None
     duration_s: float = 0.0
+    cpu_s: float = 0.0
+    """CPU seconds of the re-run's own process."""
     signature_cpu_s: float = 0.0
     notes: list[str] = field(default_factory=list)
 
@@ -48,7 +50,9 @@ class Report:
         rate = f"{events / self.duration_s:,.0f} events/s" if self.duration_s else "no events"
         busy = f"{signatures / self.signature_cpu_s:,.0f} signatures/s and core" if self.signature_cpu_s else "none"
         overall = f"{signatures / self.duration_s:,.0f} signatures/s" if self.duration_s else "none"
-        lines = ["checked:", *counted, f"rates: {rate}, {overall} overall ({busy}), {self.duration_s:.1f} s"]
+        own = f"{events / self.cpu_s:,.0f} events/s of CPU time here" if self.cpu_s else "no CPU time"
+        rates = f"rates: {rate} in {self.duration_s:.1f} s ({own}), {overall} ({busy})"
+        lines = ["checked:", *counted, rates]
         lines += [f"note: {note}" for note in self.notes]
         if self.divergence is None:
             return [*lines, "sound: 0 divergences"]

@@ -10,17 +10,22 @@ from __future__ import annotations
 import hashlib
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from types import TracebackType
+from typing import ParamSpec, TypeVar
 
 from analytics.verify_source import StoredRecord
 from contractnet.envelope import is_proven
 from contractnet.messages import Submission
 from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, signed_bytes, verify
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _Claim = tuple[bytes, bytes, bytes]
 """Key, signature, and what it covers."""
@@ -33,9 +38,15 @@ def check_all(claims: Sequence[_Claim]) -> tuple[bytes, float]:
     return answers, time.process_time() - started_s
 
 
-def _ignore_interrupts() -> None:
-    # Ctrl-C reaches the whole process group; the parent ends the workers, without a traceback from each of them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold SIGINT back. A process that starts meanwhile never gets it: Ctrl-C reaches the whole process group, and the
+    parent ends the others, without a traceback from each of them."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @dataclass(slots=True)
@@ -59,10 +70,9 @@ class SignaturePool:
     """`jobs` processes that check signatures; 0 checks in this one. Use as a context manager."""
 
     def __init__(self, jobs: int) -> None:
+        self._others = active_children()
         # Not fork: librdkafka's threads would not survive it.
-        self.executor = (
-            ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_ignore_interrupts) if jobs else None
-        )
+        self.executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) if jobs else None
 
     def __enter__(self) -> SignaturePool:
         return self
@@ -70,8 +80,15 @@ class SignaturePool:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.executor is not None:
-            self.executor.shutdown(wait=kind is None, cancel_futures=True)
+        if self.executor is None:
+            return
+        if kind is not None:
+            # What they are at may take long, and nobody waits for it any more. The executor has no public way to end
+            # its processes before Python 3.14.
+            for child in active_children():
+                if child not in self._others:
+                    child.terminate()
+        self.executor.shutdown(cancel_futures=True)
 
     def start(self, submissions: list[Submission], records: list[StoredRecord], guesses: Guesses) -> Chunk:
         """Begin checking the signatures of records, in their order in the partition."""
@@ -89,7 +106,13 @@ class SignaturePool:
             claims.append((found.key, found.signature, covered))
         if self.executor is None or not claims:
             return Chunk(submissions, records, offsets, used, check_all(claims))
-        return Chunk(submissions, records, offsets, used, self.executor.submit(check_all, claims))
+        return Chunk(submissions, records, offsets, used, self.submit(check_all, claims))
+
+    def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Call a function in one of the processes; there has to be one."""
+        assert self.executor is not None
+        with _interrupts_held():
+            return self.executor.submit(function, *args, **kwargs)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -23,7 +25,7 @@ from projections.projector import Projector
 from projections.settings import ProjectionSettings
 from streams.restore import restore
 from streams.snapshots import write_snapshot
-from tests.cli.command import contractnet
+from tests.cli.command import contractnet, start
 from tests.integration.records import stored
 from tests.integration.world import PARTITIONS, World, new_world
 from tests.streams.driving import busy_market, new_writer
@@ -54,8 +56,8 @@ def grow(world: World, name: str, cfps: int) -> None:
     producer = Producer({"bootstrap.servers": world.broker.bootstrap, "message.max.bytes": 1_500_000})
     for number, part in enumerate((records[: len(records) // 2], records)):
         writer = new_writer(world, market.partition)
-        for start in range(0, len(part), BATCH):
-            writer.process(part[start : start + BATCH], sought=None)
+        for at in range(0, len(part), BATCH):
+            writer.process(part[at : at + BATCH], sought=None)
         whole = restore(world.broker.bootstrap, market.partition, PARTITIONS, world.operator.public)
         write_snapshot(producer, whole.shard, number, whole.ledger_next - 1)
 
@@ -121,6 +123,30 @@ def test_a_wrong_command_line(world: World, tmp_path: Path) -> None:
     assert verified(world, "--write-checkpoint", tmp_path / "x.json").returncode == 2
     assert verified(world, "--operator-key", "nonsense").returncode == 2
     assert verified(world, "--from-checkpoint", "a", "--against-checkpoint", "b").returncode == 2
+
+
+def test_ctrl_c(world: World) -> None:
+    """Ctrl-C ends the command and its processes at once, with 130 and without a traceback."""
+    running = start("--data", world.data, "--bootstrap", world.broker.bootstrap, "verify", "--jobs", "2")
+    assert running.stdout is not None
+    assert running.stdout.readline().startswith("verifying 4 partitions")
+    os.killpg(running.pid, signal.SIGINT)
+    told, _ = running.communicate(timeout=20)
+    assert running.returncode == 130, told
+    assert "Traceback" not in told
+    give_up_at_s = time.monotonic() + 10
+    while is_alive(running.pid) and time.monotonic() < give_up_at_s:
+        time.sleep(0.1)
+    assert not is_alive(running.pid)
+
+
+def is_alive(group: int) -> bool:
+    """Whether a process group has a process."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_a_row_that_was_changed(world: World, tmp_path: Path) -> None:
