@@ -1,0 +1,189 @@
+"""The independent checker by itself: given a ledger that breaks one rule, with a right chain, it says which."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import hashlib
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analytics.checker import BrokenRuleError, Checker
+from analytics.checker_prices import Offer, Sale, is_critical, winners
+from analytics.verify_plain import plain_entry
+from contractnet.envelope import open_record
+from contractnet.messages.commands import Tick
+from contractnet.topics import COMMANDS, LEDGER
+from tests.analytics.towns import OPERATOR, PARTITIONS, judged, traffic
+
+Event = tuple[str, dict[str, Any]]
+PARTITION = 3
+ANALYTICS = Path(__file__).resolve().parents[2] / "analytics"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Events, the values they were read from, and what the commands before them were, by offset."""
+
+    events: list[Event]
+    values: list[bytes]
+    ticks: dict[int, bool]
+    digests: dict[int, bytes]
+
+
+@pytest.fixture(scope="module")
+def sound() -> Ledger:
+    """A market with awards, withdrawals, cancels, releases and rejections."""
+    topics = judged({PARTITION: traffic(PARTITION, 600)})
+    records = topics[LEDGER.name][PARTITION]
+    commands = [open_record(*record) for record in topics[COMMANDS.name][PARTITION]]
+    entries = [plain_entry(record.value) for record in records]
+    return Ledger(
+        [entry for entry in entries if entry is not None],
+        [record.value or b"" for record in records],
+        {c.offset: isinstance(c.command, Tick) for c in commands},
+        {c.offset: c.digest for c in commands},
+    )
+
+
+def check(sound: Ledger, events: list[Event]) -> Checker:
+    """Feed events as a ledger whose chain is right. Values stay those of `sound`, and so do chain and ties."""
+    checker = Checker(PARTITION, PARTITIONS, OPERATOR.public)
+    values = iter(sound.values + sound.values)
+    for offset, group in groupby(events, key=lambda e: e[1]["source"]["offset"]):
+        digest = sound.digests[offset]
+        checker.begin(offset, sound.ticks[offset], digest, checker.head)
+        for index, (kind, event) in enumerate(group):
+            value, place = next(values), struct.pack(">iqi", PARTITION, offset, index)
+            head = hashlib.sha256(checker.head + place + digest + value).digest()
+            checker.take(b"default", event["source"]["at_ms"], [("chain", head)], value, kind, event)
+        checker.end()
+    checker.look_over()
+    return checker
+
+
+def first(events: list[Event], kind: str, which: Callable[[dict[str, Any]], bool] = lambda _: True) -> int:
+    """Index of the first event of a kind."""
+    return next(i for i, (k, e) in enumerate(events) if k == kind and which(e))
+
+
+def changed(events: list[Event], kind: str, name: str, by: Callable[[Any], Any]) -> list[Event]:
+    """The events with one field of the first event of a kind changed."""
+    at = first(events, kind)
+    new = copy.deepcopy(events)
+    new[at][1][name] = by(new[at][1][name])
+    return new
+
+
+def plus_one(value: int) -> int:
+    """One more."""
+    return value + 1
+
+
+def other(value: bytes) -> bytes:
+    """Other bytes."""
+    return value[::-1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "by", "rule"),
+    [
+        ("CreditsTransferred", "debit", other, "exists"),
+        ("CreditsTransferred", "amount_ucr", lambda _: 0, "posting moves"),
+        ("HoldPlaced", "amount_ucr", plus_one, "hold backs a bid"),
+        ("HoldReleased", "amount_ucr", plus_one, "resolved whole"),
+        ("HoldCaptured", "captured_ucr", plus_one, "price is captured"),
+        ("BidPlaced", "weight_permille", lambda w: w - 1, "weight is that"),
+        ("BidPlaced", "bid", other, "command's id"),
+        ("AwardMade", "price_ucr", plus_one, "price is captured"),
+        ("AwardMade", "slot", plus_one, "awarded once, in order"),
+        ("SlotReserved", "ends_at_ms", plus_one, "what its CFP"),
+        ("LeaseEnded", "reason", lambda r: "EXPIRED" if r == "RELEASED" else "RELEASED", "lease expires"),
+        ("CfpOpened", "units", lambda _: 99, "owner sells"),
+        ("CfpClosed", "bids", plus_one, "number of bids"),
+        ("CommandAccepted", "account", lambda _: bytes(16), "account is that of its key"),
+        ("CommandAccepted", "key", other, "registered before"),
+        ("MarketOpened", "operator_key", other, "trusted operator"),
+    ],
+)
+def test_a_changed_field(sound: Ledger, kind: str, name: str, by: Callable[[Any], Any], rule: str) -> None:
+    """One field that does not fit the others is named by the rule that it breaks."""
+    check(sound, sound.events)
+    with pytest.raises(BrokenRuleError, match=rule):
+        check(sound, changed(sound.events, kind, name, by))
+
+
+@pytest.mark.parametrize("kind", ["CommandAccepted", "HoldPlaced", "HoldReleased", "BidRejected", "CreditsTransferred"])
+def test_a_missing_event(sound: Ledger, kind: str) -> None:
+    """An event that is left out is missed, whatever comes after it."""
+    events = sound.events
+    at = first(events, kind)
+    shorter = copy.deepcopy(events[:at] + events[at + 1 :])
+    for index, (_, event) in enumerate(shorter):
+        same = index and shorter[index - 1][1]["source"]["offset"] == event["source"]["offset"]
+        event["source"]["index"] = shorter[index - 1][1]["source"]["index"] + 1 if same else 0
+    with pytest.raises(BrokenRuleError):
+        check(sound, shorter)
+
+
+@pytest.mark.parametrize(
+    "kind", ["AwardMade", "HoldCaptured", "LeaseEnded", "CfpClosed", "CommandAccepted", "BidPlaced"]
+)
+def test_a_doubled_event(sound: Ledger, kind: str) -> None:
+    """An event that is there twice is once too many."""
+    events = copy.deepcopy(sound.events)
+    at = first(events, kind)
+    events.insert(at + 1, copy.deepcopy(events[at]))
+    for index in range(at + 1, len(events)):
+        if events[index][1]["source"]["offset"] == events[at][1]["source"]["offset"]:
+            events[index][1]["source"]["index"] += 1
+    with pytest.raises(BrokenRuleError):
+        check(sound, events)
+
+
+@pytest.mark.parametrize(
+    ("prices", "weights", "slots", "reserve", "won", "paid"),
+    [
+        ([50, 40], [1000, 1000], 1, 10, [0], [40]),
+        ([50, 40], [500, 1000], 1, 10, [1], [25]),
+        ([100, 55], [600, 1000], 1, 10, [0], [92]),
+        ([30], [1000], 1, 10, [0], [10]),
+        ([50, 40, 30], [1000, 1000, 1000], 2, 10, [0, 1], [30, 30]),
+        ([50, 40], [1000, 1000], 2, 10, [0, 1], [10, 10]),
+    ],
+)
+def test_the_reference_prices(
+    prices: list[int], weights: list[int], slots: int, reserve: int, won: list[int], paid: list[int]
+) -> None:
+    """The table of the reference values: who wins, what it pays, and that no other price is right."""
+    offers = [
+        Offer(bytes([i]), price, weight, bytes([i not in won, i]), 0)
+        for i, (price, weight) in enumerate(zip(prices, weights, strict=True))
+    ]
+    sale = Sale(1, 1_000, slots, reserve, 100, 0, 0)
+    assert winners(offers, sale) == [bytes([i]) for i in won]
+    for index, price_ucr in zip(won, paid, strict=True):
+        right = [p for p in range(price_ucr - 2, price_ucr + 3) if is_critical(bytes([index]), p, offers, sale)]
+        assert right == [price_ucr]
+
+
+def test_it_shares_no_code_with_the_market() -> None:
+    """The checker imports nothing of market/, directly or through a module of analytics."""
+    todo, seen = ["analytics.checker"], set()
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        tree = ast.parse((ANALYTICS / f"{name.partition('.')[2]}.py").read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                imported = node.module or ""
+                assert not imported.startswith("market"), f"{name} imports {imported}"
+                if imported.startswith("analytics.") and imported not in seen:
+                    todo.append(imported)
+    assert {"analytics.checker", "analytics.checker_books", "analytics.checker_prices"} <= seen
