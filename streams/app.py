@@ -1,7 +1,8 @@
 """The Faust app of the referee: `faust -A streams.app worker -l info`, or `contractnet up`.
 
 Faust owns membership, assignment, the worker's life, timers and agents. `processing_guarantee` stays at_least_once
-and there are no Faust tables: exactly once is the business of streams/writer.py (DESIGN 3 has the measurements).
+and there are no Faust tables: exactly once is the business of streams/writer.py (docs/decisions/0001 has the
+measurements).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Faust's consumer, delivering whole fetch responses instead of one event per record.
 
-Faust makes two tasks for each record; a fetch at a time is 2.8 times as fast (DESIGN 3). `_drain_messages` is private
-to Faust: its version is pinned, and tests/streams/test_batches.py fails when what is overridden here changes.
+Faust makes two tasks for each record; a fetch at a time is 2.8 times as fast (docs/decisions/0001). `_drain_messages`
+is private to Faust: its version is pinned, and tests/streams/test_batches.py fails when what is overridden here
+changes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Faust's manager of tables, without its wait: we have no tables (DESIGN 3), and every restart would pay for it."""
+"""Faust's manager of tables, without its wait: we have no tables (docs/decisions/0001), and every restart would pay
+for it."""
 
 from __future__ import annotations
 

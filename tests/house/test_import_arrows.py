@@ -1,4 +1,4 @@
-"""Imports point one way: services -> market -> contractnet's message types (DESIGN 12).
+"""Imports point one way: services -> market -> contractnet's message types.
 
 The graph comes from grimp, the library under import-linter: it reads every import statement, also those inside
 functions and under TYPE_CHECKING. import-linter itself has no allow-list of external packages, which two rules need.

@@ -78,7 +78,7 @@ def lines_that_match(pattern: re.Pattern[str]) -> list[str]:
 @pytest.mark.parametrize("folder", LAYOUT)
 def test_the_layout_is_there(folder: str) -> None:
     """Every folder of the layout exists."""
-    assert (ROOT / folder).is_dir(), f"{folder}/ is missing (DESIGN 12)"
+    assert (ROOT / folder).is_dir(), f"{folder}/ is missing"
 
 
 def test_no_python_file_is_long() -> None:
