@@ -16,7 +16,7 @@ PYTHON ?=
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup demo test faults bench lint format lock clean
+.PHONY: help setup demo test faults bench check-slow lint format lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -69,6 +69,16 @@ faults: $(STAMP) ## Attack a market and count what breaks; FAULTS=full is the ca
 
 bench: $(STAMP) ## Measure the worker against a hand-written loop; BENCH='--short --sections latency' chooses
 	@$(BIN)/python -m benchmarks $(BENCH)
+
+# The mutants run in copies of the tree. Both kinds and the seeds run to the end, also after a failure.
+SEEDS ?= 100000
+MUTANTS ?= 120
+check-slow: $(STAMP) ## Plant bugs that the tests must notice, then simulate SEEDS=100000 lives of a market (hours)
+	@status=0; \
+	$(BIN)/python -m tests.mutants.campaign planted || status=1; \
+	$(BIN)/python -m tests.mutants.campaign generated --count $(MUTANTS) || status=1; \
+	$(BIN)/python -m tests.simulation.campaign --seeds $(SEEDS) || status=1; \
+	exit $$status
 
 lint: $(STAMP) ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

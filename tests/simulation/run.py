@@ -20,6 +20,7 @@ from confluent_kafka import KafkaException
 from contractnet.envelope import seal_tick
 from contractnet.topics import COMMANDS, LEDGER, SNAPSHOTS
 from streams.clock import Clock
+from streams.restore import restore
 from streams.settings import Settings
 from streams.snapshotter import Snapshotter
 from streams.writer import PartitionWriter
@@ -350,7 +351,17 @@ class Simulation:
         self._compare(self.worker)
         self._end(self.worker, "stops")
         self._start()
+        self._check_snapshots()
+
+    def _check_snapshots(self) -> None:
+        """A snapshot of the end saves all of the fold, and is the state."""
+        self.snapshotter = Snapshotter(SETTINGS, self.log.as_log(), entries=0)
+        self.snapshotter.restore()
         self._fold()
+        restored = restore("", PARTITION, PARTITIONS, OPERATOR.public, self.log.as_log())
+        assert restored.snapshot is not None, "a good snapshot is passed over"
+        assert restored.entries == 0
+        self.audit.compare(restored.shard)
 
     def _is_well(self) -> bool:
         end = len(self.log.partition(COMMANDS.name, PARTITION).slots)

@@ -1,0 +1,262 @@
+"""Bugs planted by hand: what is changed, what that breaks, and which tests must notice.
+
+`old` stands in its file exactly once. Killers are the names that tests/mutants/quick.py knows (`golden`, `directed`,
+`seeds`) or pytest's.
+"""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import SEEDS, Mutant
+from tests.mutants.planted_rules import RULE_MUTANTS
+
+SHELLS = "tests/streams/test_shells.py::test_the_clock_ticks_only_for_a_reason"
+STORE = "tests/projections/test_store.py"
+
+
+WRITER, RESTORE = "streams/writer.py", "streams/restore.py"
+SNAPSHOTS, SNAPSHOTTER = "streams/snapshots.py", "streams/snapshotter.py"
+
+SHELL_MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "position read before init_transactions",
+        WRITER,
+        """        self._producer.init_transactions(INIT_TIMEOUT_S)
+        self._signatures = SignatureChecks()
+        self.shard = self._restore()
+""",
+        """        self._signatures = SignatureChecks()
+        self.shard = self._restore()
+        self._producer.init_transactions(INIT_TIMEOUT_S)
+""",
+        "a commit of the old owner that is not visible yet is missed, and its commands judged twice",
+        (SEEDS,),
+    ),
+    Mutant(
+        "no fencing",
+        WRITER,
+        '"transactional.id": f"{settings.app_id}-{partition}"',
+        '"transactional.id": f"{settings.app_id}-{partition}-{id(self)}"',
+        "a zombie commits",
+        (SEEDS,),
+    ),
+    Mutant(
+        "acknowledge before commit",
+        WRITER,
+        "            if answers:\n",
+        "            if len(answers) > 3:\n",
+        "the position moves although nothing is committed: a crash loses what was answered",
+        (SEEDS,),
+    ),
+    Mutant(
+        "an aborted batch is skipped",
+        WRITER,
+        "            self._position = self.shard.next_offset\n            return",
+        "            self._position = records[-1].offset + 1\n            return",
+        "its commands never get an outcome",
+        (SEEDS,),
+    ),
+    Mutant(
+        "the state is kept after an abort",
+        WRITER,
+        "            self.shard = self._rebuild()\n",
+        "",
+        "what was aborted stays in the state",
+        (SEEDS,),
+    ),
+    Mutant(
+        "rebuild without waiting for the last commit",
+        WRITER,
+        "            self.shard = self._rebuild()\n",
+        "            self.shard = self._restore()\n",
+        "the ledger may not show the last commit yet: its commands are judged twice",
+        (SEEDS,),
+    ),
+    Mutant(
+        "forget the seek rule",
+        WRITER,
+        "if records[0].offset > expected and sought != expected:",
+        "if records[0].offset > expected and sought is expected:",
+        "a consumer that starts too late loses commands",
+        (SEEDS,),
+    ),
+    Mutant(
+        "take any seek for the right one",
+        WRITER,
+        "if records[0].offset > expected and sought != expected:",
+        "if records[0].offset > expected + 3 and sought != expected:",
+        "a batch that starts a little late loses commands",
+        (SEEDS,),
+    ),
+    Mutant(
+        "judge the last answered record again",
+        WRITER,
+        "if r.offset >= self._position",
+        "if r.offset >= self._position - 1",
+        "a command gets two outcomes",
+        (SEEDS,),
+    ),
+    Mutant(
+        "chain without the command",
+        WRITER,
+        "source.offset, source.index, submission.digest, value)",
+        "source.offset, source.index, bytes(32), value)",
+        "a changed command would not show",
+        (SEEDS,),
+    ),
+    Mutant(
+        "notices of the first entry only",
+        WRITER,
+        "for notice in notices_of(entries):",
+        "for notice in notices_of(entries[:1]):",
+        "agents do not learn of their awards",
+        (SEEDS,),
+    ),
+    Mutant(
+        "output to partition 0",
+        WRITER,
+        "topic, value, key=key, partition=self.partition, timestamp=at_ms",
+        "topic, value, key=key, partition=0, timestamp=at_ms",
+        "the ledger of a market lies elsewhere",
+        (SEEDS,),
+    ),
+    Mutant(
+        "retry what must be aborted",
+        WRITER,
+        "                if error.txn_requires_abort():\n",
+        "                if error.txn_requires_abort() and error.fatal():\n",
+        "an abortable error ends the worker, which a rebuild would have spared",
+        (SEEDS,),
+        survives="the worker ends and recovers from the log: slower, never wrong",
+    ),
+    Mutant(
+        "a snapshot of another ledger is taken",
+        RESTORE,
+        "if at is None or at.offset != manifest.ledger_offset or chain.hex() != manifest.chain:",
+        "if at is None or chain == manifest.chain.encode():",
+        "a snapshot that does not fit the ledger decides the state",
+        (SEEDS,),
+    ),
+    Mutant(
+        "one entry is left out after a snapshot",
+        RESTORE,
+        "Restored(shard, manifest.ledger_offset + 1,",
+        "Restored(shard, manifest.ledger_offset + 2,",
+        "the state lacks an entry",
+        (SEEDS,),
+    ),
+    Mutant(
+        "a snapshot's hash is not checked",
+        SNAPSHOTS,
+        "return state if hashlib.sha256(state).hexdigest() == manifest.state_hash else None",
+        "return state",
+        "chunks of a newer snapshot are taken for those of an older one",
+        (SEEDS,),
+    ),
+    Mutant(
+        "a damaged manifest is an error",
+        SNAPSHOTS,
+        "except (ValueError, TypeError):",
+        "except KeyError:",
+        "a damaged cache ends every restore",
+        (SEEDS,),
+    ),
+    Mutant(
+        "snapshot one entry early",
+        SNAPSHOTTER,
+        "        follower.ledger_offset = record.offset\n",
+        "        follower.ledger_offset = record.offset - 1\n",
+        "no snapshot ever fits the ledger",
+        (SEEDS,),
+    ),
+    Mutant(
+        "the snapshotter leaves out an entry",
+        SNAPSHOTTER,
+        "        fold_record(follower.shard, record)\n",
+        "        if follower.since != 7:\n            fold_record(follower.shard, record)\n",
+        "snapshots are wrong, and say that they are right",
+        (SEEDS,),
+    ),
+    Mutant(
+        "the clock ticks a millisecond late",
+        "streams/clock.py",
+        "behind_ms >= due.due_at_ms - due.now_ms)",
+        "behind_ms > due.due_at_ms - due.now_ms)",
+        "an award waits for the next record",
+        (SHELLS,),
+    ),
+    Mutant(
+        "the clock is silent",
+        "streams/clock.py",
+        "for _ in range(count):",
+        "for _ in range(min(count, 0)):",
+        "a CFP of a quiet market never ends",
+        (SEEDS,),
+    ),
+    Mutant(
+        "read uncommitted",
+        "streams/reading.py",
+        '"isolation.level": "read_committed"',
+        '"isolation.level": "read_uncommitted"',
+        "what was aborted is taken for true",
+        ("tests/streams/test_log.py",),
+    ),
+    Mutant(
+        "a signature is checked against any genesis",
+        "streams/signatures.py",
+        "if ahead is None or ahead[0] != genesis:",
+        "if ahead is None:",
+        "a check made for another market's genesis counts",
+        ("tests/streams/test_signatures.py",),
+    ),
+)
+
+PROJECTOR_MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "rows and position in two transactions",
+        "projections/store.py",
+        """        with self.transaction():
+            self._fold(decoded)
+            self._move(records, decoded)
+""",
+        """        self._fold(decoded)
+        self._move(records, decoded)
+""",
+        "a projector that is killed doubles or loses rows",
+        (STORE,),
+    ),
+    Mutant(
+        "the position stays behind",
+        "projections/store.py",
+        "UPDATE SET next_offset = i.o + 1",
+        "UPDATE SET next_offset = i.o",
+        "the last record of a batch is applied twice",
+        (STORE, "tests/projections/test_projector.py"),
+        survives="the reader goes on from last_offset and its chain; next_offset tells of a shorter log and seals rows",
+    ),
+    Mutant(
+        "sealed rows stay",
+        "projections/store.py",
+        '            self.connection.execute(f"DELETE FROM {table} WHERE {ripe}")\n',
+        "",
+        "rows are in the segment and in the state",
+        (STORE,),
+    ),
+    Mutant(
+        "a segment is not in the manifest",
+        "projections/store.py",
+        '            self.connection.execute("INSERT INTO segments VALUES (?, ?, ?)", [table, file, row[0]])\n',
+        "",
+        "sealed rows are lost",
+        (STORE,),
+    ),
+    Mutant(
+        "a segment's name is used again",
+        "projections/store.py",
+        "max(taken, default=0) + 1:09d",
+        "min(len(taken), 0) + 1:09d",
+        "a segment that a reader has open changes",
+        (STORE,),
+    ),
+)
+
+PLANTED = (*SHELL_MUTANTS, *RULE_MUTANTS, *PROJECTOR_MUTANTS)

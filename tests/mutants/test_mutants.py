@@ -1,0 +1,33 @@
+"""The planted bugs can still be planted; `make check-slow` plants them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.mutants.generate import sample
+from tests.mutants.mutant import Mutant
+from tests.mutants.planted import PLANTED
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("mutant", PLANTED, ids=[m.name for m in PLANTED])
+def test_a_planted_bug_fits_the_code(mutant: Mutant) -> None:
+    """The text to change is there once, what it becomes is Python, and the tests that must notice exist."""
+    source = (ROOT / mutant.file).read_text("utf-8")
+    assert source.count(mutant.old) == 1
+    ast.parse(source.replace(mutant.old, mutant.new))
+    for killer in mutant.killers:
+        assert killer in {"golden", "directed", "seeds"} or (ROOT / killer.partition("::")[0]).exists()
+
+
+def test_mutants_are_made_by_rule() -> None:
+    """A sample is the same every time, spreads over the files, and each mutant differs from the code."""
+    first, second = sample(ROOT, 150), sample(ROOT, 150)
+    assert first == second
+    assert len({m.name + m.text for m in first}) == 150
+    assert len({m.file for m in first}) >= 10
+    assert all(m.text != ast.unparse(ast.parse((ROOT / m.file).read_text("utf-8"))) + "\n" for m in first)
