@@ -11,8 +11,12 @@ import os
 import random
 import sys
 import time
+import traceback
 from pathlib import Path
 
+from confluent_kafka import KafkaException
+
+from contractnet.errors import ContractnetError
 from faults.arena import arena_in
 from faults.plan import RATE_FULL, RATE_SHORT, Plan
 from faults.sections.registry import SECTIONS, Section
@@ -48,8 +52,13 @@ def main() -> int:
         else:
             rate = float(os.environ.get("RATE") or (RATE_FULL if full else RATE_SHORT))
             run = data / f"{name}-{time.strftime('%H%M%S')}"
-            tally = run_section(SECTIONS[name], Plan(full, seed, run, say, rate, random.Random(f"{seed} {name}")))
-            tally.save(result)
+            plan = Plan(full, seed, run, say, rate, random.Random(f"{seed} {name}"))
+            try:
+                tally = run_section(SECTIONS[name], plan)
+                tally.save(result)
+            except (AssertionError, ContractnetError, KafkaException) as error:
+                traceback.print_exc()
+                tally = Tally(problems=[f"the section did not end: {error}"])
         _report(name, tally)
         total.add(tally)
     for line in [*total.phase_lines(), total.bound_line(), total.closing_line()]:
@@ -77,7 +86,7 @@ def _report(name: str, tally: Tally) -> None:
     if tally.skipped:
         say(f"{name}: SKIPPED, {tally.skipped}")
         return
-    others = "".join(f" {what}={n}" for what, n in sorted(tally.other.items()))
+    others = "".join(f" {what}={n}" for what, n in sorted((tally.other + tally.notes).items()))
     say(
         f"{name}: kills={tally.kills} zombies={tally.zombies} broker={tally.broker}{others} "
         f"commands={tally.commands} awards={tally.awards} uncommitted={tally.visible} rows={tally.rows} "

@@ -121,11 +121,21 @@ class Arena:
         for name in [n for n, process in self.services.items() if process.poll() is not None]:
             self.start_service(name)
 
+    def restart_ended(self) -> None:
+        """Start again what ended by a fault of its environment, as a supervisor would, and count it."""
+        self._revive()
+        for name, process in list(self.services.items()):
+            if process.poll() is not None:
+                self.tally.notes[f"{name.rpartition('.')[2]}_ended"] += 1
+                if process.returncode < 0:
+                    self.tally.problems.append(f"{name} ended with code {process.returncode}")
+                self.start_service(name)
+
     def _revive(self) -> None:
         for slot, worker in list(self.workers.items()):
             if worker.poll() is not None:
                 assert worker.returncode == EXIT_FAULT, f"worker {slot} ended with code {worker.returncode}"
-                self.tally.other["fenced"] += 1
+                self.tally.notes["workers_ended"] += 1
                 self.start_worker(slot)
 
     def settle(self) -> None:

@@ -24,7 +24,8 @@ def compare_rows(world: World, tally: Tally) -> None:
     while _published(world) != {p: n for p, n in newest.items() if n}:
         if time.monotonic() > deadline:
             tally.problems.append(f"the projector did not publish the ledger's end within {PUBLISHED_S:.0f} s")
-            break
+            tally.rows_lost += len(wanted)
+            return
         time.sleep(0.2)
     with analytics.open(world.data) as connection:
         found = Counter(connection.execute("SELECT partition, ledger_offset FROM events").fetchall())

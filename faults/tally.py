@@ -15,7 +15,8 @@ FAILURES = ("duplicate", "lost", "torn", "diverged", "rows_lost", "rows_doubled"
 class Tally:
     """Counts of one section, or their sum. `phases` counts kills by where they fell, `opened` those of them that left
     an open transaction in the log; `recovery_s` are the times from a kill to the next award at read_committed;
-    `other` are faults of other kinds; `problems` are failures that are no count of records."""
+    `other` are faults of other kinds, `notes` what came of faults; `problems` are failures that are no count of
+    records."""
 
     kills: int = 0
     zombies: int = 0
@@ -35,6 +36,7 @@ class Tally:
     phases: Counter[str] = field(default_factory=Counter)
     opened: Counter[str] = field(default_factory=Counter)
     other: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
     skipped: str = ""
 
@@ -96,6 +98,6 @@ class Tally:
     def load(cls, path: Path) -> Tally:
         """Read what `save` wrote."""
         fields = json.loads(path.read_text("utf-8"))
-        for name in ("phases", "opened", "other"):
+        for name in ("phases", "opened", "other", "notes"):
             fields[name] = Counter(fields[name])
         return cls(**fields)

@@ -42,7 +42,7 @@ def run(arena: Arena) -> None:
         number = _controller(arena) if n % 2 else _leader(arena)
         cluster.kill_node(number)
         arena.tally.broker += 1
-        arena.tally.other[f"{what}s_killed"] += 1
+        arena.tally.notes[f"{what}s_killed"] += 1
         arena.wait_for_award(TIMEOUT_S)
         time.sleep(arena.rng.uniform(0.0, DOWN_S))
         cluster.start()

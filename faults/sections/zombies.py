@@ -30,4 +30,4 @@ def run(arena: Arena) -> None:
         arena.tally.zombies += 1
         # It finds itself fenced and ends, or learns first that its session is over and joins again.
         arena.wait_for_split(range(WORKERS))
-        arena.plan.progress(n + 1, stops, f"stops, {arena.tally.other['fenced']} zombies ended by the fence")
+        arena.plan.progress(n + 1, stops, f"stops, {arena.tally.notes['workers_ended']} zombies ended by the fence")

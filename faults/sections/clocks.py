@@ -1,0 +1,88 @@
+"""The clocks of broker and workers are wrong by five minutes, each on its own, by libfaketime."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from faults.arena import Arena
+from faults.plan import Plan
+from faults.world import World, new_world
+
+LIBRARY = "FAKETIME_LIBRARY"
+"""Environment variable: path of libfaketime.so.1, where no `faketime` command is installed."""
+OFF_S = 300
+# Ends with the furthest: market time never runs back, so after a broker that was ahead it stands until it is overtaken.
+BROKER_S = (-OFF_S, 0, -OFF_S, OFF_S, 0, OFF_S)
+RAN_S = 3.0
+
+
+def library() -> str:
+    """Path of libfaketime, or nothing."""
+    found = shutil.which("faketime")
+    places = [] if found is None else Path(found).parents[1].glob("lib/**/libfaketime.so.1")
+    return next(map(str, places), os.environ.get(LIBRARY, ""))
+
+
+def obstacle() -> str:
+    """What keeps the section from running."""
+    return "" if library() else f"`faketime` is not installed (and {LIBRARY} names no libfaketime.so.1)"
+
+
+def fake(offset_s: int) -> dict[str, str]:
+    """Environment of a process whose wall clock is off; its monotonic clock is left alone."""
+    return {"LD_PRELOAD": library(), "FAKETIME": f"{offset_s:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
+@contextmanager
+def broker_clock(offset_s: int) -> Iterator[None]:
+    """A broker that is started inside has this clock: it takes our environment."""
+    before = dict(os.environ)
+    os.environ.update(fake(offset_s))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def build(plan: Plan) -> Iterator[World]:
+    """A world whose broker begins five minutes late."""
+    with broker_clock(BROKER_S[0]):
+        world = new_world(plan.data)
+        inside = world.__enter__()
+    try:
+        yield inside
+    finally:
+        world.__exit__(None, None, None)
+
+
+def run(arena: Arena) -> None:
+    """Each change of the broker's clock comes with a restart of it; the worker gets a clock of its own each time."""
+    rounds = arena.plan.pick(1, 3)
+    arena.start_service("streams.snapshotter")
+    for n in range(rounds):
+        for i, offset_s in enumerate(BROKER_S):
+            if n + i:
+                arena.world.broker.stop()
+                with broker_clock(offset_s):
+                    arena.world.broker.start()
+                arena.kill_worker(0, "clock changed")
+            worker_s = arena.rng.choice((-OFF_S, 0, OFF_S))
+            arena.start_worker(0, **fake(worker_s))
+            _see_progress(arena, ahead=offset_s >= max(BROKER_S[: i + 1]) and n == 0)
+            arena.tally.other["clocks_wrong"] += 1
+        arena.plan.progress(n + 1, rounds, "rounds of wrong clocks")
+
+
+def _see_progress(arena: Arena, *, ahead: bool) -> None:
+    """Commands are answered whatever the clock says; calls close as well, unless market time has to wait."""
+    if ahead:
+        arena.wait_for_award()
+    arena.wait_for_split([0])
+    time.sleep(RAN_S)
