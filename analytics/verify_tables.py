@@ -28,6 +28,7 @@ def check_tables(source: RecordSource, data_dir: Path, partitions: int) -> tuple
     started_s = time.process_time()
     connection = open_ledger(data_dir)
     try:
+        connection.execute("SET enable_progress_bar = false")  # it would be drawn into the report
         return _compare(connection, source, partitions), time.process_time() - started_s
     except duckdb.Error as error:
         raise DivergenceError("duckdb", None, None, f"the file cannot be read: {error}") from error

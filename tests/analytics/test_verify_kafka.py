@@ -162,6 +162,35 @@ def test_a_row_that_was_changed(world: World, tmp_path: Path) -> None:
     assert f"DIVERGENCE duckdb:awards[{row[0]}] at offset {row[1]}: " in done.stdout
 
 
+def test_a_market_that_runs(world: World) -> None:
+    """While a worker answers commands that keep coming, and with tables that are behind, nothing diverges."""
+    world.start_worker(0)
+    market = world.market("tenant-42")
+    market.open(agents=4)
+    stopping = threading.Event()
+
+    def load() -> None:
+        while not stopping.wait(0.02):
+            cfp = market.call(open_ms=100, duration_ms=100)
+            for price_ucr, keys in enumerate(market.agents, start=100):
+                market.bid(cfp, keys, price_ucr)
+
+    sender = threading.Thread(target=load)
+    sender.start()
+    try:
+        start_at = world.end_of(LEDGER.name, market.partition)
+        world.wait_for("answers", lambda: world.end_of(LEDGER.name, market.partition) > start_at + 500)
+        done = verified(world)
+        grown = world.end_of(LEDGER.name, market.partition)
+        world.wait_for("more answers", lambda: world.end_of(LEDGER.name, market.partition) > grown)
+    finally:
+        stopping.set()
+        sender.join()
+        world.stop_all()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "sound: 0 divergences" in done.stdout
+
+
 def test_a_stranger_wrote_into_the_ledger(world: World) -> None:
     """A record that a stranger produced without a transaction is found at its offset."""
     partition = 2
