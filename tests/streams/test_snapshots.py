@@ -51,7 +51,9 @@ def test_a_snapshot_saves_the_fold_and_gives_the_same_state(world: World, market
     assert dump(after.shard) == dump(before.shard)
 
 
-@pytest.mark.parametrize("damage", ["chunk flipped", "chunk lost", "state edited", "chain of another ledger"])
+@pytest.mark.parametrize(
+    "damage", ["chunk flipped", "chunk lost", "state edited", "manifest garbled", "chain of another ledger"]
+)
 def test_a_bad_snapshot_falls_back(world: World, market: Market, producer: Producer, damage: str) -> None:
     """A damaged or foreign newest snapshot is passed over for the older one, and the state is the same."""
     whole = fold(world, market)
@@ -64,8 +66,13 @@ def test_a_bad_snapshot_falls_back(world: World, market: Market, producer: Produ
         manifest = write_snapshot(producer, other, number, whole.ledger_next - 1)
     else:
         manifest = write_snapshot(producer, whole.shard, number, whole.ledger_next - 1)
-        key = f"{manifest.generation}/0"
-        bad = {"chunk flipped": b"\x00garbage", "chunk lost": None, "state edited": b"x\x9c"}[damage]
+        key = f"{manifest.generation}/{'manifest' if damage == 'manifest garbled' else 0}"
+        bad = {
+            "chunk flipped": b"\x00garbage",
+            "chunk lost": None,
+            "state edited": b"x\x9c",
+            "manifest garbled": b'{"generation": 1',
+        }[damage]
         producer.produce(SNAPSHOTS.name, bad, key=key, partition=market.partition)
         producer.flush(10)
     restored = fold(world, market)
