@@ -22,7 +22,7 @@ TIERS: dict[str, tuple[str, ...]] = {
     # One part against the real thing beside it: a broker, a DuckDB file, a Faust worker.
     "contract": ("broker", "client", "streams", "projections", "analytics", "examples"),
     # A whole market, and what happens to it when processes are killed.
-    "integration": ("cli", "services", "integration"),
+    "integration": ("cli", "services", "integration", "faults"),
 }
 
 

@@ -34,8 +34,9 @@ def obstacle() -> str:
 
 
 def fake(offset_s: int) -> dict[str, str]:
-    """Environment of a process whose wall clock is off; its monotonic clock is left alone."""
-    return {"LD_PRELOAD": library(), "FAKETIME": f"{offset_s:+d}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    """Environment of a process whose wall clock is off; its monotonic clock is left alone, or Java never wakes up."""
+    alone = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "FAKETIME_FORCE_MONOTONIC_FIX": "0"}
+    return {"LD_PRELOAD": library(), "FAKETIME": f"{offset_s:+d}s", **alone}
 
 
 @contextmanager
