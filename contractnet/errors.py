@@ -5,7 +5,7 @@
     ├── CommandError                    the market, or the way to it, did not take a command
     │   ├── RejectedError               terminal   the market answered with a rejection code
     │   ├── OutcomeTimeoutError         transient  no answer yet: send the same sealed command again
-    │   └── CommandUnsendableError      terminal   a command that cannot be written down, or that no broker stores
+    │   └── CommandUnsendableError      terminal   a command without encoding, too large, or without the effect meant
     ├── ConnectionClosedError           terminal   the connection was closed, here or by an error that ends it
     ├── GateRefusedError                terminal   a gate does not admit: no current lease for this pass
     ├── MarketNotFoundError             terminal   no market of this name on the broker
@@ -77,7 +77,8 @@ class OutcomeTimeoutError(CommandError):
 
 
 class CommandUnsendableError(CommandError):
-    """The command was not sent: a field has no encoding, or it is larger than what a broker of a market stores."""
+    """The command was not sent: a field has no encoding, it is too large for the brokers of a market, or it cannot
+    have the effect that was meant."""
 
 
 class ConnectionClosedError(ContractnetError):

@@ -15,7 +15,13 @@ from contractnet.client.lease import Award, Token, pass_hash, pass_secret
 from contractnet.client.member import Member, sequence_of
 from contractnet.credentials import Credential, PendingRotation, Role, save
 from contractnet.envelope import Sealed, seal
-from contractnet.errors import CommandError, CredentialError, OutcomeTimeoutError, RejectedError
+from contractnet.errors import (
+    CommandError,
+    CommandUnsendableError,
+    CredentialError,
+    OutcomeTimeoutError,
+    RejectedError,
+)
 from contractnet.messages import Claim, Code, Direction, Pricing
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
@@ -124,7 +130,11 @@ class Agent(Member):
         start_delay_s: float = 0.0,
         timeout_s: float = TIMEOUT_S,
     ) -> Bid:
-        """Bid on a CFP. The market holds the price until the CFP ends."""
+        """Bid on a CFP. The market holds the price until the CFP ends.
+
+        Raises CommandUnsendableError when the price is below the reserve, where this process has read the announcement
+        of the CFP, and RejectedError with the market's code.
+        """
         sealed = self.prepare_bid(cfp, price_ucr, task=task, claim=claim, start_delay_s=start_delay_s)
         return await self.submit_bid(sealed, timeout_s)
 
@@ -137,7 +147,10 @@ class Agent(Member):
         claim: Claim | None = None,
         start_delay_s: float = 0.0,
     ) -> Sealed:
-        """Seal a bid without sending it, as `prepare` does for any command, with the hash of its pass."""
+        """Seal a bid without sending it, as `prepare` does for any command, with the hash of its pass.
+
+        Raises CommandUnsendableError as `bid` does.
+        """
 
         def command(ident: bytes) -> c.PlaceBid:
             return c.PlaceBid(
@@ -149,7 +162,15 @@ class Agent(Member):
                 claim=claim,
             )
 
-        return self._seal(command)
+        sealed = self._seal(command)
+        known = self.connection.book.open_cfps.get(cfp) if isinstance(cfp, bytes) else cfp
+        if known is not None and price_ucr < known.reserve_price_ucr:
+            # The market would take it, hold the price, and answer the bid that was meant with ALREADY_BID.
+            raise CommandUnsendableError(
+                f"a price of {price_ucr} micro-credits is below the reserve of {known.reserve_price_ucr} and wins "
+                "nothing: contractnet.credits() converts credits to micro-credits"
+            )
+        return sealed
 
     async def submit_bid(self, sealed: Sealed, timeout_s: float = TIMEOUT_S) -> Bid:
         """Send a sealed bid, also once more after a crash, and return its handle when the market has accepted it."""

@@ -170,7 +170,7 @@ CODE_TEXT: dict[Code, str] = {
     Code.LAST_KEY: "an account's last key cannot be revoked by itself: rotate it",
     Code.CFP_CLOSED: "the CFP has ended: a bid counts only before its deadline",
     Code.OWN_CFP: "a manager cannot bid on its own CFP",
-    Code.ALREADY_BID: "the account has a live bid on this CFP already",
+    Code.ALREADY_BID: "the account has a live bid on this CFP already: withdraw that one first",
     Code.INSUFFICIENT_CREDIT: "the available balance does not cover the amount",
     Code.UNITS_EXCEED_POOL: "the pool has fewer units than asked for",
     Code.CAPACITY_RESERVED: "units that current leases use cannot be taken away",

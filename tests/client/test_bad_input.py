@@ -9,6 +9,7 @@ import pytest
 from broker.interface import Broker
 from contractnet import Claim, Code, Priority, credits
 from contractnet.errors import CommandUnsendableError, RejectedError
+from contractnet.messages.commands import PlaceBid
 from tests.client.stage import POOL, Stage, staged
 
 pytestmark = pytest.mark.broker
@@ -17,10 +18,12 @@ MAX = 2**63 - 1
 
 
 async def code_of_bid(stage: Stage, price_ucr: int, task: str = "") -> Code:
-    """The code that a bid on a fresh CFP is rejected with."""
+    """The code that a bid on a fresh CFP is rejected with. A plain command: `bid` itself refuses a low price."""
     cfp = await stage.manager.call_for_proposals(POOL, duration_s=1, open_s=5)
+    bidder = stage.bidders[0]
+    command = PlaceBid(cfp=cfp.id, price_ucr=price_ucr, start_delay_ms=0, task=task, pass_hash=bytes(32), claim=None)
     with pytest.raises(RejectedError) as caught:
-        await stage.bidders[0].bid(cfp, price_ucr, task=task)
+        await bidder.submit(bidder.prepare(command))
     return caught.value.code
 
 
@@ -74,6 +77,21 @@ def test_a_payload_of_a_megabyte_is_answered_and_a_larger_one_is_not_sent(refere
             with pytest.raises(CommandUnsendableError, match="3000"):
                 await stage.bank.issue(account, 1, memo="x" * 3_000_000)
             await stage.bank.issue(account, 1)
+
+    asyncio.run(play())
+
+
+def test_a_price_below_the_reserve_is_not_sent(referee: Broker) -> None:
+    """`bid(cfp, 5)`, meant as 5 credits: both numbers and `credits()` are named, the right bid is still possible."""
+
+    async def play() -> None:
+        async with staged(referee.bootstrap, bidders=1) as stage:
+            (alice,) = stage.bidders
+            cfp = await stage.manager.call_for_proposals(POOL, duration_s=1, open_s=0.5, reserve_ucr=credits(1))
+            for known in (cfp, cfp.id):
+                with pytest.raises(CommandUnsendableError, match=r"price of 5 .* reserve of 1000000 .*credits\(\)"):
+                    await alice.bid(known, 5)
+            assert await (await alice.bid(cfp, credits(5))).outcome(10) is not None
 
     asyncio.run(play())
 
