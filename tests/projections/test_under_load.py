@@ -28,6 +28,8 @@ from tests.projections.reading import CONSISTENT
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 TIMEOUT_S = 60.0
+READS_MIN = 101
+"""How many reads three readers get done in 15 s on a machine without other work, at least."""
 ROOT = Path(__file__).resolve().parents[2]
 # The projector's process with small segments: sealing, too, has to be hit by kills.
 PROGRAM = """
@@ -99,7 +101,10 @@ def wait_for(data_dir: Path, events: int, process: subprocess.Popen[bytes]) -> N
 
 
 def test_kills_lose_and_double_nothing(broker: Broker, tmp_path: Path) -> None:
-    """Killed again and again under load, wherever it is, the projector goes on with every event once."""
+    """Killed again and again under load, wherever it is, the projector goes on with every event once.
+
+    Before every second kill it has published something; the others may come while it starts.
+    """
     ledger = Ledger(broker.bootstrap)
     rng = random.Random(7)
     load = Load(ledger, events_per_s=4000)
@@ -108,7 +113,10 @@ def test_kills_lose_and_double_nothing(broker: Broker, tmp_path: Path) -> None:
     found_between = []
     try:
         while kills < 12:
+            events_before = published_events(tmp_path)
             process = start(ledger, tmp_path, seal_rows=400, interval_s=0.05)
+            if kills % 2 == 0:
+                wait_until_some(tmp_path, events_before + 1)
             # Start-up takes 0.5 s; from then on it is nearly always within a transaction, a sealing or a publication.
             time.sleep(rng.uniform(0.4, 1.6))
             assert process.poll() is None, "the projector ended by itself"
@@ -118,7 +126,7 @@ def test_kills_lose_and_double_nothing(broker: Broker, tmp_path: Path) -> None:
             found_between.append(published(tmp_path, CONSISTENT))
     finally:
         load.finish()
-    assert [found for found in found_between if found].count((True,)) == len([f for f in found_between if f]) > 3
+    assert found_between == [(True,)] * kills
     process = start(ledger, tmp_path, seal_rows=400, interval_s=0.1)
     try:
         wait_for(tmp_path, ledger.written, process)
@@ -138,8 +146,8 @@ def test_kills_lose_and_double_nothing(broker: Broker, tmp_path: Path) -> None:
 
 def test_readers_always_find_fresh_and_whole_data(broker: Broker, tmp_path: Path) -> None:
     """At 2,000 events/s, readers that open the file all the time see no error and nothing torn, at most 2 s old."""
-    load_before = os.getloadavg()[0]
-    busy = load_before > 1.5 * (os.cpu_count() or 1)
+    load_before, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    busy = load_before > 1.5 * cpus
     ledger = Ledger(broker.bootstrap)
     process = start(ledger, tmp_path, seal_rows=5000, interval_s=0.5)
 
@@ -167,7 +175,12 @@ def test_readers_always_find_fresh_and_whole_data(broker: Broker, tmp_path: Path
     for kind, result in zip(kinds, results, strict=True):
         print(f"\n{kind}: {result}", end="")
     print(f"\n{ledger.written} events")
-    assert sum(result["reads"] for result in results) > 100
+    reads_min = READS_MIN
+    if busy:
+        # Others take their share of the processors, and the readers get so many fewer reads done.
+        reads_min = max(len(kinds), round(READS_MIN * cpus / load_before))
+        print(f"The machine had other work (load {load_before:.1f} on {cpus} processors): {reads_min} reads will do.")
+    assert sum(result["reads"] for result in results) >= reads_min
     assert [(result["errors"], result["torn"]) for result in results] == [(0, 0)] * 3, results
     assert max(result["age_p50_ms"] for result in results) <= 2000
     if busy:
@@ -176,12 +189,15 @@ def test_readers_always_find_fresh_and_whole_data(broker: Broker, tmp_path: Path
         assert max(result["age_max_ms"] for result in results) <= 2000
 
 
+def published_events(data_dir: Path) -> int:
+    """How many events are published; 0 before the first generation."""
+    row = published(data_dir, "SELECT sum(events)::BIGINT FROM meta")
+    return (row[0] or 0) if row else 0
+
+
 def wait_until_some(data_dir: Path, events: int) -> None:
     """Return when at least so many events are published."""
     deadline_s = time.monotonic() + TIMEOUT_S
-    while True:
-        row = published(data_dir, "SELECT sum(events)::BIGINT FROM meta")
-        if row and (row[0] or 0) >= events:
-            return
+    while published_events(data_dir) < events:
         assert time.monotonic() < deadline_s, f"no {events} events after {TIMEOUT_S} s"
         time.sleep(0.1)
