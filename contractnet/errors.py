@@ -38,9 +38,12 @@ Messages say what happened, where, and what to do.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from contractnet.messages.types import CODE_TEXT, Code, Unreadable
+
+if TYPE_CHECKING:
+    from contractnet.envelope import Sealed
 
 
 class ContractnetError(Exception):
@@ -71,9 +74,19 @@ class RejectedError(CommandError):
 
 
 class OutcomeTimeoutError(CommandError):
-    """No outcome arrived in time. The command may still take effect; sending the same one again is safe."""
+    """No outcome arrived in time. The command may still take effect; sending the same one again is safe.
+
+    `command_id` (16 bytes) is the command's id, which is also that of the bid or CFP that it makes. `sealed` is the
+    command itself: give it to `Agent.submit_bid` when it is a bid, to `submit` otherwise, and it counts once. It is
+    None when the market accepted the command and only the end of the CFP was not seen: wait again.
+    """
 
     transient = True
+
+    def __init__(self, message: str, command_id: bytes, sealed: Sealed | None = None) -> None:
+        super().__init__(message)
+        self.command_id = command_id
+        self.sealed = sealed
 
 
 class CommandUnsendableError(CommandError):

@@ -47,7 +47,8 @@ class Bid:
             async with asyncio.timeout(timeout_s):
                 won = await asyncio.shield(self._watch)
         except TimeoutError as error:
-            raise OutcomeTimeoutError(f"the CFP of bid {self.id.hex()} has not ended within {timeout_s:g} s") from error
+            message = f"the CFP of bid {self.id.hex()} has not ended within {timeout_s:g} s"
+            raise OutcomeTimeoutError(message, self.id) from error
         if won is None:
             return None
         winner, lease = won
@@ -71,7 +72,7 @@ class Agent(Member):
     """An agent in a market. All amounts are integer micro-credits (`contractnet.credits(5)` makes 5 credits).
 
     Methods that send a command wait for the market's answer and raise RejectedError (with the code) or
-    OutcomeTimeoutError (nobody knows yet).
+    OutcomeTimeoutError (nobody knows yet; its `sealed` is the command, to be submitted again).
     """
 
     role = Role.AGENT

@@ -179,7 +179,8 @@ class Connection:
         """Send a sealed command and wait until the market has accepted it. Safe to repeat with the same command.
 
         Raises RejectedError with the market's code, OutcomeTimeoutError when no answer came within `timeout_s` seconds
-        (the command may still take effect: send the same one again), CommandUnsendableError, ConnectionClosedError.
+        (the command may still take effect: send the same one again; the error carries it), CommandUnsendableError,
+        ConnectionClosedError.
         """
         self._check_open()
         receipt = self._book.receipts.on(sealed.command_id)
@@ -191,7 +192,9 @@ class Connection:
             why = self._feed.last_problem or "the market has not answered"
             raise OutcomeTimeoutError(
                 f"no outcome of command {sealed.command_id.hex()} within {timeout_s:g} s ({why}); "
-                "it may still take effect: submit the same sealed command again"
+                "it may still take effect: submit the same sealed command (`error.sealed`) again",
+                sealed.command_id,
+                sealed,
             ) from error
         if code is not Code.ACCEPTED:
             raise RejectedError(code, sealed.command_id)
@@ -205,7 +208,7 @@ class Connection:
             async with asyncio.timeout(timeout_s):
                 return await asyncio.shield(self._book.settlements.on(cfp))
         except TimeoutError as error:
-            raise OutcomeTimeoutError(f"CFP {cfp.hex()} has not ended within {timeout_s:g} s") from error
+            raise OutcomeTimeoutError(f"CFP {cfp.hex()} has not ended within {timeout_s:g} s", cfp) from error
 
     async def close(self) -> None:
         """Send what is queued (at most 5 s), end all iterators and threads. May be called twice."""

@@ -19,7 +19,7 @@ async def main() -> None:
         while bid is None:
             try:
                 bid = await agent.submit_bid(sealed, timeout_s=5)
-            except OutcomeTimeoutError:
+            except OutcomeTimeoutError:  # its `.sealed` is this bid too: that is how agent.bid() is repeated
                 print("no answer yet, sending the same bid again")
         award = await bid.outcome()
         print(f"bid {bid.id.hex()}: {'won' if award else 'lost'}")

@@ -251,6 +251,32 @@ def test_no_answer_in_time_is_transient_and_a_repeat_is_safe(market_broker: Brok
     asyncio.run(play())
 
 
+def test_what_was_not_answered_in_time_can_be_sent_again(referee: Broker) -> None:
+    """A CFP and a bid that got no answer: the error carries the sealed command, which counts once; a wait has none."""
+
+    async def play() -> None:
+        async with staged(referee.bootstrap, bidders=1) as stage:
+            (alice,) = stage.bidders
+            with pytest.raises(OutcomeTimeoutError) as caught:
+                await stage.manager.call_for_proposals(POOL, duration_s=1, open_s=2, timeout_s=0)
+            assert caught.value.sealed is not None
+            await stage.manager.submit(caught.value.sealed)
+            cfp = await first(alice.cfps())
+            assert cfp.id == caught.value.command_id == caught.value.sealed.command_id
+            with pytest.raises(OutcomeTimeoutError) as caught:
+                await alice.bid(cfp, 100, timeout_s=0)
+            assert caught.value.sealed is not None
+            bid = await alice.submit_bid(caught.value.sealed)
+            assert bid.id == caught.value.command_id
+            for waiting, ident in ((bid.outcome(0), bid.id), (cfp.outcome(0), cfp.id)):
+                with pytest.raises(OutcomeTimeoutError) as caught:
+                    await waiting
+                assert (caught.value.sealed, caught.value.command_id) == (None, ident)
+            assert await bid.outcome(10) is not None
+
+    asyncio.run(play())
+
+
 def test_what_cannot_be_reached_says_so(referee: Broker) -> None:
     """No broker, no market, another genesis, another operator: an error of its own each."""
 
