@@ -30,9 +30,10 @@ _PORT_TRIES = 3
 class JvmBroker(Broker):
     """A broker on loopback, whose process outlives this one unless `stop` or `kill` ends it.
 
-    `data_dir` is the project's data directory; the broker keeps its files in `<data_dir>/broker`. `port` is tried
-    first; when another program has it, a free one is taken, or with `port_fixed` the start fails. Port 0 takes any free
-    one. `progress` is told about a download of jars, `notify` about other long steps.
+    `data_dir` is the project's data directory; the broker keeps its files in `<data_dir>/broker`. The port that it used
+    last there is tried first, so that whoever knows its address keeps it, then `port`, then a free one; with
+    `port_fixed` only `port`, or the start fails. Port 0 takes any free one. `progress` is told about a download of
+    jars, `notify` about other long steps.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class JvmBroker(Broker):
     ) -> None:
         self._node = KafkaNode(data_dir / "broker")
         self._bootstrap_path = _bootstrap_path(data_dir)
+        self._port_path = data_dir / "broker" / "port"
         self._port = port
         self._port_fixed = port_fixed
         self._aot = aot
@@ -99,7 +101,8 @@ class JvmBroker(Broker):
             self._choose_port()
             if self._launch(java, jars, flags, cluster_id, retry=tries_left > 0):
                 break
-        self._write_bootstrap()
+        _replace(self._bootstrap_path, self.bootstrap)
+        _replace(self._port_path, str(self._port))
         # Clients of this broker know its address now, so a restart must not change it.
         self._keep_port(self._port)
 
@@ -116,13 +119,17 @@ class JvmBroker(Broker):
         self.start()
 
     def _choose_port(self) -> None:
-        if self._port and is_free(self._port):
-            return
-        if self._port_fixed:
+        wanted = (self._port,) if self._port_fixed or not self._port else (self._last_port(), self._port)
+        found = next((port for port in wanted if port and is_free(port)), None)
+        if found is None and self._port_fixed:
             raise PortTakenError(
                 f"Port {self._port} on 127.0.0.1 belongs to another program. End that program, or choose another port."
             )
-        self._port = find_free()
+        self._port = found or find_free()
+
+    def _last_port(self) -> int | None:
+        text = self._port_path.read_text().strip() if self._port_path.is_file() else ""
+        return int(text) if text.isdecimal() else None
 
     def _keep_port(self, port: int) -> None:
         self._port = port
@@ -150,11 +157,6 @@ class JvmBroker(Broker):
                 self._node.stop(self._stop_timeout_s)
         return ready
 
-    def _write_bootstrap(self) -> None:
-        draft = self._bootstrap_path.with_suffix(".draft")
-        draft.write_text(self.bootstrap + "\n")
-        os.replace(draft, self._bootstrap_path)
-
 
 def running_bootstrap(data_dir: Path) -> str | None:
     """The address of the broker that runs in this data directory and is ready; None when there is none."""
@@ -166,3 +168,9 @@ def running_bootstrap(data_dir: Path) -> str | None:
 
 def _bootstrap_path(data_dir: Path) -> Path:
     return data_dir / "broker" / "bootstrap"
+
+
+def _replace(path: Path, line: str) -> None:
+    draft = path.with_suffix(".draft")
+    draft.write_text(line + "\n")
+    os.replace(draft, path)

@@ -51,7 +51,8 @@ class Credential:
     """A member of a market. `keys` sign its commands; `inbox_key` (32 bytes) opens what is addressed to it alone.
 
     `genesis` (32 bytes) binds every signature to one market; None only before the market was opened. `account`
-    (16 bytes) is None for the operator. `operator` is the fingerprint of the operator's key. `bootstrap` is a hint.
+    (16 bytes) is None for the operator. `operator` is the fingerprint of the operator's key. `bootstrap` is a hint,
+    for markets on a broker that is not the embedded one.
     """
 
     role: Role

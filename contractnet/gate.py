@@ -107,12 +107,13 @@ class Gate:
 
         `genesis` (32 bytes) pins the market; `look_back_s` (None: all notices) must exceed the longest lease.
         """
-        hint = None
+        hint = path = None
         if credential is not None:
             known = credential if isinstance(credential, Credential) else load(credential)
             market, genesis, hint = known.market, known.genesis, known.bootstrap
+            path = None if isinstance(credential, Credential) else credential
         self.pool = pool
-        self._bootstrap = settings.bootstrap(bootstrap, hint=hint)
+        self._bootstrap = settings.bootstrap(bootstrap, hint=hint, credential=path)
         self._genesis = genesis
         self._on_revoked = on_revoked
         self._look_back_s = look_back_s

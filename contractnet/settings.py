@@ -23,16 +23,28 @@ def data_dir(flag: str | Path | None = None) -> Path:
     return Path(flag or os.environ.get(DATA_ENV) or _DATA_DEFAULT).expanduser().absolute()
 
 
-def bootstrap(flag: str | None = None, *, data: str | Path | None = None, hint: str | None = None) -> str:
+def embedded_bootstrap(data: Path) -> str | None:
+    """The address of the embedded broker that runs in a data directory, None where none has noted one."""
+    file = data / "broker" / "bootstrap"
+    return file.read_text("utf-8").strip() if file.is_file() else None
+
+
+def bootstrap(
+    flag: str | None = None,
+    *,
+    data: str | Path | None = None,
+    hint: str | None = None,
+    credential: str | Path | None = None,
+) -> str:
     """The broker's address as `host:port[,host:port]`.
 
-    The first of: `flag`, the environment's CONTRACTNET_BOOTSTRAP, `hint` (a credential file may carry one), the file
-    that the embedded broker leaves in the data directory, 127.0.0.1:9092. Raises SettingsError for what is no address.
+    The first of: `flag`, the environment's CONTRACTNET_BOOTSTRAP, what the embedded broker has noted in the data
+    directory that the file `credential` lies in, `hint` (a credential file may carry one), what the embedded broker has
+    noted in the data directory `data`, 127.0.0.1:9092. Raises SettingsError for what is no address.
     """
-    file = data_dir(data) / "broker" / "bootstrap"
-    found = flag or os.environ.get(BOOTSTRAP_ENV) or hint
-    if not found and file.is_file():
-        found = file.read_text("utf-8").strip()
+    # <data>/agents/ann.json: its market's broker is the one of <data>, whatever the present directory is.
+    beside = None if credential is None else embedded_bootstrap(Path(credential).absolute().parent.parent)
+    found = flag or os.environ.get(BOOTSTRAP_ENV) or beside or hint or embedded_bootstrap(data_dir(data))
     address = found or _BOOTSTRAP_DEFAULT
     for server in address.split(","):
         port = _SERVER.fullmatch(server.strip())

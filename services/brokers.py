@@ -65,6 +65,11 @@ def embedded(directory: DataDirectory, tell: Callable[[str], None], port: int | 
         broker.start()
     finally:
         download.close()
+    if port is None and broker.bootstrap != f"127.0.0.1:{DEFAULT_PORT}":
+        tell(
+            f"Kafka's address is {broker.bootstrap}, not port {DEFAULT_PORT}: another program has that one, or had it "
+            f"when this directory's broker first started, and an address is kept"
+        )
     return broker, True
 
 

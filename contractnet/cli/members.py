@@ -15,6 +15,7 @@ from contractnet.credentials import Credential, load
 from contractnet.errors import CredentialError, RejectedError, SettingsError
 from contractnet.messages import Code
 from contractnet.money import credits as ucr_of
+from contractnet.settings import embedded_bootstrap
 
 CONNECT_S = 8.0
 # The bank only sends: what happened before it connected does not matter to it.
@@ -69,8 +70,10 @@ async def _enroll(here: Where, name: str, project: str, amount_ucr: int, path: P
     from contractnet.client import Bank
 
     address = here.bootstrap()
+    # A credential of the embedded broker's market finds it through the data directory.
+    hint = None if address == embedded_bootstrap(here.directory.path) else address
     async with Bank.connect(bank_credential(here), address, look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S) as bank:
-        made = await _answered(bank.enroll(name, project, path, bootstrap_hint=address), f"the account {name!r}")
+        made = await _answered(bank.enroll(name, project, path, bootstrap_hint=hint), f"the account {name!r}")
         assert isinstance(made, Credential)
         assert made.account is not None
         if amount_ucr:

@@ -6,6 +6,7 @@ referee's transaction has committed. librdkafka reconnects by itself; a gap ends
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -28,6 +29,9 @@ FETCH_WAIT_MS = 50
 """The longest the broker holds an empty fetch. Records that arrive end it early."""
 
 BATCH_MAX = 1000
+
+STATISTICS_MS = 1000
+"""How often the library says which brokers it is connected to: while a market is idle, nothing else tells that one is back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class NoticeFeed:
         self.partitions = 0
         self.partition = 0
         self.last_problem: str | None = None
+        self._read_s: float | None = None
         self._bootstrap = bootstrap
         self._key = market.encode()
         self._keep = keep
@@ -82,6 +87,8 @@ class NoticeFeed:
                 "reconnect.backoff.max.ms": 500,
                 "log_level": 0,
                 "error_cb": self._problem,
+                "statistics.interval.ms": STATISTICS_MS,
+                "stats_cb": self._connected,
             }
         )
 
@@ -96,7 +103,8 @@ class NoticeFeed:
             self._consumer.close()
             raise BrokerUnreachableError(
                 f"no Kafka broker answers at {self._bootstrap} ({error.args[0].str()}): "
-                "start one with `contractnet up`, or name another with --bootstrap"
+                "start one with `contractnet up`, or name another with connect(..., bootstrap=), CONTRACTNET_BOOTSTRAP "
+                "or, on the command line, --bootstrap"
             ) from error
         except MarketNotFoundError:
             self._consumer.close()
@@ -108,6 +116,16 @@ class NoticeFeed:
         self._stop.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
+
+    def silence(self) -> str:
+        """For messages to people who wait in vain: when a record was read last, and what is wrong with the broker."""
+        if self._read_s is None:
+            read = "no notice was read yet"
+        else:
+            read = f"the last notice was read {time.monotonic() - self._read_s:.1f} s ago"
+        if self.last_problem is None:
+            return read
+        return f"{read}; the broker at {self._bootstrap} does not answer: {self.last_problem}"
 
     def _assign(self, look_back_s: float | None, timeout_s: float) -> None:
         known = self._consumer.list_topics(timeout=timeout_s).topics
@@ -146,6 +164,7 @@ class NoticeFeed:
                     self._problem(problem)
                 continue
             self.last_problem = None
+            self._read_s = time.monotonic()
             at_ms = message.timestamp()[1]
             newest_at_ms = max(newest_at_ms, at_ms)
             value, offset = message.value(), message.offset()
@@ -156,6 +175,10 @@ class NoticeFeed:
             except UnreadableValueError as error:
                 log.warning("notice at offset %d of market %s skipped: %s", offset, self.market, error)
         return Batch(noted, newest_at_ms, self._live)
+
+    def _connected(self, statistics: str) -> None:
+        if any(broker["state"] == "UP" for broker in json.loads(statistics)["brokers"].values()):
+            self.last_problem = None
 
     def _problem(self, error: KafkaError) -> None:
         self.last_problem = error.str()

@@ -55,7 +55,7 @@ class Member:
         async def begin() -> Self:
             path = None if isinstance(credential, Credential) else Path(credential)
             loaded = credential if isinstance(credential, Credential) else load(credential)
-            address = settings.bootstrap(bootstrap, hint=loaded.bootstrap)
+            address = settings.bootstrap(bootstrap, hint=loaded.bootstrap, credential=path)
             connection = await Connection.open(
                 address, market=loaded.market, genesis=loaded.genesis, look_back_s=look_back_s, timeout_s=timeout_s
             )

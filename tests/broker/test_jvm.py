@@ -177,6 +177,15 @@ def test_a_port_lost_in_between_is_replaced(tmp_path: Path, taken_port: int) -> 
         create_topic(broker.bootstrap)
 
 
+def test_the_last_port_is_used_again(tmp_path: Path, taken_port: int) -> None:
+    """A broker that had to take another port keeps it after a stop, also when its first choice is free again."""
+    with JvmBroker(tmp_path, taken_port) as broker:
+        address = broker.bootstrap
+    assert address != f"127.0.0.1:{taken_port}"
+    with JvmBroker(tmp_path, find_free()) as broker:
+        assert broker.bootstrap == address
+
+
 @pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
 def test_any_path_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locale: str) -> None:
     """Spaces, backslashes, quotes and letters beyond ASCII in the data directory's path are no obstacle."""

@@ -48,6 +48,17 @@ def test_the_broker_is_flag_then_environment_then_hint_then_file_then_default(
     assert settings.bootstrap("a:1,[::1]:2", hint="hint:4002") == "a:1,[::1]:2"
 
 
+def test_a_credential_in_a_data_directory_finds_the_broker_that_runs_there(tmp_path: Path) -> None:
+    """Before its hint, which may be old; elsewhere, or while no broker runs there, the hint counts."""
+    credential = tmp_path / "market" / "agents" / "ann.json"
+    assert settings.bootstrap(hint="hint:4002", credential=credential) == "hint:4002"
+    file = tmp_path / "market" / "broker" / "bootstrap"
+    file.parent.mkdir(parents=True)
+    file.write_text("127.0.0.1:4001\n")
+    assert settings.bootstrap(hint="hint:4002", credential=credential) == "127.0.0.1:4001"
+    assert settings.bootstrap(hint="hint:4002", credential=tmp_path / "ann.json") == "hint:4002"
+
+
 @pytest.mark.parametrize(
     "bad", ["localhost", "host:", ":1", "a:0", "a:65536", "a:1,", "http://a:1", "a b:1", "a:1;b:2"]
 )
