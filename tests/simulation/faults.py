@@ -33,8 +33,15 @@ TROUBLE: dict[str, tuple[str, ...]] = {
 class Trouble:
     """One thing armed at a time: at the n-th such step it happens."""
 
-    def __init__(self, dice: random.Random, log: MemoryLog, replace: Callable[[], None]) -> None:
-        self._dice, self._log, self._replace = dice, log, replace
+    def __init__(
+        self,
+        dice: random.Random,
+        log: MemoryLog,
+        replace: Callable[[], None],
+        before_fence: Callable[[], None],
+    ) -> None:
+        self._dice, self._log = dice, log
+        self._replace, self._before_fence = replace, before_fence
         self.happened: Counter[str] = Counter()
         self.enabled = True
         self._armed: tuple[str, str] | None = None
@@ -50,6 +57,8 @@ class Trouble:
 
     def step(self, name: str, producer: MemoryProducer | None) -> None:
         """Something is about to be done."""
+        if name == "init" and producer is not None and producer.id != "stranger":
+            self._before_fence()
         if not self.enabled or self._armed is None or self._armed[1] != name:
             return
         if producer is not None and producer.id == "stranger":

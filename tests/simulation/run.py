@@ -71,9 +71,10 @@ class Simulation:
         self.signed = seed % 8 == 0
         self.log = MemoryLog()
         self.log.is_late = lambda: self.dice.random() < 0.3
+        self.log.catches_up = lambda: self.dice.random() < 0.3
         self.audit = Audit(self.log)
         self.crowd = Crowd(self.dice, self.audit.books, signed=self.signed)
-        self.trouble = Trouble(self.dice, self.log, self._replaced)
+        self.trouble = Trouble(self.dice, self.log, self._replaced, self._before_fence)
         self.worker: Worker | None = None
         self.zombies: list[tuple[Worker, list[Stored], int | None]] = []
         self.snapshotter: Snapshotter | None = None
@@ -249,6 +250,21 @@ class Simulation:
         self.trouble.enabled = True
         assert len(self.log.committed(LEDGER.name, PARTITION, 0)) == before, "a zombie wrote to the ledger"
         self.report.happened["zombies fenced" if fenced else "zombies harmless"] += 1
+        zombie.writer.close()
+
+    def _before_fence(self) -> None:
+        """Right before somebody takes over, a frozen worker goes on: it owns the partition still, and may commit."""
+        if not self.zombies or self.dice.random() < 0.5:
+            return
+        zombie, records, sought = self.zombies.pop()
+        enabled, self.trouble.enabled = self.trouble.enabled, False
+        try:
+            if records:
+                zombie.writer.process(records, sought=sought)
+            self.report.happened["commits right before the fence"] += 1
+        except KafkaException:
+            self.report.happened["zombies fenced"] += 1
+        self.trouble.enabled = enabled
         zombie.writer.close()
 
     def _replaced(self) -> None:
