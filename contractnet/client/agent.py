@@ -47,7 +47,8 @@ class Bid:
             async with asyncio.timeout(timeout_s):
                 won = await asyncio.shield(self._watch)
         except TimeoutError as error:
-            message = f"the CFP of bid {self.id.hex()} has not ended within {timeout_s:g} s"
+            silence = self._agent.connection.silence()
+            message = f"the CFP of bid {self.id.hex()} has not ended within {timeout_s:g} s ({silence})"
             raise OutcomeTimeoutError(message, self.id) from error
         if won is None:
             return None

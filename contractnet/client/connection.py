@@ -158,6 +158,10 @@ class Connection:
         """Estimated market time, milliseconds since the epoch. Never runs backwards."""
         return self._clock.now_ms()
 
+    def silence(self) -> str:
+        """How long ago the last notice was read, and what is wrong with the broker, in words."""
+        return self._feed.silence()
+
     def agent(self, credential: Credential) -> Agent:
         """An agent that shares this connection; closing it leaves the connection open."""
         from contractnet.client.agent import Agent
@@ -189,7 +193,7 @@ class Connection:
                 await self._send(sealed)
                 code = await asyncio.shield(receipt)
         except TimeoutError as error:
-            why = self._feed.last_problem or "the market has not answered"
+            why = f"the market has not answered; {self.silence()}"
             raise OutcomeTimeoutError(
                 f"no outcome of command {sealed.command_id.hex()} within {timeout_s:g} s ({why}); "
                 "it may still take effect: submit the same sealed command (`error.sealed`) again",
@@ -208,7 +212,8 @@ class Connection:
             async with asyncio.timeout(timeout_s):
                 return await asyncio.shield(self._book.settlements.on(cfp))
         except TimeoutError as error:
-            raise OutcomeTimeoutError(f"CFP {cfp.hex()} has not ended within {timeout_s:g} s", cfp) from error
+            message = f"CFP {cfp.hex()} has not ended within {timeout_s:g} s ({self.silence()})"
+            raise OutcomeTimeoutError(message, cfp) from error
 
     async def close(self) -> None:
         """Send what is queued (at most 5 s), end all iterators and threads. May be called twice."""

@@ -31,7 +31,7 @@ FETCH_WAIT_MS = 50
 BATCH_MAX = 1000
 
 STATISTICS_MS = 1000
-"""How often the library says which brokers it is connected to: while a market is idle, nothing else tells that one is back."""
+"""How often the library says which brokers answer it: while a market is idle, nothing else tells that one is back."""
 
 
 @dataclass(frozen=True, slots=True)

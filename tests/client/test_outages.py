@@ -9,6 +9,7 @@ import pytest
 
 from broker.interface import Broker
 from contractnet import Agent, Award, credits
+from contractnet.errors import OutcomeTimeoutError
 from tests.client.stage import POOL, Stage, staged
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -38,6 +39,33 @@ async def trade(stage: Stage, until_s: float) -> list[tuple[bytes, Award | None]
     await buyer
     assert [ident for ident, _ in done] == [cfp.id for cfp in offered]
     return done
+
+
+def test_a_wait_with_the_broker_away_says_so(referee: Broker) -> None:
+    """Whoever waits for a bid, a CFP or a command reads how old the last notice is, and that the broker is away."""
+
+    async def play() -> None:
+        async with staged(referee.bootstrap, bidders=1) as stage:
+            (alice,) = stage.bidders
+            cfp = await stage.manager.call_for_proposals(POOL, duration_s=1, open_s=8)
+            bid = await alice.bid(cfp, 100)
+            with pytest.raises(OutcomeTimeoutError, match=r"has not ended .*read \d\.\d s ago\)$"):
+                await bid.outcome(0.5)
+            await asyncio.to_thread(referee.stop)
+            try:
+                for waiting in (bid.outcome(2), cfp.outcome(0.1), stage.bank.issue(alice.credential, 1, timeout_s=0.1)):
+                    with pytest.raises(
+                        OutcomeTimeoutError, match=r"read \d+\.\d s ago; the broker .* does not answer: "
+                    ):
+                        await waiting
+            finally:
+                await asyncio.to_thread(referee.start)
+            assert await bid.outcome(30) is not None
+            await asyncio.sleep(2)
+            with pytest.raises(OutcomeTimeoutError, match=r"read \d+\.\d s ago\)$"):
+                await (await stage.manager.call_for_proposals(POOL, duration_s=1, open_s=8)).outcome(0.1)
+
+    asyncio.run(play())
 
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
