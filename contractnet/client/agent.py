@@ -39,8 +39,10 @@ class Bid:
         self._watch = watch
 
     async def outcome(self, timeout_s: float | None = None) -> Award | None:
-        """What the bid won, or None, once its CFP has ended.
+        """What the bid won, or None, once its CFP has ended or the bid was withdrawn.
 
+        Why it did not win is not in the notices, which name the winners only. The ledger says it: `status` and `reason`
+        of the bid in the table `bids` (OUTBID, BELOW_RESERVE, UNLOCKABLE, WITHDRAWN, CFP_CANCELLED), by `bid_id`.
         Raises OutcomeTimeoutError when that is not within `timeout_s` seconds (None: wait).
         """
         try:
@@ -65,8 +67,12 @@ class Bid:
         )
 
     async def withdraw(self, timeout_s: float = TIMEOUT_S) -> None:
-        """Take the bid out of its CFP before the deadline. Its hold is freed when the CFP ends."""
+        """Take the bid out of its CFP before the deadline; its outcome is None from then on.
+
+        Its hold is freed when the CFP ends.
+        """
         await self._agent.submit(self._agent.prepare(c.WithdrawBid(self.id)), timeout_s)
+        self._agent.connection.book.lose_bid(self.cfp, self.id)
 
 
 class Agent(Member):

@@ -167,6 +167,13 @@ class Book:
         if bids.pop(bid, None) is not None and not bids:
             del self._bids[cfp]
 
+    def lose_bid(self, cfp: bytes, bid: bytes) -> None:
+        """A bid was withdrawn: it wins nothing, whatever the CFP's end."""
+        watch = self._bids.get(cfp, {}).get(bid)
+        self.forget_bid(cfp, bid)
+        if watch is not None and not watch.done():
+            watch.set_result(None)
+
     def end(self) -> None:
         """Nothing comes any more: end every subscription and everybody's waiting."""
         for subscription in list(self._subscriptions):

@@ -37,6 +37,11 @@ async def offer(stage: Stage, open_s: float = 0.4) -> Cfp:
     return await stage.manager.call_for_proposals(POOL, 2, duration_s=30, open_s=open_s, reserve_ucr=10)
 
 
+def cfp_has_ended(stage: Stage, cfp: Cfp) -> bool:
+    """Whether the notices said so."""
+    return cfp.id in stage.connection.book.settled
+
+
 def critical(loser_ucr: int) -> tuple[int, int]:
     """What a winner pays against this bid, by who would win a tie."""
     return loser_ucr, loser_ucr + 1
@@ -99,15 +104,16 @@ def test_rejections_carry_the_markets_code(referee: Broker) -> None:
 
 
 def test_a_bid_can_be_withdrawn_and_a_cfp_cancelled(referee: Broker) -> None:
-    """A withdrawn bid wins nothing; nor does any bid on a cancelled CFP."""
+    """A withdrawn bid wins nothing, which is known at once; nor does any bid on a cancelled CFP."""
 
     async def play() -> None:
         async with staged(referee.bootstrap) as stage:
             alice, bob = stage.bidders
-            cfp = await offer(stage)
+            cfp = await offer(stage, open_s=2)
             gone, stays = await alice.bid(cfp, 500), await bob.bid(cfp, 400)
             await gone.withdraw()
-            assert await gone.outcome(10) is None
+            assert await gone.outcome(0) is None
+            assert not cfp_has_ended(stage, cfp)
             award = await stays.outcome(10)
             assert award is not None
             assert award.price_ucr == 10
