@@ -121,6 +121,8 @@ def _count(report: Report, replay: Replay) -> None:
     counts["snapshots equal to the fold"] += snapshots.checked
     counts.update(replay.counts.counts)
     report.signature_cpu_s += replay.counts.signature_cpu_s
+    if replay.unanswered is not None:
+        report.notes.append(f"commands[{replay.partition}]: not answered yet from offset {replay.unanswered} on")
     if replay.notices.passed_over:
         report.notes.append(f"notices[{replay.partition}]: {replay.notices.passed_over} were deleted by retention")
     if snapshots.torn or snapshots.older:

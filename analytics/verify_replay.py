@@ -60,6 +60,20 @@ class Follower:
     passed_over: int = 0
     _records: Iterator[StoredRecord] = field(default_factory=lambda: iter(()))
     _waiting: StoredRecord | None = None
+    _read_next: int = 0
+    _patient: bool = True
+
+    def begin(self, offset: int, before: bytes) -> None:
+        """Go on from an offset, with the running hash of what lies before it."""
+        self.next_offset = self._read_next = offset
+        self.hash = before
+
+    def is_at_end(self) -> bool:
+        """Whether nothing more has come, after waiting for it once."""
+        if self._waiting is None:
+            self._waiting = self._next(self.source.patience_s if self._patient else 0)
+            self._patient = self._waiting is not None
+        return self._waiting is None
 
     def take(self, expected: _Expected, why: str) -> StoredRecord | None:
         """The next record, which has to be the expected one. None only for what retention has deleted."""
@@ -77,6 +91,7 @@ class Follower:
         seen = record.headers[0][1] if record.headers else record.value
         self.hash = running_hash(self.hash, record.offset, seen or b"")
         self.compared += 1
+        self.next_offset = record.offset + 1
         return record
 
     def finish(self, end: int) -> None:
@@ -95,13 +110,13 @@ class Follower:
             record = next(self._records, None)
         give_up_at_s = time.monotonic() + patience_s
         while record is None:
-            self._records = self.source.read(self.topic, self.partition, self.next_offset)
+            self._records = self.source.read(self.topic, self.partition, self._read_next)
             record = next(self._records, None)
             if record is None and time.monotonic() >= give_up_at_s:
                 return None
             if record is None:
                 time.sleep(_PAUSE_S)
-        self.next_offset = record.offset + 1
+        self._read_next = record.offset + 1
         return record
 
 
@@ -140,6 +155,9 @@ class Replay:
         self.snapshots = Snapshots(source, partition)
         self.counts = Report()
         self.commands = 0
+        self.unanswered: int | None = None
+        """Offset of the first command that the referee has not answered yet."""
+        self._at_end: bytes | None = None
 
     def resume(self, part: Part) -> None:
         """Begin where a checkpoint ends. Its signature was verified by the caller."""
@@ -148,8 +166,8 @@ class Replay:
         self.checker.load(part.state)
         self.checker.head = part.head
         self.commands_next, self.commands_hash = part.commands_next, part.commands_hash
-        self.ledger.next_offset, self.ledger.hash = part.ledger_next, part.ledger_hash
-        self.notices.next_offset, self.notices.hash = part.notices_next, part.notices_hash
+        self.ledger.begin(part.ledger_next, part.ledger_hash)
+        self.notices.begin(part.notices_next, part.notices_hash)
         self.guesses.genesis = {name: state.genesis_hash for name, state in self.shard.markets.items()}
         self.snapshots.begin(part.ledger_next)
 
@@ -164,11 +182,15 @@ class Replay:
             self.signatures.known, cpu_s = chunk.proven()
             self.counts.signature_cpu_s += cpu_s
             self.signatures.checked += len(chunk.offsets)
-            for submission, record in zip(chunk.submissions, chunk.records, strict=True):
+            for submission in chunk.submissions:
                 if pending is not None and submission.offset >= pending.commands_next:
                     self._meet(pending)
                     pending = None
-                self._judge(submission, record)
+                self._judge(submission)
+                if self.unanswered is not None:
+                    break
+            if self.unanswered is not None:
+                break
             progress.tell(self.partition, self.commands_next, ends[COMMANDS.name], self.ledger.compared)
         if pending is not None:
             self._meet(pending)
@@ -219,13 +241,16 @@ class Replay:
         ahead: deque[Chunk] = deque()
         while batch := list(islice(below, CHUNK)):
             submissions = [open_record(*record) for record in batch]
-            ahead.append(pool.start(submissions, batch, self.guesses))
+            ahead.append(pool.start(submissions, self.guesses))
             if len(ahead) > CHUNKS_AHEAD:
                 yield ahead.popleft()
         yield from ahead
 
-    def _judge(self, submission: Submission, record: StoredRecord) -> None:
-        self.commands_hash = running_hash(self.commands_hash, submission.offset, submission.digest)
+    def _judge(self, submission: Submission) -> None:
+        if not self.ledger.is_at_end():
+            self._at_end = None
+        elif self._at_end is None:
+            self._at_end = dump(self.shard)
         before = self.shard.head
         why = f"command offset {submission.offset}"
         try:
@@ -233,6 +258,9 @@ class Replay:
         except AssertionError as error:
             # The rules' own assertions: a log that no sound referee wrote may break them before a byte is compared.
             raise DivergenceError(COMMANDS.name, self.partition, submission.offset, f"assertion: {error}") from error
+        if entries and self._at_end is not None:
+            self._stop_before(submission, self._at_end)
+            return
         key = (submission.market or "").encode()
         kept: list[StoredRecord] = []
         for index, entry in enumerate(entries):
@@ -249,11 +277,19 @@ class Replay:
             at_ms = entries[-1].source.at_ms
             for notice in notices_of(entries):
                 self.notices.take((key, encode(notice), at_ms, []), why)
-        self.commands_next = record.offset + 1
+        self.commands_next = submission.offset + 1
+        self.commands_hash = running_hash(self.commands_hash, submission.offset, submission.digest)
         self.commands += 1
         self._check(submission, kept, before)
         if self.commands % INVARIANTS_EVERY == 0:
             self._look_over()
+
+    def _stop_before(self, submission: Submission, state: bytes) -> None:
+        """The ledger ends before the answer to this command: the referee is behind, and the state is that before it."""
+        self.unanswered = submission.offset
+        shard = self.shard
+        self.shard = Shard(self.partition, shard.partitions, shard.operator_key, self.signatures)
+        load(self.shard, state)
 
     def _check(self, submission: Submission, kept: list[StoredRecord], before: bytes) -> None:
         """The independent checker on the records as stored."""

@@ -18,7 +18,6 @@ from multiprocessing import active_children, get_context
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
-from analytics.verify_source import StoredRecord
 from contractnet.envelope import is_proven
 from contractnet.messages import Submission
 from contractnet.messages import commands as c
@@ -54,7 +53,6 @@ class Chunk:
     """Records of one partition with their signatures under way. `guesses` are the genesis hashes they are taken for."""
 
     submissions: list[Submission]
-    records: list[StoredRecord]
     offsets: list[int]
     guesses: list[bytes]
     answers: Future[tuple[bytes, float]] | tuple[bytes, float]
@@ -90,7 +88,7 @@ class SignaturePool:
                     child.terminate()
         self.executor.shutdown(cancel_futures=True)
 
-    def start(self, submissions: list[Submission], records: list[StoredRecord], guesses: Guesses) -> Chunk:
+    def start(self, submissions: list[Submission], guesses: Guesses) -> Chunk:
         """Begin checking the signatures of records, in their order in the partition."""
         offsets: list[int] = []
         used: list[bytes] = []
@@ -105,8 +103,8 @@ class SignaturePool:
             used.append(genesis)
             claims.append((found.key, found.signature, covered))
         if self.executor is None or not claims:
-            return Chunk(submissions, records, offsets, used, check_all(claims))
-        return Chunk(submissions, records, offsets, used, self.submit(check_all, claims))
+            return Chunk(submissions, offsets, used, check_all(claims))
+        return Chunk(submissions, offsets, used, self.submit(check_all, claims))
 
     def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Call a function in one of the processes; there has to be one."""

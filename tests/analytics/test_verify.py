@@ -87,6 +87,20 @@ def test_a_log_that_was_cut_shows(topics: Topics) -> None:
     assert not report.sound
 
 
+def test_a_referee_that_is_behind(topics: Topics) -> None:
+    """Commands without an answer are no divergence: they are told, and a checkpoint ends before the first of them.
+    Against a checkpoint that saw the answers, it is one."""
+    _, end = verified(topics, Order(OPERATOR.public))
+    behind = judged({p: records[:300] for p, records in enumerate(topics[COMMANDS.name]) if records})
+    behind[COMMANDS.name] = topics[COMMANDS.name]
+    report, made = verified(behind, Order(OPERATOR.public))
+    assert len(report.notes) == 3
+    assert all("not answered yet from offset" in note for note in report.notes)
+    _, resumed = verified(topics, Order(OPERATOR.public, start=made))
+    assert resumed.parts == end.parts
+    assert not verify(source_of(behind), Order(OPERATOR.public, against=end))[0].sound
+
+
 def test_another_operator(topics: Topics) -> None:
     """For someone who trusts another operator, the very first record diverges: its genesis is a stranger's."""
     report, _ = verify(source_of(topics), Order(AUDITOR.public))
