@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal, InvalidOperation
+import os
+import re
+from collections.abc import Awaitable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +16,16 @@ from contractnet.cli.root import Where, app, out, where
 from contractnet.credentials import Credential, load
 from contractnet.errors import CredentialError, RejectedError, SettingsError
 from contractnet.messages import Code
+from contractnet.messages.names import name_problem
 from contractnet.money import credits as ucr_of
 from contractnet.settings import embedded_bootstrap
 
 CONNECT_S = 8.0
 # The bank only sends: what happened before it connected does not matter to it.
 LOOK_BACK_S = 5.0
+_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+# Characters of a wrong text that an error repeats.
+_SHOWN = 40
 pool = typer.Typer(no_args_is_help=True, help="Pools of resources: kinds of GPUs, each with a number of units.")
 app.add_typer(pool, name="pool")
 
@@ -40,6 +46,8 @@ def enroll(
     """Open an account, issue credits to it, and write its credential file (mode 0600)."""
     here = where(ctx)
     amount_ucr = _amount(credits)
+    _check_name(name, "the account's name")
+    _check_name(project, "--project")
     path = out_file or here.directory.agent(name)
     if path.exists():
         raise CredentialError(
@@ -62,6 +70,7 @@ def create(
 ) -> None:
     """Create a pool and name the account that may call for proposals for it."""
     here = where(ctx)
+    _check_name(name, "the pool's name")
     asyncio.run(_create_pool(here, name, _account(here, owner), units))
     out.print(f"pool {escape(name)}: {units} units, owner {escape(owner)}")
 
@@ -73,11 +82,12 @@ async def _enroll(here: Where, name: str, project: str, amount_ucr: int, path: P
     # A credential of the embedded broker's market finds it through the data directory.
     hint = None if address == embedded_bootstrap(here.directory.path) else address
     async with Bank.connect(bank_credential(here), address, look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S) as bank:
-        made = await _answered(bank.enroll(name, project, path, bootstrap_hint=hint), f"the account {name!r}")
+        asked = bank.enroll(name, project, path, bootstrap_hint=hint)
+        made = await _answered(asked, f"the account {name!r}", "Choose another name.")
         assert isinstance(made, Credential)
         assert made.account is not None
         if amount_ucr:
-            await _answered(bank.issue(made.account, amount_ucr, "enrolled"), f"the credits of {name!r}")
+            await _answered(bank.issue(made.account, amount_ucr, "enrolled"), f"the credits of {name!r}", "")
         return made
 
 
@@ -87,19 +97,17 @@ async def _create_pool(here: Where, name: str, owner: bytes, units: int) -> None
     async with Bank.connect(
         bank_credential(here), here.bootstrap(), look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S
     ) as bank:
-        await _answered(bank.create_pool(name, owner, units), f"the pool {name!r}")
+        taken = "Choose another name: a demo in the same directory makes pools h100, a100 and l4."
+        await _answered(bank.create_pool(name, owner, units), f"the pool {name!r}", taken)
 
 
-async def _answered(asked: object, what: str) -> object:
-    """The answer to a command, its rejection in words that name what was asked for."""
-    import inspect
-
-    assert inspect.isawaitable(asked)
+async def _answered(asked: Awaitable[object], what: str, taken: str) -> object:
+    """The answer to a command, its rejection in words: `what` was asked for, what to do where the name is `taken`."""
     try:
         return await asked
     except RejectedError as error:
         hint = {
-            Code.NAME_TAKEN: "Choose another name.",
+            Code.NAME_TAKEN: taken,
             Code.UNKNOWN_KEY: "The bank's credential file belongs to another market.",
         }
         raise SettingsError(f"The market rejected {what}. {error}. {hint.get(error.code, '')}".rstrip()) from error
@@ -120,7 +128,8 @@ def bank_credential(here: Where) -> Credential:
 def _account(here: Where, owner: str) -> bytes:
     """The account id behind an enrolled name, a credential file, or the id itself in hex."""
     for path in (here.directory.agent(owner), Path(owner)):
-        if path.is_file():
+        # Not Path.is_file, which raises where the text is too long for a path.
+        if os.path.isfile(path):
             account = load(path).account
             if account is not None:
                 return account
@@ -130,17 +139,19 @@ def _account(here: Where, owner: str) -> bytes:
         account = b""
     if len(account) != 16:
         raise SettingsError(
-            f"{owner!r} is neither an account enrolled here ({here.directory.agent(owner)}), nor a credential file, "
-            f"nor an account id of 32 hex digits. Enroll it first: contractnet enroll {owner} --project PROJECT"
+            f"{owner[:_SHOWN]!r} is neither an account enrolled here ({here.directory.agents}), nor a credential file, "
+            f"nor an account id of 32 hex digits. Enroll it first: contractnet enroll NAME --project PROJECT"
         )
     return account
 
 
+def _check_name(name: str, what: str) -> None:
+    problem = name_problem(name)
+    if problem is not None:
+        raise SettingsError(f"{what} {name[:_SHOWN]!r} can't be used: {problem}.")
+
+
 def _amount(text: str) -> int:
-    try:
-        amount_ucr = ucr_of(Decimal(text))
-    except (InvalidOperation, ValueError) as error:
-        raise SettingsError(f"--credits {text!r} is no amount: write 100 or 2.5, at most six decimals.") from error
-    if amount_ucr < 0:
-        raise SettingsError(f"--credits {text!r} is negative: write 0 or more.")
-    return amount_ucr
+    if _AMOUNT.fullmatch(text) is None:
+        raise SettingsError(f"--credits {text[:_SHOWN]!r} is no amount: write 100 or 2.5, at most six decimals.")
+    return ucr_of(text)

@@ -118,10 +118,26 @@ def test_a_query_that_is_no_sql(data: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("credits", ["ten", "-1", "0.0000001", "inf"])
+@pytest.mark.parametrize("credits", ["ten", "-1", "0.0000001", "inf", "1e3", "1_000", "9" * 16])
 def test_an_amount_that_is_none(data: Path, credits: str) -> None:
     """`enroll --credits` takes an amount of at most six decimals."""
     check(contractnet("--data", data, "enroll", "ada", "--project", "p", f"--credits={credits}"), "--credits")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["enroll", "n" * 10_000, "--project", "p"],
+        ["enroll", "ada", "--project", "p\u202e"],
+        ["pool", "create", "n" * 10_000, "--owner", "ada", "--units", "1"],
+        ["pool", "create", "gpu", "--owner", "n" * 10_000, "--units", "1"],
+    ],
+)
+def test_a_name_that_no_market_takes(data: Path, command: list[str]) -> None:
+    """Names are checked before they become paths, and the error does not repeat all of a long one."""
+    done = contractnet("--data", data, *command)
+    check(done, "name" if "enroll" not in command else "can't be used")
+    assert len(done.stderr) < 500
 
 
 def test_an_address_that_is_none(data: Path) -> None:
