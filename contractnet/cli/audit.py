@@ -14,7 +14,6 @@ from contractnet.cli.root import app, where
 from contractnet.errors import SettingsError
 
 EXIT_DIVERGENCE = 1
-EXIT_USAGE = 2
 KEY_BYTES = 32
 
 
@@ -24,8 +23,7 @@ def _key(text: str, option: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        print(f"contractnet: {option} takes a public key of 64 hex digits, not {text!r}", file=sys.stderr)
-        raise typer.Exit(EXIT_USAGE)
+        raise typer.BadParameter(f"{option} takes a public key of 64 hex digits, not {text!r}")
     return key
 
 
@@ -40,6 +38,11 @@ def _operator(text: str | None, data: Path) -> bytes:
             f"No operator is trusted: give --operator-key, or --data of the market ({file} is missing)."
         )
     return _key(found, "--operator-key")
+
+
+def _need_both(write_checkpoint: Path | None, sign_with: Path | None) -> None:
+    if (write_checkpoint is None) != (sign_with is None):
+        raise typer.BadParameter("--write-checkpoint and --sign-with belong together")
 
 
 @app.command(
@@ -77,14 +80,10 @@ def verify(
     Exit code 0: sound; 1: something diverged (or the check could not be made); 2: the command line makes no sense.
     """
     if from_checkpoint is not None and against_checkpoint is not None:
-        print("contractnet: --from-checkpoint and --against-checkpoint exclude each other", file=sys.stderr)
-        raise typer.Exit(EXIT_USAGE)
-    if (write_checkpoint is None) != (sign_with is None):
-        print("contractnet: --write-checkpoint and --sign-with belong together", file=sys.stderr)
-        raise typer.Exit(EXIT_USAGE)
+        raise typer.BadParameter("--from-checkpoint and --against-checkpoint exclude each other")
+    _need_both(write_checkpoint, sign_with)
     here = where(ctx)
     here.directory.check()
-    trusted = frozenset(_key(text, "--trust-key") for text in trust_key or [])
     report = service("analytics.verify").run(
         here.bootstrap(),
         _operator(operator_key, here.directory.path),
@@ -94,7 +93,7 @@ def verify(
         against_checkpoint=against_checkpoint,
         write_checkpoint=write_checkpoint,
         sign_with=sign_with,
-        trust=trusted,
+        trust=frozenset(_key(text, "--trust-key") for text in trust_key or []),
         out=None if quiet else sys.stderr,
     )
     print("\n".join(report.lines()))
