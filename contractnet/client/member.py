@@ -17,6 +17,7 @@ from contractnet.credentials import Credential, Role, fingerprint, load
 from contractnet.envelope import SALT_BYTES, Sealed, seal
 from contractnet.errors import CommandUnsendableError, CredentialError
 from contractnet.messages import Command
+from contractnet.money import INT64_MAX
 
 
 class Member:
@@ -130,15 +131,17 @@ class Member:
 
 
 def _check_numbers(record: Any) -> None:
-    """Refuse what the encoder would cut: 1.5 micro-credits would be sent as 1."""
+    """Refuse what the encoder would cut (1.5 micro-credits would be sent as 1), and what 64 bits cannot hold."""
     for field in fields(record):
         value = getattr(record, field.name)
         if is_dataclass(value):
             _check_numbers(value)
-        elif field.type == "int" and type(value) is not int:
-            raise CommandUnsendableError(
-                f"{type(record).__name__}.{field.name} takes a whole number, not {type(value).__name__} {value!r}"
-            )
+        elif field.type == "int":
+            what = f"{type(record).__name__}.{field.name} takes a whole number"
+            if type(value) is not int:
+                raise CommandUnsendableError(f"{what}, not {type(value).__name__} {value!r}")
+            if not -INT64_MAX - 1 <= value <= INT64_MAX:
+                raise CommandUnsendableError(f"{what} from {-INT64_MAX - 1} to {INT64_MAX} (64 bits)")
 
 
 def sequence_of(sealed: Sealed) -> int:

@@ -109,7 +109,10 @@ def test_what_has_no_exact_encoding_is_refused(referee: Broker) -> None:
             claim = Claim(Priority.HIGH, 1.5, 1)  # type: ignore[arg-type]  # what is tested
             with pytest.raises(CommandUnsendableError, match=r"Claim\.deadline_at_ms"):
                 await alice.bid(bytes(16), 1, claim=claim)
-            for sending in (bank.issue(account, MAX + 1), bank.issue(account, 1, "\ud800"), bank.issue(b"short", 1)):
+            for price_ucr in (MAX + 1, -MAX - 2, 10**5000):
+                with pytest.raises(CommandUnsendableError, match=rf"price_ucr .* to {MAX} \(64 bits\)"):
+                    await alice.bid(bytes(16), price_ucr)
+            for sending in (bank.issue(account, 1, "\ud800"), bank.issue(b"short", 1)):
                 with pytest.raises(CommandUnsendableError, match="cannot be encoded"):
                     await sending
 
