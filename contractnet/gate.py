@@ -35,6 +35,7 @@ from contractnet import settings
 from contractnet.client.clock import MarketClock
 from contractnet.client.feed import Batch, NoticeFeed
 from contractnet.client.lease import Token, pass_hash
+from contractnet.client.shown import Shown
 from contractnet.codec import HEADER_BYTES, registry
 from contractnet.credentials import Credential, load
 from contractnet.errors import BrokerUnreachableError, CredentialError, GateRefusedError
@@ -70,8 +71,8 @@ REFUSAL_TEXT = {
 _PASSING = (Refusal.UNKNOWN_LEASE, Refusal.NOT_STARTED, Refusal.UNITS_IN_USE)
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
+@dataclass(frozen=True, slots=True, repr=False)
+class Admission(Shown):
     """A holder that is in. `units` are the numbers, from 0, of the units of the pool that it may use until `ends_at_ms`
     (market time) or until `on_revoked` is called."""
 

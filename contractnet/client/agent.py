@@ -38,6 +38,9 @@ class Bid:
         self._agent = agent
         self._watch = watch
 
+    def __repr__(self) -> str:
+        return f"Bid(id={self.id.hex()}, cfp={self.cfp.hex()}, price_ucr={self.price_ucr})"
+
     async def outcome(self, timeout_s: float | None = None) -> Award | None:
         """What the bid won, or None, once its CFP has ended or the bid was withdrawn.
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from contractnet.client.shown import Shown
 from contractnet.messages import Direction, Pricing
 from contractnet.messages.notices import CfpSettled
 
 Outcome = Callable[[bytes, float | None], Awaitable[CfpSettled]]
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True)
-class Cfp:
+@dataclass(frozen=True, slots=True, weakref_slot=True, repr=False)
+class Cfp(Shown):
     """A CFP that was announced. Times are market time, milliseconds since the epoch; bids count before `closes_at_ms`.
 
     `units` of `pool` for `duration_ms` go to each of up to `slots` winners, for at least `reserve_price_ucr` a slot.

@@ -7,6 +7,8 @@ import hmac
 from dataclasses import dataclass, field
 from typing import Self
 
+from contractnet.client.shown import Shown
+
 PASS_DOMAIN = b"contractnet/pass/1"
 
 
@@ -31,8 +33,8 @@ class Token:
         return f"{self.partition}:{self.offset}:{self.index}"
 
 
-@dataclass(frozen=True, slots=True)
-class Award:
+@dataclass(frozen=True, slots=True, repr=False)
+class Award(Shown):
     """A won slot: `units` of `pool` are locked from `starts_at_ms` up to, not including, `ends_at_ms` (market time).
 
     `id` (16 bytes) is the winning bid's id. `token` and `secret` (32 bytes) are what a Gate asks for; whoever has them

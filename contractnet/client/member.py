@@ -70,6 +70,11 @@ class Member:
 
         return Opening(begin)
 
+    def __repr__(self) -> str:
+        who = self.credential
+        account = "" if who.account is None else f", account={who.account.hex()}"
+        return f"{type(self).__name__}(name={who.name!r}, market={who.market!r}{account})"
+
     def prepare(self, command: Command) -> Sealed:
         """Seal a command without sending it, so that it can be stored first and submitted again after a crash.
 
