@@ -20,13 +20,16 @@ from contractnet.errors import BrokerError, BrokerUnreachableError, ServiceError
 from contractnet.topics import COMMANDS, PARTITIONS_DEFAULT
 from services import state
 from services.brokers import embedded, is_dead
+from services.cluster import check_operator, wait_for_absence
 from services.opening import open_market, operator_keys, wait_for_clock
 from services.part import BACKOFF_S_MAX, BACKOFF_S_MIN, Part
+from streams.settings import APP_ID
 from streams.topics import create_topics
 
 Tell = Callable[[str], None]
 
 READY_S = 90.0
+_TELL_S = 10.0
 _STOP_S = 20.0
 _PAUSE_S = 0.1
 _ADMIN_S = 10.0
@@ -81,8 +84,9 @@ class Supervisor:
         """Start everything and return when the market takes commands. Raises ContractnetError."""
         self.directory.prepare()
         self._lock = state.UpLock(self.directory)
-        operator_keys(self.directory, self.options.market)
         self._start_broker()
+        self._check_cluster()
+        operator_keys(self.directory, self.options.market)
         self._prepare_topics()
         self.parts = [*self._workers(), self._snapshotter(), self._projector()]
         for part in self.parts:
@@ -138,6 +142,14 @@ class Supervisor:
         self._tell("starting Kafka")
         self.broker, self._owns_broker = embedded(self.directory, self._tell)
         self._tell(f"Kafka {'is ready' if self._owns_broker else 'runs already'} at {self.bootstrap}")
+
+    def _check_cluster(self) -> None:
+        if not self._owns_broker or not self.directory.operator.is_file():
+            check_operator(self.directory, self.bootstrap, self.options.market)
+        # A broker of our own that was just started has no clients yet.
+        if not self._owns_broker:
+            group = os.environ.get("CONTRACTNET_APP", APP_ID)
+            wait_for_absence(group, self.bootstrap, self._tell)
 
     def _look_at_broker(self, broker: Broker) -> None:
         now = time.monotonic()
@@ -196,14 +208,18 @@ class Supervisor:
         return Part("projector", arguments, self._environment(), self.directory.log("projector"))
 
     def _wait_healthy(self) -> None:
-        give_up_at = time.monotonic() + READY_S
+        begun = time.monotonic()
+        tell_at = begun + _TELL_S
         waiting = list(self.parts)
         while waiting:
             self.look()
             waiting = [part for part in waiting if not self._is_up(part)]
             for part in waiting:
-                if part.given_up or part.restarts >= 3 or time.monotonic() > give_up_at:
+                if part.given_up or part.restarts >= 3 or time.monotonic() > begun + READY_S:
                     raise ServiceError(f"{part.name} did not come up: {part.last_words()} (log: {part.log})")
+            if waiting and time.monotonic() > tell_at:
+                self._tell(f"waiting for {', '.join(f'{part.name} (log: {part.log})' for part in waiting)}")
+                tell_at = time.monotonic() + _TELL_S
             time.sleep(_PAUSE_S)
         self._tell(f"{len(self.parts)} processes are ready")
 

@@ -10,6 +10,8 @@ from contractnet.errors import SettingsError
 from contractnet.settings import bootstrap, data_dir
 from contractnet.topics import PARTITIONS_DEFAULT
 
+APP_ID = "contractnet"
+"""The consumer group of all referees of a cluster, unless CONTRACTNET_APP names another."""
 OPERATOR_KEY_FILE = Path("keys") / "operator.pub"
 """In the data directory: the public key (hex) of the only operator whose markets a worker serves."""
 
@@ -40,7 +42,7 @@ class Settings:
         return cls(
             bootstrap=bootstrap(data=data),
             data=data,
-            app_id=os.environ.get("CONTRACTNET_APP", "contractnet"),
+            app_id=os.environ.get("CONTRACTNET_APP", APP_ID),
             partitions=_number("CONTRACTNET_PARTITIONS", PARTITIONS_DEFAULT),
             replication=_number("CONTRACTNET_REPLICATION", 1),
             operator_key=_operator_key(data),

@@ -97,6 +97,16 @@ def test_a_second_up_is_refused(up: subprocess.Popen[str], data: Path) -> None:
     assert is_ready(data)
 
 
+def test_an_up_elsewhere_on_the_same_cluster_is_refused(up: subprocess.Popen[str], data: Path, tmp_path: Path) -> None:
+    """It says to use the market's directory, and makes no operator key for a market that is another's."""
+    noted = state.read(DataDirectory(data))
+    assert noted is not None
+    done = contractnet("--data", tmp_path / "other", "--bootstrap", noted.bootstrap, "up")
+    assert done.returncode == 1
+    assert "was opened from another data directory" in done.stderr
+    assert not DataDirectory(tmp_path / "other").operator.exists()
+
+
 def test_enroll_writes_a_secret_file_and_the_ledger_shows_the_account(up: subprocess.Popen[str], data: Path) -> None:
     """An enrolled account has its credits, nobody else can read its credential, and a query sees it soon."""
     done = contractnet("--data", data, "enroll", "ada", "--project", "vision", "--credits", "12.5")
