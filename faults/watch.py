@@ -69,7 +69,15 @@ class Watch:
 
     @staticmethod
     def _end(view: Consumer, place: TopicPartition) -> int:
-        return view.get_watermark_offsets(place, timeout=_TIMEOUT_S)[1]
+        give_up_at = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                return view.get_watermark_offsets(place, timeout=_TIMEOUT_S)[1]
+            except KafkaException:
+                # A broker that has just come back does not know its partitions at once.
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(0.1)
 
     def _follow(self) -> None:
         consumer = new_consumer(self._bootstrap, log_level=0, **{"auto.offset.reset": "earliest"})

@@ -1,12 +1,14 @@
 """A worker that kills itself at a named point: `faust -A faults.worker worker`.
 
 It is `streams.app` with a PartitionWriter and a Referee that pass the points on their way. The seam is here, and not
-in streams/, so that what runs in earnest has no way to be told to die.
+in streams/, so that what runs in earnest has no way to be told to die. CONTRACTNET_FAULT_CLOCK_S puts its Python wall
+clock off by so many seconds (librdkafka's stays right).
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +18,9 @@ from streams import referee
 from streams.referee import Referee
 from streams.writer import CommandRecord, Outcome, PartitionWriter
 
+_true_time = time.time
+_off_s = float(os.environ.get("CONTRACTNET_FAULT_CLOCK_S", "0"))
+time.time = lambda: _true_time() + _off_s
 fault_point = FaultPoint(os.environ.get(VARIABLE, "after_poll:0:0:0"))
 
 
