@@ -6,6 +6,8 @@ import random
 import threading
 import time
 
+from confluent_kafka import KafkaException
+
 from faults.world import Market
 
 BIDS = 4
@@ -18,6 +20,7 @@ class Load:
 
     def __init__(self, markets: list[Market], rate: float, seed: int) -> None:
         self.sent = 0
+        self.error: Exception | None = None
         self._markets = markets
         self._pause_s = COMMANDS_PER_CFP / rate
         self._rng = random.Random(seed)
@@ -29,11 +32,16 @@ class Load:
         """Stop sending."""
         self._stopping.set()
         self._thread.join()
+        assert self.error is None, f"the load ended early: {self.error!r}"
 
     def _send(self) -> None:
         due_at = time.monotonic()
         while not self._stopping.is_set():
-            self._negotiate(self._rng.choice(self._markets))
+            try:
+                self._negotiate(self._rng.choice(self._markets))
+            except (BufferError, KafkaException) as error:
+                self.error = error
+                return
             due_at = max(due_at + self._pause_s, time.monotonic() - 1)
             if self._stopping.wait(max(0.0, due_at - time.monotonic())):
                 return
