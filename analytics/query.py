@@ -40,6 +40,8 @@ def run(sql: str, data_dir: Path) -> tuple[list[str], list[Row]]:
         raise QueryError("The query is empty. Give one SQL statement, for example: FROM attribution LIMIT 10")
     connection = open_ledger(data_dir)
     try:
+        if (count := len(connection.extract_statements(sql))) != 1:
+            raise QueryError(f"Give one SQL statement: these are {count}. Run them one at a time.")
         connection.execute(sql)
         columns = [column[0] for column in connection.description or []]
         return columns, connection.fetchall() if columns else []

@@ -20,7 +20,11 @@ def query(
     csv: Annotated[bool, typer.Option("--csv", help="Write CSV with a header line.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Write an array of JSON objects.")] = False,
 ) -> None:
-    """Run one SQL statement on the ledger's newest publication. Works while the market runs, and after."""
+    """Run one SQL statement on the ledger's newest publication. Works while the market runs, and after.
+
+    It runs in a DuckDB of your own, which opens the ledger read-only, and may read and write any file that you may
+    (COPY ... TO, read_csv): run no SQL that you do not trust.
+    """
     if csv and json:
         raise SettingsError("--csv and --json exclude each other: choose one.")
     here = where(ctx)

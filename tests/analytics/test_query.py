@@ -71,6 +71,14 @@ def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
         run("SELECT 1", tmp_path)
 
 
+@pytest.mark.parametrize("sql", ["SELECT 1; SELECT 2", "-- nothing"])
+def test_anything_but_one_statement_is_refused(data_dir: Path, sql: str) -> None:
+    """Else only the last result would be shown; a semicolon at the end is no second statement."""
+    with pytest.raises(QueryError, match="one SQL statement"):
+        run(sql, data_dir)
+    assert run("SELECT 1 AS one;", data_dir) == (["one"], [(1,)])
+
+
 @pytest.mark.parametrize(
     ("sql", "message"),
     [
