@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
+from contractnet.cli.directory import DataDirectory
+from contractnet.cli.program import program
+
 if TYPE_CHECKING:
     from services.supervisor import Supervisor
 
-QUERY = 'contractnet{data} query "SELECT project, pool, sum(credits)::BIGINT AS ucr FROM attribution GROUP BY ALL"'
+_QUERY = "SELECT project, pool, sum(credits)::BIGINT AS ucr FROM attribution GROUP BY ALL"
+
+
+def command(directory: DataDirectory) -> str:
+    """How a command on this data directory begins, so that it can be copied."""
+    return f"{program()} --data {shlex.quote(str(directory.path))}"
+
+
+def query_example(directory: DataDirectory) -> str:
+    """A query of the directory's ledger, to be copied."""
+    return f'{command(directory)} query "{_QUERY}"'
 
 
 def console() -> Console:
@@ -40,9 +54,9 @@ def show_ready(supervisor: Supervisor) -> None:
         table.add_row(part.name, str(part.pid), web or str(part.log))
     screen = console()
     screen.print(table)
-    flag = f" --data {directory.path}"
+    begin = command(directory)
     screen.print(f"logs   {directory.logs}", markup=False, soft_wrap=True)
-    screen.print(f"join   contractnet{flag} enroll NAME --project PROJECT --credits 100", markup=False, soft_wrap=True)
-    screen.print(f"query  {QUERY.format(data=flag)}", markup=False, soft_wrap=True)
-    screen.print("end    Ctrl-C here, or `contractnet down` from another shell", markup=False, soft_wrap=True)
+    screen.print(f"join   {begin} enroll NAME --project PROJECT --credits 100", markup=False, soft_wrap=True)
+    screen.print(f"query  {query_example(directory)}", markup=False, soft_wrap=True)
+    screen.print(f"end    Ctrl-C here, or from another shell: {begin} down", markup=False, soft_wrap=True)
     screen.file.flush()

@@ -18,7 +18,7 @@ from contractnet.errors import BrokerNotRunningError, DataDirectoryError, Servic
 from services import state
 from services.part import CHECKOUT
 from services.supervisor import Supervisor, UpOptions
-from services.table import show_ready
+from services.table import command, show_ready
 
 __all__ = ["UpOptions", "detach", "down", "run"]
 
@@ -99,7 +99,7 @@ def detach(options: UpOptions) -> int:
         process.wait()
         raise
     print(log.read_text("utf-8"), end="")
-    print(f"it runs in the background (pid {process.pid}, log {log}); `contractnet down` ends it")
+    print(f"it runs in the background (pid {process.pid}, log {log}); {command(directory)} down ends it")
     return 0
 
 

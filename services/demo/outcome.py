@@ -18,7 +18,7 @@ from contractnet.errors import QueryError
 from services.demo.enrolment import MANAGERS_PROJECT
 from services.demo.live import Score, as_ms, quantile
 from services.status import ledger_ends, projection_lag
-from services.table import QUERY
+from services.table import query_example
 
 CAUGHT_UP_S = 30.0
 # Rejections that belong to a healthy run.
@@ -90,9 +90,10 @@ def show(console: Console, run: Run, score: Score, lasted_s: float, lag_s: float
         console.print(Text.assemble(mark, "  ", check.claim, ": ", check.numbers), soft_wrap=True)
     if run.deleted:
         return all(check.holds for check in checks)
-    flag = "" if run.directory.path.name == ".contractnet" else f" --data {run.directory.path}"
     console.print(f"\nThe ledger: {run.directory.ledger}", markup=False, soft_wrap=True)
-    console.print(f"Ask it, now or while a market runs:\n  {QUERY.format(data=flag)}", markup=False, soft_wrap=True)
+    console.print(
+        f"Ask it, now or while a market runs:\n  {query_example(run.directory)}", markup=False, soft_wrap=True
+    )
     return all(check.holds for check in checks)
 
 
