@@ -12,44 +12,54 @@ from rich.text import Text
 
 import analytics
 from broker.jvm import running_bootstrap
+from broker.ready import wait_until_ready
 from contractnet.cli.directory import DataDirectory
 from contractnet.errors import QueryError
 from contractnet.topics import LEDGER
 from services import state
 from services.part import answers_ready
-from services.table import console, parts_table
+from services.table import command, console, parts_table
 
 _TIMEOUT_S = 2.0
 _LAG_METRIC = "contractnet_commands_lag{"
 
 
-def show(directory: DataDirectory) -> int:
-    """Print the status. The exit code: 0 where all runs and is healthy, else 1."""
+def show(directory: DataDirectory, bootstrap: str | None = None) -> int:
+    """Print the status. The exit code: 0 where all runs and is healthy, else 1.
+
+    `bootstrap`: the broker to ask; without it the one that `up` has noted. Raises BrokerUnreachableError where that
+    very broker was asked for and does not answer.
+    """
     directory.check()
+    if bootstrap is not None:
+        wait_until_ready(bootstrap, _TIMEOUT_S)
     noted = state.read(directory)
     pid = state.running_pid(directory)
     if noted is None or pid is None:
         broker = running_bootstrap(directory.path)
-        print(f"no market runs in {directory.path}; `contractnet up` starts one")
+        print(f"no market runs in {directory.path}; {command(directory)} up starts one")
         if broker is not None:
-            print(f"the broker alone runs at {broker}; `contractnet broker stop` ends it")
+            print(f"the broker alone runs at {broker}; {command(directory)} broker stop ends it")
         if noted is not None:
-            print("an earlier `up` was killed and may have left processes behind; `contractnet down` ends them")
+            print(f"an earlier `up` was killed and may have left processes behind; {command(directory)} down ends them")
         return 1
-    ends = ledger_ends(noted.bootstrap, noted.partitions)
+    address = bootstrap or noted.bootstrap
+    ends = ledger_ends(address, noted.partitions)
     table = parts_table()
     healthy = ends is not None and noted.ready
     broker_pid = str(noted.broker_pid or "")
-    table.add_row("Kafka", broker_pid, _mark(ends is not None, "answers", "no answer"), "", "", noted.bootstrap)
+    table.add_row("Kafka", broker_pid, _mark(ends is not None, "answers", "no answer"), "", "", address)
     for part in noted.parts:
         alive = state.process_of(part.pid, part.created_s) is not None
-        well = alive and (part.web_port is None or answers_ready(part.web_port))
+        well = ends is not None and alive and (part.web_port is None or answers_ready(part.web_port))
         healthy = healthy and well
         lag = _lag(directory, part, ends)
-        health = _mark(well, "healthy", "not ready" if alive else part.status if part.pid is None else "gone")
+        # Without Kafka nothing gets on, whatever a process says of itself.
+        ill = "no Kafka" if ends is None else "not ready"
+        health = _mark(well, "healthy", ill if alive else part.status if part.pid is None else "gone")
         table.add_row(part.name, str(part.pid or ""), health, lag, str(part.restarts), Text(part.log))
     uptime = time.time() - noted.started_s
-    ready = "ready" if noted.ready else "starting"
+    ready = "Kafka does not answer" if ends is None else "ready" if noted.ready else "starting"
     screen = console()
     screen.print(f"market {noted.market!r}: {ready}, up for {uptime:.0f} s (pid {pid})", markup=False)
     screen.print(table)
@@ -75,13 +85,15 @@ def _mark(good: bool, yes: str, no: str) -> Text:
 
 
 def _lag(directory: DataDirectory, part: state.PartState, ends: list[int] | None) -> str:
+    if part.web_port is None and part.name != "projector":
+        return ""
+    if ends is None:
+        return "unknown"
     if part.web_port is not None:
         lag = _worker_lag(part.web_port)
-        return "?" if lag is None else f"{lag} commands"
-    if part.name != "projector" or ends is None:
-        return ""
+        return "unknown" if lag is None else f"{lag} commands"
     behind = projection_lag(directory, ends)
-    return "?" if behind is None else f"{behind} events"
+    return "unknown" if behind is None else f"{behind} events"
 
 
 def _worker_lag(port: int) -> int | None:

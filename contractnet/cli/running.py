@@ -46,7 +46,8 @@ def up(
 @app.command(epilog="Example:  contractnet status   (exit code 0: everything runs and is healthy)")
 def status(ctx: typer.Context) -> None:
     """Show the parts of the market, their health, how far they lag, and how old the newest ledger event is."""
-    raise typer.Exit(service("services.status").show(where(ctx).directory))
+    here = where(ctx)
+    raise typer.Exit(service("services.status").show(here.directory, here.bootstrap_flag))
 
 
 @app.command(epilog="Example:  contractnet down   (the data stays; `up` goes on from it)")

@@ -96,6 +96,12 @@ def test_a_directory_of_another_version(data: Path, command: list[str]) -> None:
     assert [path.name for path in data.iterdir()] == ["VERSION"]
 
 
+def test_status_of_a_broker_that_does_not_answer(data: Path) -> None:
+    """`status --bootstrap` asks that broker and no other."""
+    address = f"127.0.0.1:{find_free()}"
+    check(contractnet("--data", data, "--bootstrap", address, "status"), address, "No Kafka broker")
+
+
 def test_a_file_for_a_directory(tmp_path: Path) -> None:
     """A data directory that is a file is refused."""
     file = tmp_path / "file"
