@@ -167,6 +167,9 @@ class Bidder:
             # UNKNOWN_LEASE: it expired while the command was on its way.
             if error.code is not Code.UNKNOWN_LEASE:
                 self._tally.rejections[error.code] += 1
+        except OutcomeTimeoutError:
+            # The lease ends by itself.
+            self._tally.rejections["no answer to a release in time"] += 1
 
 
 def capacity_gpu_s(cfp: Cfp, task: Task) -> float:

@@ -90,6 +90,13 @@ class Children:
             raise ServiceError(f"{', '.join(failed)} failed (log: {self._log_path})")
         return all(code is not None for code in codes.values())
 
+    def kill(self, prefix: str) -> None:
+        """End the processes whose names start so at once: what they wait for will not come."""
+        for name, process in self._processes.items():
+            if name.startswith(prefix):
+                self._asked.add(name)
+                process.kill()
+
     def close(self) -> None:
         """End all that still run, kindly at first."""
         self.end("")

@@ -60,8 +60,10 @@ def on_parent_end(action: Any) -> None:
     """Call `action` once the parent has closed our standard input: it is done, or it is dead."""
 
     def wait() -> None:
-        while sys.stdin.buffer.read(4096):
+        # Not sys.stdin: at shutdown the interpreter would want the lock that a reading thread holds, and abort.
+        while os.read(descriptor, 4096):
             pass
         action()
 
+    descriptor = sys.stdin.fileno()
     threading.Thread(target=wait, name="parent", daemon=True).start()

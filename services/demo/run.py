@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from broker.ports import find_free
 from contractnet.cli.directory import DataDirectory
-from contractnet.errors import DataDirectoryError
+from contractnet.errors import DataDirectoryError, ServiceError
 from contractnet.messages.partition import partition_of
 from services import state
 from services.demo import outcome, trace
@@ -24,6 +25,7 @@ from services.demo.live import Score, Show
 from services.demo.plan import Plan
 from services.status import ledger_ends
 from services.supervisor import Supervisor, UpOptions
+from services.table import command
 from services.table import console as new_console
 from services.up import EXIT_INTERRUPTED, Interrupt, end_orphans, say
 
@@ -45,6 +47,10 @@ class SwarmOptions:
     trace: Path | None
     processes: int = 4
     deleted: bool = False
+
+
+class MarketGoneError(ServiceError):
+    """The market that a run competes in has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,8 @@ def simulate(directory: DataDirectory, bootstrap: str | None, market: str, optio
     if bootstrap is not None or state.running_pid(directory) is not None:
         return _guarded(directory, bootstrap, market, options)
     with tempfile.TemporaryDirectory(prefix="contractnet-") as scratch:
-        say(f"no market runs in {directory.path}; using one of its own, deleted afterwards (start one: contractnet up)")
+        say(f"no market runs in {directory.path}; using one of its own, deleted afterwards")
+        say(f"start one that stays: {command(directory)} up")
         return _guarded(DataDirectory(Path(scratch)), bootstrap, market, replace(options, deleted=True))
 
 
@@ -102,12 +109,21 @@ def _market(directory: DataDirectory, bootstrap: str | None, market: str, ending
                 f"The market of pid {pid} in {directory.path} is still starting: try again shortly."
             )
         say(f"using the market that runs in {directory.path} (pid {pid})")
-        return Market(directory, noted.bootstrap, market, noted.partitions, lambda: None)
+        return Market(directory, noted.bootstrap, market, noted.partitions, partial(_look_at, directory, pid))
     end_orphans(directory, say)
     supervisor = Supervisor(UpOptions(directory=directory, bootstrap=bootstrap, market=market), say)
     ending.callback(supervisor.stop)
     supervisor.start()
     return Market(directory, supervisor.bootstrap, market, supervisor.partitions, supervisor.look)
+
+
+def _look_at(directory: DataDirectory, pid: int) -> None:
+    """Raise MarketGoneError where the `up` of a directory that a run began with has ended."""
+    if state.running_pid(directory) != pid:
+        raise MarketGoneError(
+            f"The market in {directory.path} has ended during the run (its `up`, pid {pid}, is gone): the run ends "
+            f"without a result."
+        )
 
 
 def _swarm(market: Market, options: SwarmOptions, demand: Demand) -> bool:
@@ -127,12 +143,17 @@ def _swarm(market: Market, options: SwarmOptions, demand: Demand) -> bool:
         children = Children(market.directory.log("swarm"))
         ending.callback(children.close)
         begun = _start(children, market, options, demand, enrolled)
-        with Show(screen, score, options.duration_s) as show:
-            _listen(children, score, show, market, until_s=begun + options.duration_s)
-            lasted_s, score.won_in_time = time.monotonic() - begun, score.total("won")
-            for group in ("managers", "bidders", "gate"):
-                children.end(group)
-                _listen(children, score, show, market, until_ended=group)
+        try:
+            with Show(screen, score, options.duration_s) as show:
+                _listen(children, score, show, market, until_s=begun + options.duration_s)
+                lasted_s, score.won_in_time = time.monotonic() - begun, score.total("won")
+                for group in ("managers", "bidders", "gate"):
+                    children.end(group)
+                    _listen(children, score, show, market, until_ended=group)
+        except MarketGoneError:
+            children.kill("managers")
+            children.kill("bidders")
+            raise
     for text in score.events:
         say(text)
     lag_s = outcome.wait_for_projection(run, market.look)
@@ -187,10 +208,11 @@ def _listen(
     give_up_at = time.monotonic() + _DRAIN_S if until_s is None else until_s
     while time.monotonic() < give_up_at:
         over = until_ended is not None and children.ended(until_ended)
+        # Before the processes: what ails them may only be that the market is gone.
+        market.look()
         for message in children.take(_LOOK_S):
             score.take(message)
         if until_s is not None:
-            market.look()
             show.update()
         if over:
             break
