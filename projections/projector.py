@@ -84,6 +84,7 @@ class Projector:
             while not self._stopping:
                 self._step(reader, store, publisher)
             self._publish(publisher)
+            publisher.close()
         finally:
             reader.close()
         log.info("stopped at %d events, generation %d", store.event_count(), publisher.generation)

@@ -8,6 +8,7 @@ newest.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 
@@ -32,7 +33,7 @@ class Publisher:
             draft.unlink()
         self.generation = max(self._layout.generations(), default=0)
         self._unnamed_since_s: dict[str, float] = {}
-        self._swept_s = 0.0
+        self._swept_s = -_SWEEP_INTERVAL_S  # the first publication removes what a killed projector left
 
     def publish(self) -> int:
         """Publish the present state and return the number of the generation."""
@@ -83,16 +84,25 @@ class Publisher:
         link.symlink_to(self._layout.generation(number).relative_to(self._layout.data_dir))
         link.replace(self._layout.published)
 
+    def close(self) -> None:
+        """Delete all generations but the newest: after an orderly stop they would only take up space.
+
+        A reader that has one open keeps it, as the file lives until it is closed.
+        """
+        self._delete_generations(math.inf)
+
     def _sweep(self) -> None:
         now_s = time.monotonic()
         if now_s - self._swept_s < _SWEEP_INTERVAL_S:
             return
         self._swept_s = now_s
-        oldest_s = time.time() - self._settings.generation_kept_s
-        for number, path in self._layout.generations().items():
-            if number != self.generation and path.stat().st_mtime < oldest_s:
-                path.unlink()
+        self._delete_generations(time.time() - self._settings.generation_kept_s)
         self._sweep_segments(now_s)
+
+    def _delete_generations(self, older_than_s: float) -> None:
+        for number, path in self._layout.generations().items():
+            if number != self.generation and path.stat().st_mtime < older_than_s:
+                path.unlink()
 
     def _sweep_segments(self, now_s: float) -> None:
         """Delete segments that have been out of the manifest for long: what a rebuild or a crash left behind."""

@@ -64,6 +64,25 @@ def test_the_link_is_relative_and_the_segments_are_absolute(settings: Projection
     store.close()
 
 
+def test_an_orderly_stop_leaves_the_newest_generation_alone(settings: ProjectionSettings) -> None:
+    """Older ones are gone from the disk, whatever their age; who has one open can still read it."""
+    store = opened(settings)
+    publisher = Publisher(store, settings)
+    store.apply(two_markets(1, 1000)[0])
+    publisher.publish()
+    old = analytics.open(settings.data_dir)
+    for _ in range(2):
+        publisher.publish()
+    assert sorted(store.layout.generations()) == [1, 2, 3]
+    publisher.close()
+    assert list(store.layout.generations()) == [3]
+    assert count_of(old) > 0
+    with analytics.open(settings.data_dir) as connection:
+        assert count_of(connection) > 0
+    old.close()
+    store.close()
+
+
 def test_a_connection_keeps_its_generation(settings: ProjectionSettings) -> None:
     """An open connection shows the same data for ever, also when its file is gone; opening again shows the newest."""
     quick = replace(settings, generation_kept_s=0.0)
