@@ -134,7 +134,8 @@ class Arena:
     def _revive(self) -> None:
         for slot, worker in list(self.workers.items()):
             if worker.poll() is not None:
-                assert worker.returncode == EXIT_FAULT, f"worker {slot} ended with code {worker.returncode}"
+                if worker.returncode != EXIT_FAULT:
+                    self.tally.problems.append(f"worker {slot} ended with code {worker.returncode}")
                 self.tally.notes["workers_ended"] += 1
                 self.start_worker(slot)
 
