@@ -15,6 +15,7 @@ from tests.client.stage import POOL, Stage, staged
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 OUTAGE_S = 3.0
+CFPS_MIN = 6
 
 
 async def trade(stage: Stage, until_s: float) -> list[tuple[bytes, Award | None]]:
@@ -29,7 +30,8 @@ async def trade(stage: Stage, until_s: float) -> list[tuple[bytes, Award | None]
 
     buyer = asyncio.create_task(buy(alice))
     offered = []
-    while time.monotonic() < until_s:
+    # A busy machine takes longer for as many.
+    while time.monotonic() < until_s or len(offered) < CFPS_MIN:
         cfp = await stage.manager.call_for_proposals(POOL, duration_s=0.1, open_s=0.3, timeout_s=60)
         offered.append(cfp)
         await cfp.outcome(60)
@@ -83,7 +85,7 @@ def test_a_broker_restart_loses_no_command_and_no_outcome(referee: Broker, end: 
             trading = asyncio.create_task(trade(stage, time.monotonic() + 10))
             await asyncio.to_thread(outage)
             done = await asyncio.wait_for(trading, 60)
-        assert len(done) > 5
+        assert len(done) >= CFPS_MIN
         assert all(award is not None for _, award in done)
 
     asyncio.run(play())
