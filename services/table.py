@@ -10,6 +10,7 @@ from rich.table import Table
 
 from contractnet.cli.directory import DataDirectory
 from contractnet.cli.program import program
+from contractnet.settings import MARKET_DEFAULT
 
 if TYPE_CHECKING:
     from services.supervisor import Supervisor
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 _QUERY = "SELECT project, pool, sum(credits)::BIGINT AS ucr FROM attribution GROUP BY ALL"
 
 
-def command(directory: DataDirectory) -> str:
-    """How a command on this data directory begins, so that it can be copied."""
-    return f"{program()} --data {shlex.quote(str(directory.path))}"
+def command(directory: DataDirectory, market: str = MARKET_DEFAULT) -> str:
+    """How a command on this data directory, and on this market, begins, so that it can be copied."""
+    more = "" if market == MARKET_DEFAULT else f" --market {shlex.quote(market)}"
+    return f"{program()} --data {shlex.quote(str(directory.path))}{more}"
 
 
 def query_example(directory: DataDirectory) -> str:
@@ -56,7 +58,11 @@ def show_ready(supervisor: Supervisor) -> None:
     screen.print(table)
     begin = command(directory)
     screen.print(f"logs   {directory.logs}", markup=False, soft_wrap=True)
-    screen.print(f"join   {begin} enroll NAME --project PROJECT --credits 100", markup=False, soft_wrap=True)
+    screen.print(
+        f"join   {command(directory, supervisor.options.market)} enroll NAME --project PROJECT --credits 100",
+        markup=False,
+        soft_wrap=True,
+    )
     screen.print(f"query  {query_example(directory)}", markup=False, soft_wrap=True)
     screen.print(f"end    Ctrl-C here, or from another shell: {begin} down", markup=False, soft_wrap=True)
     screen.file.flush()
