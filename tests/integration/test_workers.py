@@ -24,7 +24,7 @@ def test_workers_share_partitions_and_hand_over_when_one_leaves(tmp_path: Path) 
     """Two workers split four partitions; after SIGTERM to one, the other owns all within the session timeout, and the
     log stays sound. A third process for a held slot refuses to start."""
     with new_world(tmp_path) as world:
-        session_s = 40
+        session_s = 30
         session = {"CONTRACTNET_SESSION_TIMEOUT_S": str(session_s)}
         world.start_worker(0, **session)
         leaving = world.start_worker(1, **session)
