@@ -138,9 +138,10 @@ def _account(here: Where, owner: str) -> bytes:
     except ValueError:
         account = b""
     if len(account) != 16:
+        shown = owner[:_SHOWN]
         raise SettingsError(
-            f"{owner[:_SHOWN]!r} is neither an account enrolled here ({here.directory.agents}), nor a credential file, "
-            f"nor an account id of 32 hex digits. Enroll it first: contractnet enroll NAME --project PROJECT"
+            f"{shown!r} is neither an account enrolled here ({here.directory.agents}), nor a credential file, nor an "
+            f"account id of 32 hex digits. Enroll it first: contractnet enroll {shown} --project PROJECT"
         )
     return account
 
