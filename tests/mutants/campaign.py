@@ -30,6 +30,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("contractnet", "market", "streams", "projections", "analytics", "broker", "faults", "schemas", "tests")
 TIMEOUT_S = 600.0
 SEEDS_PER_MUTANT = 200
+RULES = (
+    "tests/market/test_rules.py tests/market/test_clock.py tests/market/test_pricing.py tests/market/test_records.py"
+)
 QUICK = ("golden", "directed", f"seeds:{SEEDS_PER_MUTANT}")
 
 
@@ -58,7 +61,7 @@ def run(tree: Path, killer: str) -> str:
     """What noticed, or nothing: the name of the failed check of quick.py, or of pytest's first failure."""
     is_quick = not killer.startswith("tests/")
     names = [SEEDS + f":{SEEDS_PER_MUTANT}" if n == SEEDS else n for n in killer.split()]
-    pytest = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", killer)
+    pytest = ("-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *killer.split())
     command = [sys.executable, *(("-m", "tests.mutants.quick", *names) if is_quick else pytest)]
     # No bytecode of mutants: two of one file may have the same size and second.
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tree)}
@@ -92,7 +95,9 @@ def try_planted(tree: Path, mutant: Mutant) -> Verdict:
 
 def try_generated(tree: Path, mutant: Generated) -> Verdict:
     """Plant, test, take back."""
-    return _tried(tree / mutant.file, mutant.text, mutant.name, (" ".join(QUICK),), EQUIVALENT.get(mutant.name, ""))
+    return _tried(
+        tree / mutant.file, mutant.text, mutant.name, (" ".join(QUICK), RULES), EQUIVALENT.get(mutant.name, "")
+    )
 
 
 def _tried(path: Path, text: str, name: str, killers: Sequence[str], excuse: str) -> Verdict:
@@ -145,7 +150,7 @@ def main() -> int:
         killers = sorted({k for m in PLANTED if options.only in m.name for k in m.killers})
     else:
         jobs = [partial(try_generated, mutant=m) for m in sample(ROOT, options.count) if options.only in m.name]
-        killers = [" ".join(QUICK)]
+        killers = [" ".join(QUICK), RULES]
     # First without any mutant: a test that fails anyway kills nothing.
     sound = [partial(try_nothing, killer=k) for k in killers]
     broken = [v for v in in_copies(sound, options.processes) if v.by]

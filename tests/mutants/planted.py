@@ -126,7 +126,6 @@ SHELL_MUTANTS: tuple[Mutant, ...] = (
         "                if error.txn_requires_abort() and error.fatal():\n",
         "an abortable error ends the worker, which a rebuild would have spared",
         (SEEDS,),
-        survives="the worker ends and recovers from the log: slower, never wrong",
     ),
     Mutant(
         "a snapshot of another ledger is taken",

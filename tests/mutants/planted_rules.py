@@ -53,7 +53,7 @@ RULE_MUTANTS: tuple[Mutant, ...] = (
         "key=lambda b: (-b.weight_permille * b.price_ucr, keys[b.id])",
         "key=lambda b: -b.weight_permille * b.price_ucr",
         "who comes first wins ties",
-        (GOLDEN, DIRECTED),
+        (SEEDS,),
     ),
     Mutant(
         "price by own bid",

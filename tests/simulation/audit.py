@@ -36,6 +36,7 @@ class Audit:
         self.outcomes: Counter[int] = Counter()
         self.judged = 0
         self._asked: list[int] = []
+        self._heads: dict[int, bytes] = {}
         self._next = {LEDGER.name: 0, NOTICES.name: 0}
         self._expected: dict[str, deque[Row]] = {LEDGER.name: deque(), NOTICES.name: deque()}
 
@@ -66,6 +67,7 @@ class Audit:
         submission = open_record(r.offset, r.timestamp, r.key, r.value, r.headers)
         if not isinstance(submission.command, Tick):
             self._asked.append(r.offset)
+        self._heads[r.offset] = self.shard.head
         entries = self.shard.apply(submission)
         key = (submission.market or "").encode()
         for entry in entries:
@@ -84,6 +86,7 @@ class Audit:
             assert self.outcomes[entry.source.offset] == 1, "a command has two outcomes"
             self.codes[code] += 1
         if key == NAME.encode():
+            self.books.head = self._heads[entry.source.offset]
             self.books.take(entry)
         else:
             self.books.events[type(entry.event).__name__] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 
@@ -25,6 +26,8 @@ class Books:
 
     def __init__(self) -> None:
         self.now_ms = 0
+        self.head = b""
+        """Chain head before the record whose entries are written down: it decides ties."""
         self.bank = b""
         self.genesis = b""
         self.balances: dict[bytes, int] = {}
@@ -190,19 +193,25 @@ class Books:
         assert not set(auction.bids) & set(self.holds), "a hold outlives its CFP"
         assert len(auction.awards) + len(auction.rejected) == len(auction.bids), "a bid was forgotten"
         if auction.awards:
-            _check_ranking(auction)
+            _check_ranking(auction, self.head)
 
 
-def _check_ranking(auction: Auction) -> None:
-    """Nobody lost to a worse bid for the same interval, and a second price is the best loser's."""
+def _check_ranking(auction: Auction, head: bytes) -> None:
+    """Nobody lost to a worse bid for the same interval, ties fall as the chain says, and a second price is the best
+    loser's."""
 
     def product(bid: e.BidPlaced) -> int:
         return bid.price_ucr * bid.weight_permille
 
+    def tie(bid: e.BidPlaced) -> bytes:
+        return hashlib.sha256(head + bid.cfp + bid.account).digest()
+
     won = [auction.bids[a.award] for a in auction.awards.values()]
     lost = [auction.bids[i] for i, why in auction.rejected.items() if why is ReleaseReason.OUTBID]
     for bid in lost:
-        assert all(product(bid) <= product(w) for w in won if w.start_delay_ms == bid.start_delay_ms), "a worse bid won"
+        for winner in (w for w in won if w.start_delay_ms == bid.start_delay_ms):
+            assert product(bid) <= product(winner), "a worse bid won"
+            assert product(bid) < product(winner) or tie(winner) < tie(bid), "a tie fell the wrong way"
     if len({b.start_delay_ms for b in (*won, *lost)}) > 1:
         return
     best = max((product(b) for b in lost), default=0)

@@ -28,7 +28,7 @@ from tests.market.play import with_small_limits
 from tests.market.town import NAME, OPERATOR, PARTITION, PARTITIONS
 from tests.simulation.audit import Audit
 from tests.simulation.crowd import Crowd, Letter
-from tests.simulation.faults import Crash, Trouble
+from tests.simulation.faults import Crash, Trouble, of_another_ledger
 from tests.simulation.memory import MemoryLog, Stored
 
 COMMANDS_MIN, CRASHES_MIN, AWARDS_MIN = 200, 3, 1
@@ -170,7 +170,10 @@ class Simulation:
             work()
         except Crash:
             self._end(worker, "crashes")
-        except KafkaException:
+        except KafkaException as error:
+            kind = error.args[0]
+            if kind.retriable() or kind.txn_requires_abort():
+                raise AssertionError(f"no reason to end a worker: {error}") from error
             self._end(worker, "faults")
 
     def _end(self, worker: Worker | None, how: str) -> None:
@@ -319,14 +322,16 @@ class Simulation:
             newest = [s for s in stored if s.key == key][-1].value or b"x"
             cut = self.dice.randrange(len(newest))
             flipped = newest[:cut] + bytes([newest[cut] ^ 1]) + newest[cut + 1 :]
-            bad = self.dice.choice((None, b"garbage", flipped, newest[:cut]))
+            bad = self.dice.choice((None, b"garbage", flipped, newest[:cut], of_another_ledger(newest)))
             self.log.append(SNAPSHOTS.name, PARTITION, key, bad, [])
             self.report.happened["snapshots damaged"] += 1
 
     def _noise(self) -> None:
-        """Anybody may tick."""
+        """Anybody may tick; now and then nothing else happens for long."""
         tick = seal_tick(NAME)
+        pause_ms = self.dice.choice((0, 0, 0, 31_000))
         for _ in range(self.dice.randrange(1, 4)):
+            self.log.now_ms += pause_ms
             self.log.append(COMMANDS.name, PARTITION, NAME.encode(), tick.value, [])
 
     def _fold(self) -> None:
@@ -337,6 +342,8 @@ class Simulation:
                 self.snapshotter.restore()
             for record in list(self.log.read("", LEDGER.name, PARTITION, self.snapshotter.next_offset(PARTITION))):
                 self.snapshotter.take(PARTITION, record)
+                if self.dice.random() < 0.1:  # its batches end anywhere, also in the middle of an award
+                    self.snapshotter.snapshot_due()
             self.snapshotter.snapshot_due()
         except Crash:
             self.snapshotter = None
@@ -373,7 +380,7 @@ class Simulation:
         """A snapshot of the end saves all of the fold, and is the state."""
         self.snapshotter = Snapshotter(SETTINGS, self.log.as_log(), entries=0)
         self.snapshotter.restore()
-        self._fold()
+        self.snapshotter.snapshot_due()
         restored = restore("", PARTITION, PARTITIONS, OPERATOR.public, self.log.as_log())
         assert restored.snapshot is not None, "a good snapshot is passed over"
         assert restored.entries == 0
