@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from confluent_kafka import Producer
 
+from contractnet.codec import decode_entry
+from contractnet.messages import events as e
 from contractnet.topics import SNAPSHOTS
 from market.snapshot import dump, load
-from streams.restore import Restored, empty_shard, restore
+from streams.restore import Restored, empty_shard, fold_record, restore
 from streams.snapshots import read_snapshots, write_snapshot
 from tests.integration.records import stored
 from tests.integration.world import PARTITIONS, Market, World
@@ -49,6 +53,30 @@ def test_a_snapshot_saves_the_fold_and_gives_the_same_state(world: World, market
     after = fold(world, market)
     assert (after.snapshot, after.entries) == (0, 0)
     assert dump(after.shard) == dump(before.shard)
+
+
+def test_a_snapshot_inside_a_close_gives_the_same_state(world: World, market: Market) -> None:
+    """The snapshotter stops after any entry, also between those of one award, where some holds are resolved while
+    their bids are still there: from each such place the rest of the ledger leads to the same state."""
+    time.sleep(0.2)  # longer than the calls of the busy market are open: the next command closes them
+    market.call(open_ms=60_000)
+    world.producer.flush(10)
+    new_writer(world, market.partition).process(stored(world.broker.bootstrap, market.partition), sought=None)
+    records = world.ledger(market.partition)
+    end = fold(world, market).shard
+    inside = (e.AwardMade, e.SlotReserved, e.HoldCaptured, e.HoldReleased, e.BidRejected)
+    places = [i for i, r in enumerate(records) if isinstance(decode_entry(r.value).event, inside)][:15]
+    assert len(places) == 15
+    shard = empty_shard(market.partition, PARTITIONS, world.operator.public)
+    for i, record in enumerate(records[: places[-1] + 1]):
+        fold_record(shard, record)
+        if i in places:
+            other = empty_shard(market.partition, PARTITIONS, world.operator.public)
+            load(other, dump(shard))
+            for later in records[i + 1 :]:
+                fold_record(other, later)
+            assert dump(other) == dump(end)
+            assert other.markets[market.name].accounts == end.markets[market.name].accounts
 
 
 @pytest.mark.parametrize(
