@@ -85,12 +85,12 @@ class Arena:
         self.tally.kills += 1
         self.tally.phases[phase] += 1
         self.tally.opened[phase] += self.watch.open_transactions() > 0
-        self.watch.wait_for_award_after(died_at)
+        self.watch.wait_for_award()
         return died_at
 
     def wait_for_award(self, timeout_s: float = READY_S) -> float:
         """Wait until an award appears that was made from now on; returns when (monotonic)."""
-        self.watch.wait_for_award_after(time.monotonic())
+        self.watch.wait_for_award()
         self.world.wait_for("an award is made", lambda: self.watch.award_after is not None, timeout_s)
         return self.watch.award_after or 0.0
 

@@ -12,8 +12,6 @@ from contractnet.messages.events import AwardMade
 from contractnet.topics import LEDGER, NOTICES
 from streams.reading import new_consumer
 
-# Longer than a commit takes to reach the watcher, shorter than any process takes to start.
-DEAD_AFTER_S = 0.2
 _TIMEOUT_S = 10.0
 
 
@@ -21,11 +19,9 @@ class Watch:
     """Remembers when the newest award was seen. Runs a thread until `stop`."""
 
     def __init__(self, bootstrap: str, partitions: int) -> None:
-        self.awards = 0
-        self.award_seen_at = 0.0
         self._bootstrap = bootstrap
         self._partitions = range(partitions)
-        self._waiting_since: float | None = None
+        self._beyond: dict[int, int] = {}
         self._first_after: float | None = None
         self._lock = threading.Lock()
         self._stopping = threading.Event()
@@ -36,10 +32,11 @@ class Watch:
         self._thread = threading.Thread(target=self._follow)
         self._thread.start()
 
-    def wait_for_award_after(self, at: float) -> None:
-        """Look for the first award that appears after a kill at `at` (monotonic)."""
+    def wait_for_award(self) -> None:
+        """Look for the first award that is written from now on: it lies beyond what is in the log."""
+        ends = {p: self.end_of(LEDGER.name, p) for p in self._partitions}
         with self._lock:
-            self._waiting_since, self._first_after = at + DEAD_AFTER_S, None
+            self._beyond, self._first_after = ends, None
 
     @property
     def award_after(self) -> float | None:
@@ -84,10 +81,12 @@ class Watch:
         consumer.assign([TopicPartition(LEDGER.name, p, 0) for p in self._partitions])
         while not self._stopping.is_set():
             for message in consumer.consume(500, 0.1):
-                value = message.value()
-                # Anything else is a broker that is away, which this section does on purpose.
+                value, partition, offset = message.value(), message.partition(), message.offset()
+                # Anything else is a broker that is away, which some sections do on purpose.
                 if message.error() is None and isinstance(value, bytes) and self._is_award(value):
-                    self._saw()
+                    assert partition is not None
+                    assert offset is not None
+                    self._saw(partition, offset)
         try:
             consumer.close()
         except KafkaException:
@@ -97,10 +96,7 @@ class Watch:
     def _is_award(value: bytes) -> bool:
         return isinstance(decode_entry(value).event, AwardMade)
 
-    def _saw(self) -> None:
-        now = time.monotonic()
+    def _saw(self, partition: int, offset: int) -> None:
         with self._lock:
-            self.awards += 1
-            self.award_seen_at = now
-            if self._waiting_since is not None and now > self._waiting_since and self._first_after is None:
-                self._first_after = now
+            if self._beyond and offset >= self._beyond[partition] and self._first_after is None:
+                self._first_after = time.monotonic()

@@ -48,7 +48,7 @@ def run(arena: Arena) -> None:
         phase = PHASES[n % len(PHASES)]
         worker = _start(arena, phase, n)
         if died_at is None:
-            arena.watch.wait_for_award_after(time.monotonic())
+            arena.watch.wait_for_award()
         _wait_for_award_or_death(arena, worker)
         appeared = arena.watch.award_after
         if appeared is not None and died_at is not None:
