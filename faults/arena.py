@@ -88,11 +88,17 @@ class Arena:
         self.watch.wait_for_award()
         return died_at
 
-    def wait_for_award(self, timeout_s: float = READY_S) -> float:
-        """Wait until an award appears that was made from now on; returns when (monotonic)."""
+    def wait_for_award(self, timeout_s: float = READY_S, *, revive: bool = False) -> None:
+        """Wait until an award appears that was made from now on; with `revive` as a supervisor waits, who starts a
+        worker again that the fence has ended."""
+
+        def awarded() -> bool:
+            if revive:
+                self._revive()
+            return self.watch.award_after is not None
+
         self.watch.wait_for_award()
-        self.world.wait_for("an award is made", lambda: self.watch.award_after is not None, timeout_s)
-        return self.watch.award_after or 0.0
+        self.world.wait_for("an award is made", awarded, timeout_s)
 
     def owned(self, slot: int) -> dict[int, int]:
         """Partitions that a worker says it owns, and its next offset in each."""

@@ -25,7 +25,8 @@ def run(arena: Arena) -> None:
         zombie.send_signal(signal.SIGSTOP)
         time.sleep(SESSION_S)
         arena.wait_for_split([1 - slot])
-        arena.wait_for_award()
+        # Of its last sleep, the other one may learn only now that it was fenced.
+        arena.wait_for_award(revive=True)
         zombie.send_signal(signal.SIGCONT)
         arena.tally.zombies += 1
         # It finds itself fenced and ends, or learns first that its session is over and joins again.
