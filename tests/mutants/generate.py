@@ -46,6 +46,11 @@ class Generated:
         """Where and what."""
         return f"{self.file}:{self.line} {self.what}"
 
+    @property
+    def key(self) -> str:
+        """The same without the line, which moves."""
+        return f"{self.file} {self.what}"
+
 
 def mutants_of(root: Path, file: str) -> Iterator[Generated]:
     """All mutants of a file. The text is printed from the syntax tree: comments go, the meaning stays."""

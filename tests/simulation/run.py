@@ -359,6 +359,8 @@ class Simulation:
             self._work()
             self._wake()
         self._deliver(everything=True)
+        # A consumer that was put to the very end learns with the next record that it has missed some.
+        self.log.append(COMMANDS.name, PARTITION, NAME.encode(), seal_tick(NAME).value, [])
         for _ in range(HEALING_STEPS_MAX):
             self._work()
             self.log.complete()
