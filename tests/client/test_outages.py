@@ -8,7 +8,7 @@ import time
 import pytest
 
 from broker.interface import Broker
-from contractnet import Agent, Award, credits
+from contractnet import Agent, Award, Cfp, credits
 from contractnet.errors import OutcomeTimeoutError
 from tests.client.stage import POOL, Stage, staged
 
@@ -29,7 +29,7 @@ async def trade(stage: Stage, until_s: float) -> list[tuple[bytes, Award | None]
             done.append((cfp.id, await bid.outcome(60)))
 
     buyer = asyncio.create_task(buy(alice))
-    offered = []
+    offered: list[Cfp] = []
     # A busy machine takes longer for as many.
     while time.monotonic() < until_s or len(offered) < CFPS_MIN:
         cfp = await stage.manager.call_for_proposals(POOL, duration_s=0.1, open_s=0.3, timeout_s=60)
