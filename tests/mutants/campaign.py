@@ -30,9 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("contractnet", "market", "streams", "projections", "analytics", "broker", "faults", "schemas", "tests")
 TIMEOUT_S = 600.0
 SEEDS_PER_MUTANT = 200
-RULES = (
-    "tests/market/test_rules.py tests/market/test_clock.py tests/market/test_pricing.py tests/market/test_records.py"
-)
+RULES = " ".join(f"tests/market/test_{name}.py" for name in ("rules", "clock", "pricing", "records", "boundaries"))
 GENERATED_KILLERS = ("golden directed", RULES, "seeds:60")
 """Quickest first; nearly all die of the first."""
 

@@ -69,7 +69,7 @@ SHELL_MUTANTS: tuple[Mutant, ...] = (
         "            self.shard = self._rebuild()\n",
         "            self.shard = self._restore()\n",
         "the ledger may not show the last commit yet: its commands are judged twice",
-        (SEEDS,),
+        ("tests/simulation/test_rebuild.py",),
     ),
     Mutant(
         "forget the seek rule",
