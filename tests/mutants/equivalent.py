@@ -1,13 +1,25 @@
-"""Generated mutants that change nothing that anybody could see, by file and change, each with the reason."""
+"""Generated mutants that change nothing that anybody could see, by file, change and line, each with the reason."""
 
 from __future__ import annotations
 
 EQUIVALENT: dict[str, str] = {
-    "market/evolve.py `pool.timeline.forget(state.now_ms)` -> `None`": (
+    "market/evolve.py `pool.timeline.forget(state.now_ms)` -> `None` in `pool.timeline.forget(state.now_ms)`": (
         "forgetting past steps of a timeline saves memory and time; no rule looks at the past"
     ),
-    "market/capacity.py `0 < start_ms < end_ms` -> `0 <= start_ms < end_ms`": (
+    "market/capacity.py `0 < start_ms < end_ms` -> `0 <= start_ms < end_ms` in "
+    '`assert 0 < start_ms < end_ms, f"empty interval [{start_ms}, {end_ms})"`': (
         "an assertion about instants of 1970, which no market time reaches"
     ),
-    "market/capacity.py `first > 0` -> `first >= 0`": "at 0 there is nothing to delete, and the first step begins at 0",
+    "market/capacity.py `first > 0` -> `first >= 0` in `if first > 0:`": (
+        "at 0 there is nothing to delete, and the first step begins at 0"
+    ),
+    "market/capacity.py `0` -> `1` in `self.times[0] = 0`": "nobody asks for the first millisecond of 1970",
+    "market/state.py `0` -> `1` in `weight_epoch: int = 0`": "epochs are only compared with each other",
+    "market/capacity.py `1` -> `2` in `first = bisect_right(self.times, before_ms) - 1`": (
+        "one more past step is kept; no rule looks at the past"
+    ),
+    "market/evolve.py `sequence > key.floor` -> `sequence >= key.floor` in "
+    '`assert sequence > key.floor, "a command has one outcome"`': (
+        "an assertion about what the rules never let through; it shows when another bug does"
+    ),
 }

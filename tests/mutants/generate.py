@@ -39,6 +39,7 @@ class Generated:
     file: str
     line: int
     what: str
+    code: str
     text: str
 
     @property
@@ -48,13 +49,14 @@ class Generated:
 
     @property
     def key(self) -> str:
-        """The same without the line, which moves."""
-        return f"{self.file} {self.what}"
+        """The same with the line's code in place of its number, which moves."""
+        return f"{self.file} {self.what} in `{self.code}`"
 
 
 def mutants_of(root: Path, file: str) -> Iterator[Generated]:
     """All mutants of a file. The text is printed from the syntax tree: comments go, the meaning stays."""
     source = (root / file).read_text("utf-8")
+    lines = source.splitlines()
     for number, node in enumerate(ast.walk(ast.parse(source))):
         for choice in range(len(_changes(node))):
             tree = ast.parse(source)
@@ -63,7 +65,8 @@ def mutants_of(root: Path, file: str) -> Iterator[Generated]:
             _changes(target)[choice]()
             after = ast.unparse(target)
             line = getattr(target, "lineno", 0)
-            yield Generated(file, line, f"`{_short(before)}` -> `{_short(after)}`", ast.unparse(tree) + "\n")
+            code = lines[line - 1].strip() if line else ""
+            yield Generated(file, line, f"`{_short(before)}` -> `{_short(after)}`", code, ast.unparse(tree) + "\n")
 
 
 def _short(text: str) -> str:

@@ -102,4 +102,4 @@ def of_another_ledger(value: bytes) -> bytes:
         manifest = json.loads(value)
     except ValueError:  # a chunk, or damaged already
         return value[::-1]
-    return json.dumps(manifest | {"ledger_offset": manifest["ledger_offset"] // 2}).encode()
+    return json.dumps(manifest | {"ledger_offset": manifest.get("ledger_offset", 0) // 2}).encode()
