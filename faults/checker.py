@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass
+
+from confluent_kafka import TopicPartition
 
 from contractnet.chain import CHAIN_START, chain
 from contractnet.codec import decode_entry, encode
@@ -14,7 +17,7 @@ from contractnet.messages import events as e
 from contractnet.topics import LEDGER
 from faults.records import stored
 from market import Shard
-from streams.reading import read_partition
+from streams.reading import new_consumer, read_partition, watermarks
 
 OUTCOMES = (e.CommandAccepted, e.CommandRejected, e.CommandRepeated, e.CommandUnreadable)
 
@@ -39,6 +42,20 @@ class Verdict:
         return not (self.duplicate or self.lost or self.torn or self.diverged)
 
 
+SETTLE_S = 10.0
+
+
+def _let_commits_show(bootstrap: str, partition: int) -> None:
+    """Kafka acknowledges a commit a moment before its records are visible: give it that moment."""
+    place = TopicPartition(LEDGER.name, partition)
+    stable, everything = new_consumer(bootstrap), new_consumer(bootstrap, **{"isolation.level": "read_uncommitted"})
+    give_up_at = time.monotonic() + SETTLE_S
+    while watermarks(stable, place)[1] < watermarks(everything, place)[1] and time.monotonic() < give_up_at:
+        time.sleep(0.05)
+    stable.close()
+    everything.close()
+
+
 def check(bootstrap: str, partition: int, partitions: int, operator_key: bytes) -> Verdict:
     """Judge all commands of a partition again from nothing and compare with the ledger, record by record.
 
@@ -47,6 +64,7 @@ def check(bootstrap: str, partition: int, partitions: int, operator_key: bytes) 
     """
     verdict = Verdict()
     shard = Shard(partition, partitions, operator_key, is_proven, head=CHAIN_START)
+    _let_commits_show(bootstrap, partition)
     ledger = list(read_partition(bootstrap, LEDGER.name, partition, 0))
     entries = [decode_entry(r.value) for r in ledger]
     expected: list[bytes] = []

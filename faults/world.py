@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from broker.interface import Broker
 from broker.jvm import JvmBroker
@@ -26,7 +26,7 @@ from contractnet.messages import commands as c
 from contractnet.messages.partition import partition_of
 from contractnet.signing import NO_GENESIS, KeyPair
 from contractnet.topics import COMMANDS, LEDGER
-from streams.reading import Record, new_consumer, read_partition
+from streams.reading import Record, new_consumer, read_partition, watermarks
 from streams.topics import create_topics
 
 PARTITIONS = 4
@@ -175,15 +175,7 @@ class World:
         """Offset after the last record of a partition."""
         if self._watcher is None:
             self._watcher = new_consumer(self.broker.bootstrap, log_level=2)
-        give_up_at = time.monotonic() + 10
-        while True:
-            try:
-                return self._watcher.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)[1]
-            except KafkaException as error:
-                # A topic that was created a moment ago may have no leader yet.
-                if not error.args[0].retriable() or time.monotonic() > give_up_at:
-                    raise
-                time.sleep(0.1)
+        return watermarks(self._watcher, TopicPartition(topic, partition))[1]
 
     _watcher: Consumer | None = None
 

@@ -106,12 +106,12 @@ def market_lag_ms(bootstrap: str, market: str, partitions: int) -> int | None:
     """How far the market's time is behind this machine's clock, None where the ledger's end says nothing of it."""
     from confluent_kafka import TopicPartition
 
-    from streams.reading import new_consumer
+    from streams.reading import new_consumer, watermarks
 
     here = TopicPartition(LEDGER.name, partition_of(market, partitions))
     consumer = new_consumer(bootstrap)
     try:
-        _, end = consumer.get_watermark_offsets(here, timeout=10)
+        _, end = watermarks(consumer, here, 10)
     finally:
         consumer.close()
     newest_ms = None

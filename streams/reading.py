@@ -10,6 +10,14 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 READ_TIMEOUT_S = 60.0
+NO_LEADER = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_PARTITION,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,22 @@ def new_consumer(bootstrap: str, **more: object) -> Consumer:
     )
 
 
+def watermarks(consumer: Consumer, place: TopicPartition, timeout_s: float = READ_TIMEOUT_S) -> tuple[int, int]:
+    """First offset and end of a partition, as the consumer's isolation level shows them.
+
+    A partition that was created or has lost its leader a moment ago is asked again; raises KafkaException after
+    `timeout_s`.
+    """
+    give_up_at = time.monotonic() + timeout_s
+    while True:
+        try:
+            return consumer.get_watermark_offsets(place, timeout=timeout_s)
+        except KafkaException as exception:
+            if exception.args[0].code() not in NO_LEADER or time.monotonic() > give_up_at:
+                raise
+            time.sleep(0.1)
+
+
 def read_partition(bootstrap: str, topic: str, partition: int, start: int) -> Iterator[Record]:
     """The committed records of a partition from offset `start` to the end as it is now.
 
@@ -47,7 +71,7 @@ def read_partition(bootstrap: str, topic: str, partition: int, start: int) -> It
     consumer = new_consumer(bootstrap)
     try:
         here = TopicPartition(topic, partition, start)
-        low, end = consumer.get_watermark_offsets(here, timeout=READ_TIMEOUT_S)
+        low, end = watermarks(consumer, here)
         here.offset = max(start, low)
         if here.offset >= end:
             return
