@@ -141,7 +141,7 @@ class Gate:
         self._up = True
         try:
             self._feed.start(self._look_back_s, self._timeout_s)
-        except BaseException:
+        except BaseException:  # also after Ctrl-C the gate is not up; the error goes on
             self._up = False
             raise
         with self._changed:

@@ -114,7 +114,7 @@ class Store:
         self.connection.execute("BEGIN")
         try:
             yield
-        except BaseException:
+        except BaseException:  # whatever ended the block, nothing of it may stay; it goes on
             self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")

@@ -93,7 +93,7 @@ def detach(options: UpOptions) -> int:
         )
     try:
         _wait_ready(directory, process)
-    except BaseException:
+    except BaseException:  # it goes on
         # Also after Ctrl-C: a market that nobody waited for must not stay behind.
         process.terminate()
         process.wait()

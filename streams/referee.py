@@ -101,7 +101,7 @@ class Referee:
         try:
             return list(await asyncio.gather(*(loop.run_in_executor(self._pool, w) for w in work)))
         # Whatever it is, it did not commit: a fault of Kafka, or a broken assertion.
-        except BaseException as why:
+        except BaseException as why:  # ends the process, see above
             if isinstance(why, asyncio.CancelledError):
                 raise
             die(why)
