@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+
 from streams.settings import Settings
 from streams.writer import PartitionWriter
 from tests.integration.world import PARTITIONS, Market, World
+
+OPEN_MS = 100
 
 
 def settings_of(world: World) -> Settings:
@@ -23,13 +27,20 @@ def settings_of(world: World) -> Settings:
 
 
 def busy_market(world: World, name: str, cfps: int = 20) -> Market:
-    """A market with some CFPs and bids on its way to the referee."""
+    """A market with some CFPs and bids on its way to the referee, and a last call after every deadline.
+
+    Only a record advances market time: without the last one, a machine that writes all the others within a bidding
+    window would see no award.
+    """
     market = world.market(name)
     market.open(agents=4)
     for i in range(cfps):
-        cfp = market.call(open_ms=100, duration_ms=200)
+        cfp = market.call(open_ms=OPEN_MS, duration_ms=200)
         for j, keys in enumerate(market.agents):
             market.bid(cfp, keys, 100 + 10 * i + j)
+    assert world.producer.flush(10) == 0
+    time.sleep(2 * OPEN_MS / 1_000)
+    market.call(open_ms=OPEN_MS, duration_ms=200)
     assert world.producer.flush(10) == 0
     return market
 
