@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 from broker.interface import Broker
 from broker.jvm import JvmBroker
+
+# A shell that runs the tests in the background has them ignore SIGINT, and every process that they start would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,7 @@ def grow(world: World, name: str, cfps: int) -> None:
         writer = new_writer(world, market.partition)
         for at in range(0, len(part), BATCH):
             writer.process(part[at : at + BATCH], sought=None)
+        new_writer(world, market.partition)  # returns once what was committed can be read
         whole = restore(world.broker.bootstrap, market.partition, PARTITIONS, world.operator.public)
         write_snapshot(producer, whole.shard, number, whole.ledger_next - 1)
 
@@ -127,8 +128,6 @@ def test_a_wrong_command_line(world: World, tmp_path: Path) -> None:
 
 def test_ctrl_c(world: World) -> None:
     """Ctrl-C ends the command and its processes at once, with 130 and without a traceback."""
-    # A shell that runs the tests in the background has them ignore SIGINT, and a process inherits that.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     running = start("--data", world.data, "--bootstrap", world.broker.bootstrap, "verify", "--jobs", "2")
     assert running.stdout is not None
     assert running.stdout.readline().startswith("verifying 4 partitions")

@@ -6,6 +6,7 @@ import time
 
 from streams.settings import Settings
 from streams.writer import PartitionWriter
+from tests.integration.records import stored
 from tests.integration.world import PARTITIONS, Market, World
 
 OPEN_MS = 100
@@ -48,3 +49,12 @@ def busy_market(world: World, name: str, cfps: int = 20) -> Market:
 def new_writer(world: World, partition: int) -> PartitionWriter:
     """A writer that has fenced every earlier one of this partition."""
     return PartitionWriter(settings_of(world), partition)
+
+
+def judge_all(world: World, partition: int) -> None:
+    """Answer every command of a partition, and return once the answers can be read.
+
+    Kafka acknowledges a commit before its records are visible; `init_transactions` of the next writer waits for them.
+    """
+    new_writer(world, partition).process(stored(world.broker.bootstrap, partition), sought=None)
+    new_writer(world, partition)

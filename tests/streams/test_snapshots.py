@@ -13,16 +13,15 @@ from contractnet.topics import SNAPSHOTS
 from market.snapshot import dump, load
 from streams.restore import Restored, empty_shard, fold_record, restore
 from streams.snapshots import read_snapshots, write_snapshot
-from tests.integration.records import stored
 from tests.integration.world import PARTITIONS, Market, World
-from tests.streams.driving import busy_market, new_writer
+from tests.streams.driving import busy_market, judge_all
 
 
 @pytest.fixture(scope="module")
 def market(world: World) -> Market:
     """A market with a ledger."""
     busy = busy_market(world, "default", cfps=50)
-    new_writer(world, busy.partition).process(stored(world.broker.bootstrap, busy.partition), sought=None)
+    judge_all(world, busy.partition)
     return busy
 
 
@@ -61,7 +60,7 @@ def test_a_snapshot_inside_a_close_gives_the_same_state(world: World, market: Ma
     time.sleep(0.2)  # longer than the calls of the busy market are open: the next command closes them
     market.call(open_ms=60_000)
     world.producer.flush(10)
-    new_writer(world, market.partition).process(stored(world.broker.bootstrap, market.partition), sought=None)
+    judge_all(world, market.partition)
     records = world.ledger(market.partition)
     end = fold(world, market).shard
     inside = (e.AwardMade, e.SlotReserved, e.HoldCaptured, e.HoldReleased, e.BidRejected)
@@ -113,7 +112,7 @@ def test_the_snapshotter_writes_what_a_worker_restores(world: World, market: Mar
     process = world.start("streams.snapshotter", CONTRACTNET_SNAPSHOT_ENTRIES="100")
     more = [market.call(open_ms=60_000) for _ in range(100)]
     world.producer.flush(10)
-    new_writer(world, market.partition).process(stored(world.broker.bootstrap, market.partition), sought=None)
+    judge_all(world, market.partition)
     end = fold(world, market)
     assert len(more) == 100
 
