@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--short] [--sections speed,latency,scaling]`: prints tables, writes benchmarks/out/*.json."""
+"""`python -m benchmarks [--short] [--sections speed,latency,...]`: prints tables, writes benchmarks/out/*.json."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import latency, scaling, speed
-from benchmarks.stage import start_peer, start_worker
+from benchmarks import latency, projection, scaling, speed
+from benchmarks.stage import start_faust_eos, start_peer, start_worker
 
 OUT = Path(__file__).parent / "out"
 PEER_BATCHES = (500, 4000)
+FAUST = "Faust's exactly_once"
 
 
 def bench_speed(*, short: bool) -> list[dict[str, object]]:
@@ -27,23 +28,28 @@ def bench_speed(*, short: bool) -> list[dict[str, object]]:
                 found.setdefault(f"loop, batches of {batch}", []).append(
                     speed.run(start_peer(batch), signed=signed, cfps=cfps)
                 )
-        best = max(statistics.median(s.commands_per_s for s in v) for k, v in found.items() if k != "worker")
-        for name, speeds in found.items():
-            rate = statistics.median(s.commands_per_s for s in speeds)
-            cpu = statistics.median(s.cpu_s_per_10k_awards for s in speeds)
-            rows.append(
-                {
-                    "signed": signed,
-                    "what": name,
-                    "commands/s": round(rate),
-                    "to the best loop": round(rate / best, 2),
-                    "CPU s/10k awards": round(cpu, 2),
-                    "runs": len(speeds),
-                    "commands": speeds[0].commands,
-                    "awards": speeds[0].awards,
-                }
-            )
+            if not signed:
+                found.setdefault(FAUST, []).append(speed.run(start_faust_eos, signed=False, cfps=cfps, judges=False))
+        best = max(statistics.median(s.commands_per_s for s in v) for k, v in found.items() if k.startswith("loop"))
+        rows += [_speed_row(name, speeds, best, signed=signed) for name, speeds in found.items()]
     return rows
+
+
+def _speed_row(name: str, speeds: list[speed.Speed], best: float, *, signed: bool) -> dict[str, object]:
+    rate = statistics.median(s.commands_per_s for s in speeds)
+    cpu = [s.cpu_s_per_10k_awards for s in speeds if s.cpu_s_per_10k_awards is not None]
+    stored = [s.bytes_per_award for s in speeds if s.bytes_per_award is not None]
+    return {
+        "signed": signed,
+        "what": name,
+        "commands/s": round(rate),
+        "to the best loop": round(rate / best, 2),
+        "CPU s/10k awards": round(statistics.median(cpu), 2) if cpu else "-",
+        "bytes on Kafka/award": round(statistics.median(stored)) if stored else "-",
+        "runs": len(speeds),
+        "commands": speeds[0].commands,
+        "awards": speeds[0].awards,
+    }
 
 
 def bench_latency(*, short: bool) -> list[dict[str, object]]:
@@ -98,10 +104,57 @@ def bench_scaling(*, short: bool) -> list[dict[str, object]]:
     ]
 
 
+def bench_memory(*, short: bool) -> list[dict[str, object]]:
+    """What a market keeps in memory."""
+    agents, cfps = (500, 200) if short else (5_000, 2_000)
+    per_agent, per_cfp = scaling.kib_of_memory(agents, cfps)
+    return [
+        {"what": "an agent, with account and credits", "KiB": round(per_agent, 2), "n": agents},
+        {"what": "an open CFP, with five bids and holds", "KiB": round(per_cfp, 2), "n": cfps},
+    ]
+
+
+def bench_rebuild(*, short: bool) -> list[dict[str, object]]:
+    """The projection from offset 0."""
+    found = projection.rebuilds(1_500, 1) if short else projection.rebuilds(20_000, 3)
+    base = statistics.median(found.fold_per_s)
+    measured = {"rebuild from Kafka": found.rebuild_per_s, "fold of the same from memory": found.fold_per_s}
+    return [
+        {
+            "what": what,
+            "events/s": round(statistics.median(rates)),
+            "to the fold alone": round(statistics.median(rates) / base, 2),
+            "runs": len(rates),
+            "events": found.events,
+        }
+        for what, rates in measured.items()
+    ]
+
+
+def bench_lag(*, short: bool) -> list[dict[str, object]]:
+    """Readers of a live projection."""
+    found = projection.lag(events_per_s=5_000, duration_s=15 if short else 1_230)
+    return [
+        {
+            "events/s": round(found.events_per_s),
+            "reads": found.reads,
+            "age p50 ms": round(found.age_p50_ms),
+            "age p99 ms": round(found.age_p99_ms),
+            "errors": found.errors,
+            "torn": found.torn,
+            "kept open s": round(found.kept_open_s),
+            "reads there": found.kept_reads,
+        }
+    ]
+
+
 SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "scaling": bench_scaling,
     "latency": bench_latency,
     "speed": bench_speed,
+    "memory": bench_memory,
+    "rebuild": bench_rebuild,
+    "lag": bench_lag,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 import time
+import tracemalloc
 
 from contractnet.codec import encode
 from contractnet.messages import Credentials, Direction, Pricing, Submission
@@ -75,3 +76,21 @@ def us_per_award(agents: int, open_cfps: int, auctions: int = 1_500) -> float:
             town.bid(cfp, key, rng.randrange(10, 10**6))
         town.at_ms += STEP_MS
     return (time.perf_counter() - started) / town.awards * 1e6
+
+
+def kib_of_memory(agents: int, open_cfps: int) -> tuple[float, float]:
+    """KiB of Python objects that an agent with an account and credits takes, and an open CFP with five bids."""
+    tracemalloc.start()
+    Town(10)
+    empty = tracemalloc.get_traced_memory()[0]
+    town = Town(agents)
+    settled = tracemalloc.get_traced_memory()[0]
+    rng = random.Random(1)
+    for _ in range(open_cfps):
+        cfp = town.call(open_ms=24 * 3600 * 1000)
+        for key in rng.sample(town.keys, 5):
+            town.bid(cfp, key, rng.randrange(10, 10**6))
+        town.at_ms += 1
+    full = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return (settled - empty) / agents / 1024, (full - settled) / open_cfps / 1024

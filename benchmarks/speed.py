@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchmarks.stage import Starter, cpu_s, ledger_end, load, open_markets, settle_all, stage
 from contractnet.codec import decode_entry
 from contractnet.messages import events as e
-from contractnet.topics import LEDGER
+from contractnet.topics import COMMANDS, LEDGER, NOTICES
 from faults.world import PARTITIONS, World
 from streams.reading import read_partition
 
@@ -22,27 +24,32 @@ class Speed:
     """One run. The rate is taken from WARM_SHARE of the ledger to its end."""
 
     commands_per_s: float
-    cpu_s_per_10k_awards: float
+    cpu_s_per_10k_awards: float | None
+    """None without awards."""
+    bytes_per_award: float | None
+    """Of commands, ledger and notices on the broker's disk, all commands of the run included."""
     awards: int
     commands: int
 
 
-def run(start: Starter, *, signed: bool, cfps: int) -> Speed:
-    """Judge a log that is there already, as fast as it goes."""
+def run(start: Starter, *, signed: bool, cfps: int, judges: bool = True) -> Speed:
+    """Answer a log that is there already, as fast as it goes. `judges`: the answers are ledger entries."""
     with stage() as world:
         markets = open_markets(world, signed=signed)
         commands = load(markets, cfps)
         settle_all(markets)
         process = start(world)
         points = _watch(world, process.pid)
-        awards = _awards(world)
+        awards = _awards(world) if judges else 0
+        stored_bytes = sum(path.stat().st_size for path in _segments(world))
     end = points[-1][1]
     first = next(p for p in points if p[1] >= WARM_SHARE * end)
     last = next(p for p in points if p[1] == end)
     share = (last[1] - first[1]) / end
     return Speed(
         commands_per_s=commands * share / (last[0] - first[0]),
-        cpu_s_per_10k_awards=(last[2] - first[2]) / (awards * share) * 10_000,
+        cpu_s_per_10k_awards=(last[2] - first[2]) / (awards * share) * 10_000 if awards else None,
+        bytes_per_award=stored_bytes / awards if awards else None,
         awards=awards,
         commands=commands,
     )
@@ -65,8 +72,10 @@ def _watch(world: World, pid: int) -> list[tuple[float, int, float]]:
 
 
 def _awards(world: World) -> int:
-    return sum(
-        isinstance(decode_entry(r.value).event, e.AwardMade)
-        for p in range(PARTITIONS)
-        for r in read_partition(world.broker.bootstrap, LEDGER.name, p, 0)
-    )
+    values = (r.value for p in range(PARTITIONS) for r in read_partition(world.broker.bootstrap, LEDGER.name, p, 0))
+    return sum(isinstance(decode_entry(value).event, e.AwardMade) for value in values)
+
+
+def _segments(world: World) -> Iterator[Path]:
+    for topic in (COMMANDS, LEDGER, NOTICES):
+        yield from (world.data / "broker").glob(f"**/{topic.name}-[0-9]*/*.log")

@@ -33,6 +33,11 @@ def start_peer(batch: int) -> Starter:
     return lambda world: world.start("benchmarks.peer", PEER_BATCH=str(batch))
 
 
+def start_faust_eos(world: World) -> subprocess.Popen[bytes]:
+    """Faust's own exactly_once, which does less."""
+    return world.start("faust", "-A", "benchmarks.faust_eos", "worker", "-l", "warn")
+
+
 @contextmanager
 def stage() -> Iterator[World]:
     """A fresh broker in a temporary directory."""

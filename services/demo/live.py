@@ -15,6 +15,8 @@ from services.demo.children import Message
 
 _LINE_S = 3.0
 _RATE_WINDOW_S = 5.0
+_RATE_SPAN_S = 1.0
+"""A rate over less would be noise."""
 
 
 def quantile(values: list[float], share: float) -> float | None:
@@ -79,7 +81,7 @@ class Score:
 
     def rate(self) -> float:
         """Awards a second over the last seconds."""
-        if len(self.recent) < 2 or self.recent[-1][0] == self.recent[0][0]:
+        if not self.recent or self.recent[-1][0] - self.recent[0][0] < _RATE_SPAN_S:
             return 0.0
         (then_s, before), (now_s, after) = self.recent[0], self.recent[-1]
         return (after - before) / (now_s - then_s)

@@ -17,13 +17,13 @@ from pathlib import Path
 import pytest
 
 import analytics
+from benchmarks.reading import CONSISTENT
 from broker.interface import Broker
 from contractnet.errors import QueryError
 from contractnet.messages import Entry
 from tests.projections.folded import Folded, fold, read_back
 from tests.projections.generator import History
 from tests.projections.ledger import Ledger
-from tests.projections.reading import CONSISTENT
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -161,7 +161,7 @@ def test_readers_always_find_fresh_and_whole_data(broker: Broker, tmp_path: Path
         kinds = ("light", "light", "heavy")
         readers = [
             subprocess.Popen(
-                [sys.executable, "-m", "tests.projections.reading", str(tmp_path), "15", kind],
+                [sys.executable, "-m", "benchmarks.reading", str(tmp_path), "15", kind],
                 stdout=subprocess.PIPE,
                 cwd=ROOT,
             )
@@ -172,8 +172,13 @@ def test_readers_always_find_fresh_and_whole_data(broker: Broker, tmp_path: Path
         load.finish()
         process.terminate()
         process.wait(TIMEOUT_S)
+    oldest_ms = 0
     for kind, result in zip(kinds, results, strict=True):
-        print(f"\n{kind}: {result}", end="")
+        ages = sorted(result.pop("ages_ms"))
+        print(
+            f"\n{kind}: {result}, age of the data {ages[len(ages) // 2]} ms at the median, {ages[-1]} at most", end=""
+        )
+        oldest_ms = max(oldest_ms, ages[-1])
     print(f"\n{ledger.written} events")
     reads_min = READS_MIN
     if busy:
@@ -185,7 +190,7 @@ def test_readers_always_find_fresh_and_whole_data(broker: Broker, tmp_path: Path
     if busy:
         print(f"The machine had other work (load {load_before:.1f}): the age of the data is not asserted.")
     else:
-        assert max(result["age_max_ms"] for result in results) <= 2000
+        assert oldest_ms <= 2000
 
 
 def published_events(data_dir: Path) -> int:

@@ -1,6 +1,6 @@
 """A reader in a process of its own: opens the published file again and again, and reports what it saw.
 
-python -m tests.projections.reading DATA_DIR DURATION_S heavy|light
+python -m benchmarks.reading DATA_DIR DURATION_S heavy|light
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ def main() -> None:
             seen["errors"] += 1
             message = str(error)
         time.sleep(0.1)
-    ages_ms.sort()
-    ages = {"age_p50_ms": round(ages_ms[len(ages_ms) // 2]), "age_max_ms": round(ages_ms[-1])}
-    print(json.dumps(seen | ages | {"message": message}))
+    print(json.dumps(seen | {"ages_ms": [round(age) for age in ages_ms], "message": message}))
 
 
 if __name__ == "__main__":

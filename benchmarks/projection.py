@@ -1,0 +1,182 @@
+"""The projection: events a second when it is built anew, and how old the data is that readers find under load."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+import analytics
+from benchmarks.stage import ledger_end, load, open_markets, settle_all, stage, start_worker
+from faults.load import Load
+from faults.world import World
+from projections.decode import LedgerRecord
+from projections.layout import Layout
+from projections.reader import LedgerReader
+from projections.rebuild import rebuild
+from projections.settings import ProjectionSettings
+from projections.store import Store
+
+EVENTS_PER_COMMAND = 5
+"""Of faults/load.py, roughly: a call with four bids leaves 25 entries."""
+KINDS = ("light", "light", "heavy")
+
+
+@dataclass
+class Rebuilds:
+    """Events a second: whole rebuilds from Kafka, and the fold alone of the same records, from memory."""
+
+    events: int
+    rebuild_per_s: list[float]
+    fold_per_s: list[float]
+
+
+def rebuilds(cfps: int, runs: int) -> Rebuilds:
+    """Judge a log of so many CFPs once, then build its projection anew, several times."""
+    with stage() as world:
+        markets = open_markets(world, signed=False)
+        load(markets, cfps)
+        settle_all(markets)
+        worker = start_worker(world)
+        _settle(world)
+        worker.terminate()
+        worker.wait(30)
+        found = Rebuilds(0, [], [])
+        for _ in range(runs):
+            with tempfile.TemporaryDirectory(prefix="contractnet-bench-") as folder:
+                settings = ProjectionSettings(world.broker.bootstrap, Path(folder))
+                started = time.monotonic()
+                events = rebuild(settings)
+                found.rebuild_per_s.append(events / (time.monotonic() - started))
+            found.fold_per_s.append(_fold_alone(world))
+            found.events = events
+        return found
+
+
+def _settle(world: World) -> None:
+    before = -1
+    while (now := ledger_end(world)) != before or now == 0:
+        before = now
+        time.sleep(2)
+
+
+def _fold_alone(world: World) -> float:
+    batches: list[list[LedgerRecord]] = []
+    with tempfile.TemporaryDirectory(prefix="contractnet-bench-") as folder:
+        settings = ProjectionSettings(world.broker.bootstrap, Path(folder))
+        layout = Layout(settings.data_dir)
+        layout.create()
+        reader = LedgerReader(settings, {})
+        while not reader.at_end:
+            if records := reader.poll():
+                batches.append(records)
+        reader.close()
+        store = Store(layout, settings)
+        started = time.monotonic()
+        for records in batches:
+            store.apply(records)
+            store.seal_due()
+        took_s = time.monotonic() - started
+        store.close()
+    return sum(len(records) for records in batches) / took_s
+
+
+@dataclass(frozen=True)
+class Lag:
+    """Age of the newest event that a reader found, over all reads of all readers, at a real market under load."""
+
+    events_per_s: float
+    reads: int
+    errors: int
+    torn: int
+    age_p50_ms: float
+    age_p99_ms: float
+    kept_open_s: float
+    kept_reads: int
+
+
+def lag(*, events_per_s: int, duration_s: float) -> Lag:
+    """A worker, the projector and three readers that open the file again and again. One more connection stays open all
+    the time, and its process opens the newest file beside it, again and again."""
+    with stage() as world:
+        markets = open_markets(world, signed=True)
+        world.producer.flush(30)
+        start_worker(world)
+        world.start("projections.projector")
+        world.wait_for("the market is open and published", lambda: _published(world) > 200)
+        sending = Load(markets, events_per_s / EVENTS_PER_COMMAND, seed=7)
+        time.sleep(5)
+        before, started = _published(world), time.monotonic()
+        readers = [_reader(world, duration_s, kind) for kind in KINDS]
+        with _kept_open(world) as kept:
+            results = [json.loads(reader.communicate(timeout=duration_s + 120)[0]) for reader in readers]
+            took_s = time.monotonic() - started
+            rate = (_published(world) - before) / took_s
+        sending.stop()
+    ages = sorted(age for result in results for age in result["ages_ms"])
+    return Lag(
+        events_per_s=rate,
+        reads=sum(result["reads"] for result in results),
+        errors=sum(result["errors"] for result in results) + kept.errors,
+        torn=sum(result["torn"] for result in results) + kept.torn,
+        age_p50_ms=ages[len(ages) // 2],
+        age_p99_ms=ages[int(len(ages) * 0.99)],
+        kept_open_s=took_s,
+        kept_reads=kept.reads,
+    )
+
+
+def _reader(world: World, duration_s: float, kind: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "benchmarks.reading", str(world.data), str(duration_s), kind]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def _published(world: World) -> int:
+    if not (world.data / "ledger.duckdb").exists():
+        return 0
+    with analytics.open(world.data) as connection:
+        row = connection.execute("SELECT coalesce(sum(events), 0)::BIGINT FROM meta").fetchone()
+    return int(row[0]) if row else 0
+
+
+@dataclass
+class Kept:
+    """What a connection that stays open saw: its own generation must stay the same to the last query."""
+
+    reads: int = 0
+    errors: int = 0
+    torn: int = 0
+
+
+@contextlib.contextmanager
+def _kept_open(world: World) -> Iterator[Kept]:
+    kept, done = Kept(), threading.Event()
+    question = "SELECT count(*), coalesce(sum(credits), 0)::BIGINT FROM attribution, (SELECT count(*) FROM events)"
+
+    def watch() -> None:
+        with analytics.open(world.data) as old:
+            first = old.execute(question).fetchone()
+            while not done.wait(1.0):
+                kept.reads += 1
+                try:
+                    kept.torn += old.execute(question).fetchone() != first
+                    _published(world)  # a second connection in this process, to a newer file
+                except duckdb.Error:
+                    kept.errors += 1
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield kept
+    finally:
+        done.set()
+        thread.join()
