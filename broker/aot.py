@@ -10,6 +10,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from confluent_kafka import Consumer, KafkaException, Producer
@@ -31,6 +32,7 @@ _START_TIMEOUT_S = 60.0
 # The JVM writes the cache when it ends; 3 s on two cores.
 _STOP_TIMEOUT_S = 120.0
 _CALL_TIMEOUT_S = 20.0
+_KEPT = 3
 
 
 def aot_flags(java: Java, jars: Sequence[Path], notify: Notify) -> list[str]:
@@ -40,15 +42,19 @@ def aot_flags(java: Java, jars: Sequence[Path], notify: Notify) -> list[str]:
     cache = _path(java, jars)
     failed = cache.with_suffix(".failed")
     if not cache.is_file() and not _is_recent(failed):
-        notify("Preparing fast starts of the broker (once per Java version)")
+        notify("Preparing fast starts of the broker (once per virtual environment)")
         try:
             cache.parent.mkdir(parents=True, exist_ok=True)
             _make(java, jars, cache)
         except (BrokerError, KafkaException, OSError) as error:
             notify(f"Fast starts could not be prepared, starting without: {error}")
             _remember_failure(failed, error)
+    if not cache.is_file():
+        return []
+    with suppress(OSError):
+        os.utime(cache)  # used last, see _prune
     # Without the log switch the JVM names every stub that it could not link, at every start.
-    return [f"-XX:AOTCache={cache}", "-Xlog:aot*=off"] if cache.is_file() else []
+    return [f"-XX:AOTCache={cache}", "-Xlog:aot*=off"]
 
 
 def _path(java: Java, jars: Sequence[Path]) -> Path:
@@ -76,6 +82,14 @@ def _make(java: Java, jars: Sequence[Path], cache: Path) -> None:
             node.stop(_STOP_TIMEOUT_S)
         # Two processes may do this at once; the last one wins, with an equal file.
         os.replace(draft, cache)
+    _prune(cache.parent)
+
+
+def _prune(folder: Path) -> None:
+    """Keep the caches that were used last: every virtual environment has a JVM, and so a cache, of its own."""
+    used_last = sorted(folder.glob("*.aot"), key=lambda cache: cache.stat().st_mtime, reverse=True)
+    for cache in used_last[_KEPT:]:
+        cache.unlink(missing_ok=True)  # a JVM that has it open keeps it until it ends
 
 
 def _exercise(bootstrap: str) -> None:

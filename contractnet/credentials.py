@@ -107,8 +107,6 @@ def load(path: str | Path) -> Credential:
     try:
         with path.open(encoding="utf-8") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise CredentialError(f"{path} is open to others (mode {mode:04o}): run `chmod 600 {path}`")
             data = json.load(file)
     except FileNotFoundError as error:
         raise CredentialError(f"no credential file {path}: `contractnet enroll NAME` writes one") from error
@@ -118,6 +116,8 @@ def load(path: str | Path) -> Credential:
         raise CredentialError(f"{path} is no credential file: it is not JSON") from error
     if not isinstance(data, dict) or data.get("version") != VERSION:
         raise CredentialError(f"{path} is no credential file of version {VERSION}")
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise CredentialError(f"{path} is open to others (mode {mode:04o}): run `chmod 600 {path}`")
     try:
         return _from_json(data)
     except (KeyError, TypeError, ValueError) as error:

@@ -18,7 +18,7 @@ from contractnet.errors import QueryError
 from contractnet.topics import LEDGER
 from services import state
 from services.part import answers_ready
-from services.table import command, console, parts_table
+from services.table import command, console, parts_table, where
 
 _TIMEOUT_S = 2.0
 _LAG_METRIC = "contractnet_commands_lag{"
@@ -57,13 +57,15 @@ def show(directory: DataDirectory, bootstrap: str | None = None) -> int:
         # Without Kafka nothing gets on, whatever a process says of itself.
         ill = "no Kafka" if ends is None else "not ready"
         health = _mark(well, "healthy", ill if alive else part.status if part.pid is None else "gone")
-        table.add_row(part.name, str(part.pid or ""), health, lag, str(part.restarts), Text(part.log))
+        place = Text(where(part.web_port, part.log))
+        table.add_row(part.name, str(part.pid or ""), health, lag, str(part.restarts), place)
     uptime = time.time() - noted.started_s
     ready = "Kafka does not answer" if ends is None else "ready" if noted.ready else "starting"
     screen = console()
     screen.print(f"market {noted.market!r}: {ready}, up for {uptime:.0f} s (pid {pid})", markup=False)
     screen.print(table)
     screen.print(_freshness(directory), markup=False)
+    screen.print(f"logs: {directory.logs}", markup=False, soft_wrap=True)
     return 0 if healthy else 1
 
 

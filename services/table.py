@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -44,6 +45,11 @@ def parts_table() -> Table:
     return table
 
 
+def where(web_port: int | None, log: Path | str) -> str:
+    """Where a part can be looked at: its metrics, or its log where it has none."""
+    return f"http://127.0.0.1:{web_port}/metrics" if web_port else str(log)
+
+
 def show_ready(supervisor: Supervisor) -> None:
     """The table that `up` prints when the market takes commands."""
     directory = supervisor.directory
@@ -52,8 +58,7 @@ def show_ready(supervisor: Supervisor) -> None:
         table.add_column(name, overflow="fold")
     table.add_row("Kafka", "", supervisor.bootstrap)
     for part in supervisor.parts:
-        web = f"http://127.0.0.1:{part.web_port}/metrics" if part.web_port else ""
-        table.add_row(part.name, str(part.pid), web or str(part.log))
+        table.add_row(part.name, str(part.pid), where(part.web_port, part.log))
     screen = console()
     screen.print(table)
     begin = command(directory)

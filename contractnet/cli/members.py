@@ -55,7 +55,9 @@ def enroll(
         )
     made = asyncio.run(_enroll(here, name, project, amount_ucr, path))
     assert made.account is not None
-    out.print(f"account {escape(name)} ({made.account.hex()}) of project {escape(project)}, {credits} credits")
+    out.print(
+        f"account {escape(name)} ({made.account.hex()}) of project {escape(project)}, {credits} credits", soft_wrap=True
+    )
     out.print(f"credential: {escape(str(path))} (keep it secret)", soft_wrap=True)
 
 
@@ -78,10 +80,11 @@ def create(
 async def _enroll(here: Where, name: str, project: str, amount_ucr: int, path: Path) -> Credential:
     from contractnet.client import Bank
 
+    member = bank_credential(here)
     address = here.bootstrap()
     # A credential of the embedded broker's market finds it through the data directory.
     hint = None if address == embedded_bootstrap(here.directory.path) else address
-    async with Bank.connect(bank_credential(here), address, look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S) as bank:
+    async with Bank.connect(member, address, look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S) as bank:
         asked = bank.enroll(name, project, path, bootstrap_hint=hint)
         made = await _answered(asked, f"the account {name!r}", "Choose another name.")
         assert isinstance(made, Credential)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,9 +16,11 @@ from typer.core import TyperGroup
 
 from contractnet import settings
 from contractnet.cli.directory import DataDirectory
+from contractnet.errors import BrokerUnreachableError
 
 _WITH_VALUE = ("--data", "--bootstrap", "--market")
 _FLAGS = ("--debug",)
+_LISTENS_S = 1.0
 
 
 class Anywhere(TyperGroup):
@@ -35,7 +39,9 @@ class Anywhere(TyperGroup):
             elif arg in _FLAGS or arg.startswith(tuple(f"{name}=" for name in _WITH_VALUE)):
                 front.append(arg)
             else:
-                rest.append(arg)
+                # SQL may begin with a comment, which would be an option that nobody knows.
+                is_comment = rest[:1] == ["query"] and arg.startswith("--") and len(arg.split()) > 1
+                rest.append(f" {arg}" if is_comment else arg)
         return list(super().parse_args(ctx, front + rest))
 
 
@@ -48,8 +54,25 @@ class Where:
     market: str
 
     def bootstrap(self) -> str:
-        """The broker's address: the option, the environment, what `up` uses here, or the embedded broker's."""
-        return settings.bootstrap(self.bootstrap_flag or self.directory.bootstrap(), data=self.directory.path)
+        """The broker's address: the option, the environment, what `up` uses here, or the embedded broker's.
+
+        Raises BrokerUnreachableError where nobody named a broker and none listens.
+        """
+        found = settings.bootstrap(self.bootstrap_flag or self.directory.bootstrap(), data=self.directory.path)
+        if self.bootstrap_flag is None and not _listens(found):
+            raise BrokerUnreachableError(
+                f"No market runs in {self.directory.path}: nothing listens at {found}. Start it with `contractnet up`, "
+                f"or give its data directory (--data) or the address of an existing cluster (--bootstrap)."
+            )
+        return found
+
+
+def _listens(bootstrap: str) -> bool:
+    for server in bootstrap.split(","):
+        host, _, port = server.strip().rpartition(":")
+        with suppress(OSError), socket.create_connection((host.strip("[]"), int(port)), _LISTENS_S):
+            return True
+    return False
 
 
 app = typer.Typer(

@@ -19,6 +19,7 @@ def end(admission: Admission) -> None:
 async def main() -> None:
     with Gate("gpu", credential="agent.json", on_revoked=end) as gate:
         async with Agent.connect("agent.json") as agent:
+            print("waiting for a call for proposals (manager.py sends one)")
             cfp = await anext(agent.cfps("gpu"))
             award = await (await agent.bid(cfp, credits(5))).outcome()
             assert award is not None, "outbid"

@@ -1,12 +1,19 @@
-"""Open a market, enroll a manager and an agent, give the agent credits and the manager a pool."""
+"""What `up` and `enroll` do, as a program: open one more market, enroll a manager and an agent, issue credits.
+
+python docs/examples/market.py .contractnet/keys/operator.json lab
+"""
 
 import asyncio
+import sys
 
-from contractnet import Bank, Operator, credits
+from contractnet import Bank, Operator, credits, operator_credential
+from contractnet.credentials import load
 
 
 async def main() -> None:
-    async with Operator.connect("operator.json") as operator:
+    operator_file, market = sys.argv[1:]
+    keys = load(operator_file).keys  # the services trust this key for any number of markets
+    async with Operator.connect(operator_credential(market, keys=keys)) as operator:
         await operator.open_market(bank_path="bank.json")
     async with Bank.connect("bank.json") as bank:
         manager = await bank.enroll("infra", "platform", "manager.json")

@@ -15,7 +15,6 @@ from rich.text import Text
 import analytics
 from contractnet.cli.directory import DataDirectory
 from contractnet.errors import QueryError
-from services.demo.enrolment import MANAGERS_PROJECT
 from services.demo.live import Score, as_ms, quantile
 from services.status import ledger_ends, projection_lag
 from services.table import query_example
@@ -110,16 +109,20 @@ GROUP BY ALL ORDER BY 1, 5 DESC
 _LATENCIES = f"SELECT latency_ms FROM awards WHERE {_RUN}"
 _REJECTED = f"SELECT code, count(*)::BIGINT FROM rejections WHERE {_RUN} GROUP BY ALL ORDER BY 2 DESC"
 _SEEN = f"SELECT award_id, price_ucr FROM awards WHERE {_RUN}"
-_AGREES = f"""
+# What came in and neither is there any more nor was moved on by the bank must be what attribution says was spent.
+_AGREES = """
 WITH paid AS (SELECT agent, sum(credits)::BIGINT AS ucr FROM attribution WHERE market = $market GROUP BY ALL),
-issued AS (
-    SELECT credit_id AS account_id, sum(amount_ucr)::BIGINT AS ucr FROM transfers
-    WHERE market = $market AND reason = 'ISSUE' GROUP BY ALL
+moved AS (
+    SELECT account_id, sum(ucr)::BIGINT AS ucr FROM (
+        SELECT credit_id AS account_id, amount_ucr AS ucr FROM transfers WHERE market = $market
+        UNION ALL
+        SELECT debit_id, -amount_ucr FROM transfers WHERE market = $market AND reason IN ('ISSUE', 'TRANSFER')
+    ) GROUP BY ALL
 )
 SELECT count(*)::BIGINT, count(*) FILTER (
-    coalesce(i.ucr, 0) - a.balance_ucr <> coalesce(p.ucr, 0))::BIGINT, coalesce(sum(p.ucr), 0)::BIGINT
-FROM accounts a LEFT JOIN paid p ON p.agent = a.name LEFT JOIN issued i ON i.account_id = a.account_id
-WHERE a.market = $market AND NOT a.is_bank AND a.project <> '{MANAGERS_PROJECT}'
+    coalesce(m.ucr, 0) - a.balance_ucr <> coalesce(p.ucr, 0))::BIGINT, coalesce(sum(p.ucr), 0)::BIGINT
+FROM accounts a LEFT JOIN paid p ON p.agent = a.name LEFT JOIN moved m ON m.account_id = a.account_id
+WHERE a.market = $market AND NOT a.is_bank
 """
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
 
-from broker.aot import aot_flags
+from broker.aot import _prune, aot_flags
 from broker.jars import ensure_jars
 from broker.java import find_java
 from broker.jvm import JvmBroker
@@ -39,6 +40,16 @@ def test_the_cache_is_made_once_and_used(jars: list[Path], tmp_path: Path) -> No
         mapped = Path(f"/proc/{broker.pid}/maps").read_text()
     assert str(cache) in command_line
     assert str(cache) in mapped, "the JVM was given the cache and did not map it"
+
+
+def test_only_the_caches_used_last_are_kept(tmp_path: Path) -> None:
+    """Each virtual environment has a cache of its own, of 70 MB: those of environments that are gone go, too."""
+    for number in range(5):
+        cache = tmp_path / f"{number}.aot"
+        cache.touch()
+        os.utime(cache, (1_000 - number, 1_000 - number))
+    _prune(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.aot", "1.aot", "2.aot"]
 
 
 @pytest.mark.broker

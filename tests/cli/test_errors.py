@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +50,18 @@ def test_no_broker_at_the_address(data: Path) -> None:
     port = find_free()
     done = contractnet("--data", data, "--bootstrap", f"127.0.0.1:{port}", "up")
     check(done, f"127.0.0.1:{port}", "contractnet broker start", "--bootstrap")
+
+
+def test_no_market_to_verify(data: Path) -> None:
+    """Where nobody named a broker and none listens, a command says so at once."""
+    (data / "keys").mkdir(parents=True)
+    (data / "keys" / "operator.pub").write_text("11" * 32)
+    (data / "broker").mkdir()
+    port = find_free()
+    (data / "broker" / "bootstrap").write_text(f"127.0.0.1:{port}")
+    started_s = time.monotonic()
+    check(contractnet("--data", data, "verify"), f"127.0.0.1:{port}", "contractnet up", "--bootstrap")
+    assert time.monotonic() - started_s < 5
 
 
 def test_no_market_to_enroll_in(data: Path) -> None:
@@ -122,6 +135,17 @@ def test_a_query_that_is_no_sql(data: Path) -> None:
     assert done.returncode == 1
     assert "DuckDB refused the query" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_query_that_begins_with_a_comment(data: Path) -> None:
+    """SQL is pasted as it is: what begins with a comment is no option, and a misspelt option is no SQL."""
+    data.mkdir()
+    duckdb.connect(data / "ledger.duckdb").close()
+    done = contractnet("--data", data, "query", "--csv", "-- the answer, a = b\nSELECT 42 AS answer")
+    assert (done.returncode, done.stdout) == (0, "answer\n42\n"), done.stderr
+    wrong = contractnet("--data", data, "query", "--cvs", "SELECT 42")
+    assert wrong.returncode == 2
+    assert "--cvs" in wrong.stderr
 
 
 @pytest.mark.parametrize("credits", ["ten", "-1", "0.0000001", "inf", "1e3", "1_000", "9" * 16])

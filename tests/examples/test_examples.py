@@ -30,13 +30,12 @@ class Place:
         self.folder = folder
         self._environment = os.environ | {"CONTRACTNET_BOOTSTRAP": bootstrap, "PYTHONUNBUFFERED": "1"}
         self.bootstrap = bootstrap
-        credential = operator_credential(f"examples-{uuid.uuid4().hex[:8]}", keys=OPERATOR)
-        save(credential, folder / "operator.json")
+        save(operator_credential("default", keys=OPERATOR), folder / "operator.json")
 
-    def start(self, name: str) -> subprocess.Popen[str]:
+    def start(self, name: str, *arguments: str) -> subprocess.Popen[str]:
         """Start an example."""
         return subprocess.Popen(
-            [sys.executable, FOLDER / f"{name}.py"],
+            [sys.executable, FOLDER / f"{name}.py", *arguments],
             cwd=self.folder,
             env=self._environment,
             text=True,
@@ -44,9 +43,9 @@ class Place:
             stderr=subprocess.STDOUT,
         )
 
-    def run(self, name: str) -> str:
+    def run(self, name: str, *arguments: str) -> str:
         """Run an example to its end; what it prints."""
-        return finish(self.start(name))
+        return finish(self.start(name, *arguments))
 
     async def offer(self, program: subprocess.Popen[str]) -> str:
         """Call for proposals until a program that bids has ended; what it prints."""
@@ -71,7 +70,7 @@ def finish(program: subprocess.Popen[str]) -> str:
 def place(referee: Broker, tmp_path: Path) -> Place:
     """A folder in which `market.py` has run."""
     made = Place(tmp_path, referee.bootstrap)
-    assert "alice has 100 credits" in made.run("market")
+    assert "alice has 100 credits" in made.run("market", "operator.json", f"examples-{uuid.uuid4().hex[:8]}")
     return made
 
 
