@@ -9,6 +9,7 @@ result.
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -39,6 +40,9 @@ INIT_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 5.0
 # The whole state is looked over at most this often; what one entry can break is asserted with every entry.
 INVARIANT_INTERVAL_S = 1.0
+# The writers of a process commit side by side, but judge in turn: two threads that compute share one interpreter, and
+# would only hand its lock to and fro (docs/decisions/0011).
+_TURN = threading.Lock()
 
 
 class CommandRecord(Protocol):
@@ -136,9 +140,11 @@ class PartitionWriter:
         outcome = Outcome()
         answers: list[Entry] = []
         try:
-            for submission in self._open(records):
-                answers += self._judge(submission)
-                outcome.commands += 1
+            submissions = self._open(records)
+            with _TURN:
+                for submission in submissions:
+                    answers += self._judge(submission)
+                    outcome.commands += 1
             if answers:
                 started = self._log.monotonic()
                 self._commit()
@@ -164,7 +170,6 @@ class PartitionWriter:
     def close(self) -> None:
         """Abandon the partition. An open transaction is left to the next owner, which ends it."""
         self._producer.purge()
-        self._signatures.close()
 
     def _open(self, records: Sequence[CommandRecord]) -> list[Submission]:
         """Decode the records that are not answered, and begin to check their signatures."""

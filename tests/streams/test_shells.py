@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import faust
@@ -15,7 +17,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from contractnet.errors import SettingsError
 from market.limits import CLOCK_STEP_MS_MAX
-from streams.batches import Feed
+from streams.batches import RECORDS_MAX, Feed, Fetch, merged
 from streams.clock import BURST_MAX, Clock
 from streams.settings import Settings
 from streams.slots import Slot
@@ -89,6 +91,39 @@ def test_fetches_before_a_wanted_seek_are_left_out() -> None:
     assert feed.wrap({tp: ["record"]}) == []
     feed.forget()
     assert [f.sought for f in feed.wrap({tp: ["record"]})] == [None]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A record, as far as merging looks at it."""
+
+    offset: int
+
+
+def fetch(partition: int, *offsets: int, sought: int | None = None) -> Fetch:
+    return Fetch(partition, [Stored(offset) for offset in offsets], sought)
+
+
+def test_what_waits_becomes_one_batch() -> None:
+    """Responses that wait are judged together, a partition's records in their order, up to a number of records."""
+
+    async def play() -> list[list[Fetch]]:
+        feed = Feed("commands")
+        for fetches in ([fetch(0, 1, 2, sought=1)], [fetch(1, 7)], [fetch(0, 3), fetch(1, 8)]):
+            feed.queue.put_nowait(fetches)
+        feed.queue.put_nowait([fetch(0, *range(4, 4 + RECORDS_MAX))])
+        feed.queue.put_nowait([fetch(1, 9)])
+        return [await feed.next(), await feed.next()]
+
+    first, second = asyncio.run(play())
+    assert first == [fetch(0, *range(1, 4 + RECORDS_MAX), sought=1), fetch(1, 7, 8)]
+    assert second == [fetch(1, 9)]
+
+
+def test_a_seek_and_a_gap_are_not_merged_over() -> None:
+    """After a seek nothing counts that was fetched before it; what does not follow on has to be read again."""
+    assert merged([fetch(0, 5, 6)], [fetch(0, 2, 3, sought=2)]) == [fetch(0, 2, 3, sought=2)]
+    assert merged([fetch(0, 5, 6)], [fetch(0, 8)]) == [fetch(0, 5, 6)]
 
 
 def test_faust_is_the_version_whose_private_parts_are_overridden() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from contractnet.envelope import is_proven, open_record, seal
 from contractnet.messages import Submission
 from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
-from streams.signatures import CHUNK, SignatureChecks
+from streams.signatures import CHUNK, SignatureChecks, Signer
 
 GENESIS = bytes(range(32))
 
@@ -26,7 +28,6 @@ def test_good_and_bad_signatures_are_told_apart_in_any_chunk() -> None:
     checks.start(batch, {"default": GENESIS})
     for s in reversed(batch):
         assert checks.verify(s, GENESIS) == (s.offset % 3 != 0) == is_proven(s, GENESIS)
-    checks.close()
 
 
 def test_a_market_that_the_batch_itself_opens_is_checked_when_judged() -> None:
@@ -41,4 +42,17 @@ def test_a_market_that_the_batch_itself_opens_is_checked_when_judged() -> None:
     assert checks.verify(opening, NO_GENESIS)
     assert all(checks.verify(s, GENESIS) for s in others)
     assert not checks.verify(others[0], bytes(32))
-    checks.close()
+
+
+def test_the_process_ends_with_its_input_and_its_end_is_told() -> None:
+    """Whoever asks learns that nobody checks any more, and asks no second time in vain."""
+    signer = Signer()
+    keys = KeyPair.generate()
+    claim = (keys.public, keys.sign(b"message"), b"message")
+    assert signer.check([claim, (*claim[:2], b"another")]).result(10) == b"\x01\x00"
+    process = signer._process
+    assert process is not None
+    process.kill()
+    process.wait()
+    with pytest.raises(OSError, match=r"ended with -9|Broken pipe"):
+        signer.check([claim]).result(10)
