@@ -34,7 +34,7 @@ app = faust.App(
 RAW: dict[str, Any] = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
 commands = app.topic(COMMANDS.name, **RAW)
 ledger = app.topic(LEDGER.name, **RAW)
-counts: Any = app.Table("counts", default=int, partitions=4, key_type=str, key_serializer="json")
+counts: Any = app.Table("counts", default=int, partitions=4, key_type=str)
 
 
 @app.agent(commands)

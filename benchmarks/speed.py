@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def run(start: Starter, *, signed: bool, cfps: int, judges: bool = True) -> Spee
         commands = load(markets, cfps)
         settle_all(markets)
         process = start(world)
-        points = _watch(world, process.pid)
+        points = _watch(world, process)
         awards = _awards(world) if judges else 0
         stored_bytes = sum(path.stat().st_size for path in _segments(world))
     end = points[-1][1]
@@ -55,16 +56,19 @@ def run(start: Starter, *, signed: bool, cfps: int, judges: bool = True) -> Spee
     )
 
 
-def _watch(world: World, pid: int) -> list[tuple[float, int, float]]:
+def _watch(world: World, process: subprocess.Popen[bytes]) -> list[tuple[float, int, float]]:
     """(time, ledger end, CPU seconds) until nothing has moved for a while."""
     points: list[tuple[float, int, float]] = []
     started = moved = time.monotonic()
     while time.monotonic() - started < LIMIT_S:
+        assert process.poll() is None, (
+            "it ended: " + (world.data / "processes.log").read_text("utf-8", "replace")[-2000:]
+        )
         end = ledger_end(world)
         now = time.monotonic()
         if not points or end != points[-1][1]:
             moved = now
-            points.append((now, end, cpu_s(pid)))
+            points.append((now, end, cpu_s(process.pid)))
         elif end and now - moved > QUIET_S:
             return points
         time.sleep(0.05)
