@@ -52,6 +52,8 @@ class LedgerReader:
                 "auto.offset.reset": "error",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 50,
+                # By default a reader that has 100,000 messages ahead looks a second later whether there is room again.
+                "fetch.queue.backoff.ms": 20,
                 # A broker that is away is told once by `_on_broker_error`, not in 20 lines a second.
                 "reconnect.backoff.ms": 200,
                 "reconnect.backoff.max.ms": 1000,

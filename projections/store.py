@@ -81,7 +81,10 @@ class Store:
 
     def apply(self, records: Sequence[LedgerRecord]) -> None:
         """Fold a batch, in the order of each partition, and move the positions: one transaction."""
-        decoded = decode(records)
+        self.apply_decoded(records, decode(records))
+
+    def apply_decoded(self, records: Sequence[LedgerRecord], decoded: Decoded) -> None:
+        """`apply` of what is decoded already."""
         with self.transaction():
             self._fold(decoded)
             self._move(records, decoded)
