@@ -58,9 +58,10 @@ def rebuild(settings: ProjectionSettings) -> int:
 
 def _fold_all(layout: Layout, settings: ProjectionSettings) -> int:
     """Read and decode a batch while DuckDB folds the one before: they take about as long as each other."""
+    large = replace(settings, batch_events_max=BATCH_EVENTS_MAX, publish_interval_s=_WAIT_S)
     with (
         closing(Store(layout, settings, layout.rebuilding)) as store,
-        closing(LedgerReader(replace(settings, batch_events_max=BATCH_EVENTS_MAX, publish_interval_s=_WAIT_S), {})) as reader,
+        closing(LedgerReader(large, {})) as reader,
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading") as ahead,
     ):
         told_s = time.monotonic()
