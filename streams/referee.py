@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -44,6 +45,7 @@ class Referee:
         self._clock = Clock(settings.bootstrap)
         self._pool = ThreadPoolExecutor(max_workers=settings.partitions, thread_name_prefix="partition")
         self._busy = asyncio.Lock()
+        self._turn = threading.Lock()
         self.ready = False
 
     async def assigned(self, partitions: set[int]) -> None:
@@ -53,7 +55,7 @@ class Referee:
             for partition in set(self.writers) - partitions:
                 self.writers.pop(partition).close()
             new = sorted(partitions - set(self.writers))
-            made = await self._in_threads([partial(PartitionWriter, self._settings, p) for p in new])
+            made = await self._in_threads([partial(PartitionWriter, self._settings, p, turn=self._turn) for p in new])
             for writer in made:
                 self.writers[writer.partition] = writer
             for writer in self.writers.values():

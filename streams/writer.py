@@ -9,9 +9,9 @@ result.
 from __future__ import annotations
 
 import logging
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -40,9 +40,6 @@ INIT_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 5.0
 # The whole state is looked over at most this often; what one entry can break is asserted with every entry.
 INVARIANT_INTERVAL_S = 1.0
-# The writers of a process commit side by side, but judge in turn: two threads that compute share one interpreter, and
-# would only hand its lock to and fro (docs/decisions/0011).
-_TURN = threading.Lock()
 
 
 class CommandRecord(Protocol):
@@ -88,12 +85,22 @@ class Due:
 class PartitionWriter:
     """Judges and commits for one partition. Not for use by two threads at once.
 
+    `turn` is held while it judges: the writers of a process share a lock. They commit side by side, but two threads
+    that compute share one interpreter and would only hand its lock to and fro (docs/decisions/0011).
+
     Raises KafkaException for a fatal or unknown error of Kafka, after which the process must end: the supervisor
     starts a new one, which reads the truth from the ledger.
     """
 
-    def __init__(self, settings: Settings, partition: int, log: Log = KAFKA) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        partition: int,
+        log: Log = KAFKA,
+        turn: AbstractContextManager[object] = nullcontext(),  # noqa: B008  (it has no state)
+    ) -> None:
         self._log = log
+        self._turn = turn
         self.partition = partition
         self._settings = settings
         self._producer = log.producer(
@@ -141,7 +148,7 @@ class PartitionWriter:
         answers: list[Entry] = []
         try:
             submissions = self._open(records)
-            with _TURN:
+            with self._turn:
                 for submission in submissions:
                     answers += self._judge(submission)
                     outcome.commands += 1
