@@ -117,6 +117,9 @@ class PartitionWriter:
                 # are being written; librdkafka's default back-off of 100 ms would cost more than the transaction.
                 "retry.backoff.ms": 5,
                 "retry.backoff.max.ms": 20,
+                # librdkafka waits up to 10 s between attempts to connect, and so overslept a broker that was back for a
+                # second between two outages, until PATIENCE_S was over.
+                "reconnect.backoff.max.ms": 500,
             }
         )
         self._producer.init_transactions(INIT_TIMEOUT_S)
