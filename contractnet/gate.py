@@ -25,6 +25,7 @@ import hmac
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -139,11 +140,10 @@ class Gate:
         Raises BrokerUnreachableError, MarketNotFoundError, and CredentialError for a market of another genesis.
         """
         self._up = True
-        try:
+        with ExitStack() as undo:
+            undo.callback(setattr, self, "_up", False)  # also after Ctrl-C the gate is not up
             self._feed.start(self._look_back_s, self._timeout_s)
-        except BaseException:  # also after Ctrl-C the gate is not up; the error goes on
-            self._up = False
-            raise
+            undo.pop_all()
         with self._changed:
             caught_up = self._changed.wait_for(lambda: self._live or not self._up, self._timeout_s)
             problem = self._problem
@@ -250,11 +250,10 @@ class Gate:
         if admission is None:
             return
         if self._on_revoked is not None:
-            try:
+            with ExitStack() as undo:
+                undo.callback(setattr, self, "_up", False)  # after an error the holder may still be in: admit nobody
                 self._on_revoked(admission)
-            except BaseException:  # the holder may still be in: admit nobody, and let the error go its way
-                self._up = False
-                raise
+                undo.pop_all()
         # Only now: the units are not free before the holder is out.
         del self._in[award]
 

@@ -11,7 +11,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,11 +115,10 @@ class Store:
     def transaction(self) -> Iterator[None]:
         """Everything inside, or nothing of it."""
         self.connection.execute("BEGIN")
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.connection.execute, "ROLLBACK")
             yield
-        except BaseException:  # whatever ended the block, nothing of it may stay; it goes on
-            self.connection.execute("ROLLBACK")
-            raise
+            undo.pop_all()
         self.connection.execute("COMMIT")
 
     def _create_or_check(self) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import FrameType
 
 import psutil
@@ -91,13 +92,12 @@ def detach(options: UpOptions) -> int:
             stderr=output,
             start_new_session=True,
         )
-    try:
-        _wait_ready(directory, process)
-    except BaseException:  # it goes on
+    with ExitStack() as undo:
         # Also after Ctrl-C: a market that nobody waited for must not stay behind.
-        process.terminate()
-        process.wait()
-        raise
+        undo.callback(process.wait)
+        undo.callback(process.terminate)
+        _wait_ready(directory, process)
+        undo.pop_all()
     print(log.read_text("utf-8"), end="")
     print(f"it runs in the background (pid {process.pid}, log {log}); {command(directory)} down ends it")
     return 0
@@ -148,8 +148,8 @@ def end_orphans(directory: DataDirectory, tell: Callable[[str], None]) -> int:
     for name, process in alive:
         tell(f"ending {name} (pid {process.pid}), left behind by an earlier `up`")
         _signal(process, signal.SIGTERM)
-    _, stubborn = psutil.wait_procs([process for _, process in alive], _ORPHAN_S)
-    for process in stubborn:
+    _, remaining = psutil.wait_procs([process for _, process in alive], _ORPHAN_S)
+    for process in remaining:
         _signal(process, signal.SIGKILL)
     ended = len(alive)
     if noted.owns_broker and running_bootstrap(directory.path) is not None:

@@ -97,7 +97,7 @@ def read_partition(bootstrap: str, topic: str, partition: int, start: int) -> It
 
 
 def record_of(offset: int, key: object, value: object, headers: object) -> Record:
-    """A record from what confluent-kafka returns, whose stubs leave the types open."""
+    """A record from what confluent-kafka returns, whose type hints leave the types open."""
     listed = headers if isinstance(headers, list) else []
     return Record(offset, _bytes(key), _bytes(value), [(n, _bytes(v)) for n, v in listed])
 

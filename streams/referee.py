@@ -102,8 +102,7 @@ class Referee:
         loop = asyncio.get_running_loop()
         try:
             return list(await asyncio.gather(*(loop.run_in_executor(self._pool, w) for w in work)))
-        # Whatever it is, it did not commit: a fault of Kafka, or a broken assertion.
-        except BaseException as why:  # ends the process, see above
-            if isinstance(why, asyncio.CancelledError):
-                raise
+        except asyncio.CancelledError:
+            raise
+        except BaseException as why:  # a fault of Kafka or a broken assertion: what did not commit must end the process
             die(why)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from contractnet import settings
@@ -88,19 +89,19 @@ class Connection:
     async def _open(self, look_back_s: float | None, timeout_s: float) -> None:
         # First: the library takes half a second to get its idempotent producer's id from the broker.
         self._producer.start()
-        try:
-            await asyncio.to_thread(self._feed.start, look_back_s, timeout_s)
-            async with asyncio.timeout(timeout_s):
-                await self._live.wait()
-        except TimeoutError as error:
-            await self.close()
-            why = self._feed.last_problem or "it does not answer"
-            raise BrokerUnreachableError(
-                f"the notices of market {self.market!r} at {self.bootstrap} were not read within {timeout_s:g} s: {why}"
-            ) from error
-        except BaseException:  # also a cancellation must not leave threads behind; it goes on to the caller
-            await self.close()
-            raise
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self.close)  # also a cancellation must not leave threads behind
+            try:
+                await asyncio.to_thread(self._feed.start, look_back_s, timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await self._live.wait()
+            except TimeoutError as error:
+                why = self._feed.last_problem or "it does not answer"
+                raise BrokerUnreachableError(
+                    f"the notices of market {self.market!r} at {self.bootstrap} were not read within {timeout_s:g} s: "
+                    f"{why}"
+                ) from error
+            undo.pop_all()
 
     @property
     def partitions(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import TracebackType
@@ -60,12 +61,11 @@ class Member:
             connection = await Connection.open(
                 address, market=loaded.market, genesis=loaded.genesis, look_back_s=look_back_s, timeout_s=timeout_s
             )
-            try:
+            async with AsyncExitStack() as undo:
+                undo.push_async_callback(connection.close)  # also a cancellation must not leave threads behind
                 member = cls(connection, loaded, path=path, owns=True)
                 await member._begin()
-            except BaseException:  # also a cancellation must not leave threads behind; it goes on to the caller
-                await connection.close()
-                raise
+                undo.pop_all()
             return member
 
         return Opening(begin)

@@ -175,9 +175,9 @@ def test_the_reference_prices(
 
 def test_it_shares_no_code_with_the_market() -> None:
     """The checker imports nothing of market/, directly or through a module of analytics."""
-    todo, seen = ["analytics.checker"], set()
-    while todo:
-        name = todo.pop()
+    waiting, seen = ["analytics.checker"], set()
+    while waiting:
+        name = waiting.pop()
         seen.add(name)
         tree = ast.parse((ANALYTICS / f"{name.partition('.')[2]}.py").read_text("utf-8"))
         for node in ast.walk(tree):
@@ -185,5 +185,5 @@ def test_it_shares_no_code_with_the_market() -> None:
                 imported = node.module or ""
                 assert not imported.startswith("market"), f"{name} imports {imported}"
                 if imported.startswith("analytics.") and imported not in seen:
-                    todo.append(imported)
+                    waiting.append(imported)
     assert {"analytics.checker", "analytics.checker_books", "analytics.checker_prices"} <= seen
