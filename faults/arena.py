@@ -72,6 +72,14 @@ class Arena:
         """Start the projector, or start it again."""
         return self.start_service("projections.projector")
 
+    def start_market(self, workers: int) -> None:
+        """Start snapshotter, projector and so many workers, and wait until these share the partitions."""
+        self.start_service("streams.snapshotter")
+        self.start_projector()
+        for slot in range(workers):
+            self.start_worker(slot)
+        self.wait_for_split(range(workers))
+
     def kill_worker(self, slot: int, phase: str) -> float:
         """Kill a worker that lives; count where the kill fell; returns when (monotonic)."""
         self.workers[slot].kill()

@@ -10,7 +10,7 @@ from contractnet.topics import COMMANDS
 from streams.reading import new_consumer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Stored:
     """A record, with the names that aiokafka gives its parts."""
 

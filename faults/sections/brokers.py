@@ -15,11 +15,7 @@ WORKERS = 2
 def run(arena: Arena) -> None:
     """Every other fault is a kill; every third outage is the longest."""
     faults = arena.plan.pick(4, 50)
-    arena.start_service("streams.snapshotter")
-    arena.start_projector()
-    for slot in range(WORKERS):
-        arena.start_worker(slot)
-    arena.wait_for_split(range(WORKERS))
+    arena.start_market(WORKERS)
     for n in range(faults):
         time.sleep(arena.rng.uniform(0.2, 1.0))
         broker = arena.world.broker

@@ -32,11 +32,7 @@ def run(arena: Arena) -> None:
     faults = arena.plan.pick(2, 12)
     cluster = arena.world.broker
     assert isinstance(cluster, JvmCluster)
-    arena.start_service("streams.snapshotter")
-    arena.start_projector()
-    for slot in range(2):
-        arena.start_worker(slot)
-    arena.wait_for_split(range(2))
+    arena.start_market(2)
     for n in range(faults):
         what = "controller" if n % 2 else "leader"
         number = _controller(arena) if n % 2 else _leader(arena)

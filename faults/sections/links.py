@@ -61,11 +61,7 @@ def run(arena: Arena) -> None:
     broker = arena.world.broker
     assert isinstance(broker, LinkedBroker)
     proxy = broker.proxy
-    arena.start_service("streams.snapshotter")
-    arena.start_projector()
-    for slot in range(2):
-        arena.start_worker(slot)
-    arena.wait_for_split(range(2))
+    arena.start_market(2)
     for n in range(faults):
         if n % 2:
             proxy.delay_s = DELAY_S

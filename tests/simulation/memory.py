@@ -13,6 +13,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from contractnet.topics import COMMANDS
+from faults import records
 from streams.log import Headers, Log
 from streams.reading import Record
 
@@ -28,14 +29,9 @@ class Transaction:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """One offset of a partition, with the names that aiokafka gives its parts. A marker is no data."""
+class Stored(records.Stored):
+    """One offset of a partition. A marker is no data."""
 
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes | None]]
     transaction: Transaction | None = None
     is_marker: bool = False
 
