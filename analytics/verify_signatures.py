@@ -18,19 +18,16 @@ from multiprocessing import active_children, get_context
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
-from contractnet.envelope import is_proven
+from contractnet.envelope import claim_of, is_proven
 from contractnet.messages import Submission
 from contractnet.messages import commands as c
-from contractnet.signing import NO_GENESIS, signed_bytes, verify
+from contractnet.signing import NO_GENESIS, Claim, verify
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_Claim = tuple[bytes, bytes, bytes]
-"""Key, signature, and what it covers."""
 
-
-def check_all(claims: Sequence[_Claim]) -> tuple[bytes, float]:
+def check_all(claims: Sequence[Claim]) -> tuple[bytes, float]:
     """One byte for each claim, 1 where its signature holds, and the CPU seconds it took."""
     started_s = time.process_time()
     answers = bytes(verify(*claim) for claim in claims)
@@ -92,16 +89,14 @@ class SignaturePool:
         """Begin checking the signatures of records, in their order in the partition."""
         offsets: list[int] = []
         used: list[bytes] = []
-        claims: list[_Claim] = []
+        claims: list[Claim] = []
         for sub in submissions:
-            found = sub.credentials
             genesis = guesses.take(sub)
-            if found is None or sub.market is None or genesis is None:
-                continue
-            covered = signed_bytes(genesis, sub.market, found.key, found.salt, found.sequence, sub.value)
-            offsets.append(sub.offset)
-            used.append(genesis)
-            claims.append((found.key, found.signature, covered))
+            claim = None if genesis is None else claim_of(sub, genesis)
+            if genesis is not None and claim is not None:
+                offsets.append(sub.offset)
+                used.append(genesis)
+                claims.append(claim)
         if self.executor is None or not claims:
             return Chunk(submissions, offsets, used, check_all(claims))
         return Chunk(submissions, offsets, used, self.submit(check_all, claims))

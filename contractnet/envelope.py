@@ -18,7 +18,7 @@ from contractnet.messages import ZERO_ID, Command, Unreadable
 from contractnet.messages.commands import Tick
 from contractnet.messages.names import name_problem
 from contractnet.messages.submission import Credentials, Submission, command_id
-from contractnet.signing import KeyPair, signed_bytes, verify
+from contractnet.signing import Claim, KeyPair, signed_bytes, verify
 
 KEY_BYTES, SALT_BYTES, SEQUENCE_BYTES, SIGNATURE_BYTES = 32, 16, 8, 64
 
@@ -49,14 +49,18 @@ def seal_tick(market: str) -> Sealed:
     return Sealed(market, ZERO_ID, codec.encode(Tick()), [])
 
 
-def is_proven(submission: Submission, genesis: bytes) -> bool:
-    """Whether the signature of a submission holds in the market with this genesis hash."""
+def claim_of(submission: Submission, genesis: bytes) -> Claim | None:
+    """What the signature of a submission claims in the market with this genesis hash, None without a signature."""
     c = submission.credentials
     if c is None or submission.market is None:
-        return False
-    return verify(
-        c.key, c.signature, signed_bytes(genesis, submission.market, c.key, c.salt, c.sequence, submission.value)
-    )
+        return None
+    return c.key, c.signature, signed_bytes(genesis, submission.market, c.key, c.salt, c.sequence, submission.value)
+
+
+def is_proven(submission: Submission, genesis: bytes) -> bool:
+    """Whether the signature of a submission holds in the market with this genesis hash."""
+    claim = claim_of(submission, genesis)
+    return claim is not None and verify(*claim)
 
 
 def open_record(

@@ -16,6 +16,9 @@ DOMAIN = b"contractnet/command/1"
 NO_GENESIS = bytes(32)
 """Stands for the genesis hash in the signature of the genesis itself."""
 
+Claim = tuple[bytes, bytes, bytes]
+"""Key, signature, and what it covers: the arguments of `verify`."""
+
 
 def signed_bytes(genesis: bytes, market: str, key: bytes, salt: bytes, sequence: int, value: bytes) -> bytes:
     """What a signature covers."""

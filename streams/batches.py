@@ -49,6 +49,7 @@ class Feed:
     def __init__(self, topic: str) -> None:
         self.topic = topic
         self.queue: asyncio.Queue[list[Fetch]] = asyncio.Queue(maxsize=WAITING_MAX)
+        self._held: list[Fetch] | None = None
         self._wanted: dict[int, int] = {}
         self._sought: dict[int, int] = {}
 
@@ -74,9 +75,15 @@ class Feed:
         The broker answers as soon as one partition has one record, and a transaction costs the same for one record as
         for fifty: what came while the last batch was committed goes into one transaction a partition.
         """
-        fetches = await self.queue.get()
+        fetches = self._held or await self.queue.get()
+        self._held = None
         while not self.queue.empty() and sum(len(fetch.records) for fetch in fetches) < RECORDS_MAX:
-            fetches = merged(fetches, self.queue.get_nowait())
+            later = self.queue.get_nowait()
+            whole = merged(fetches, later)
+            if whole is None:
+                self._held = later
+                break
+            fetches = whole
         return fetches
 
     def wrap(self, fetched: Mapping[TP, list[Any]]) -> list[Fetch]:
@@ -88,11 +95,11 @@ class Feed:
         ]
 
 
-def merged(earlier: list[Fetch], later: list[Fetch]) -> list[Fetch]:
-    """Two responses as one.
+def merged(earlier: list[Fetch], later: list[Fetch]) -> list[Fetch] | None:
+    """Two responses as one; None where there is a gap between them in a partition.
 
-    What was fetched before a seek is dropped: the seek says where to go on instead. What does not follow on is dropped
-    as well, and read again: only the writer, which knows its position, may accept a gap, and only at a fetch's start.
+    What was fetched before a seek is dropped: the seek says where to go on instead. A gap is the writer's to judge,
+    which knows its position, and it looks for one only at the start of a fetch.
     """
     by_partition = {fetch.partition: fetch for fetch in earlier}
     for fetch in later:
@@ -100,8 +107,9 @@ def merged(earlier: list[Fetch], later: list[Fetch]) -> list[Fetch]:
         if before is None or fetch.sought is not None:
             by_partition[fetch.partition] = fetch
         elif fetch.records[0].offset == before.records[-1].offset + 1:
-            whole = Fetch(fetch.partition, before.records + fetch.records, before.sought)
-            by_partition[fetch.partition] = whole
+            by_partition[fetch.partition] = Fetch(fetch.partition, before.records + fetch.records, before.sought)
+        else:
+            return None
     return list(by_partition.values())
 
 

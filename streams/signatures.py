@@ -13,18 +13,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from contractnet.envelope import is_proven
+from contractnet.envelope import claim_of, is_proven
 from contractnet.messages import Submission
 from contractnet.messages.commands import OpenMarket
-from contractnet.signing import NO_GENESIS, signed_bytes
+from contractnet.signing import NO_GENESIS, Claim
 
 BATCH_MIN = 33
 """Smaller batches are checked where they are judged: handing over costs more than it saves."""
 CHUNK = 256
 """Checks in one question to the other process: 10 ms of its work."""
-
-Claim = tuple[bytes, bytes, bytes]
-"""Key, signature, and what it covers."""
 
 
 class Signer:
@@ -70,7 +67,7 @@ class SignatureChecks:
         work: list[tuple[int, bytes, Claim]] = []
         for submission in submissions:
             genesis = _genesis(submission, genesis_of)
-            claim = None if genesis is None else _claim(submission, genesis)
+            claim = None if genesis is None else claim_of(submission, genesis)
             if genesis is not None and claim is not None:
                 work.append((submission.offset, genesis, claim))
         for first in range(0, len(work), CHUNK):
@@ -92,11 +89,3 @@ def _genesis(submission: Submission, genesis_of: Mapping[str, bytes]) -> bytes |
     if isinstance(submission.command, OpenMarket):
         return NO_GENESIS
     return None if submission.market is None else genesis_of.get(submission.market)
-
-
-def _claim(submission: Submission, genesis: bytes) -> Claim | None:
-    c = submission.credentials
-    if c is None or submission.market is None:
-        return None
-    covered = signed_bytes(genesis, submission.market, c.key, c.salt, c.sequence, submission.value)
-    return c.key, c.signature, covered

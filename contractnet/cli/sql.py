@@ -13,9 +13,7 @@ from contractnet.errors import SettingsError
 EXAMPLE = 'contractnet query "SELECT project, pool, sum(credits)::BIGINT FROM attribution GROUP BY ALL"'
 
 
-@app.command(
-    epilog=f'Examples:  {EXAMPLE}   |   contractnet query --csv "FROM awards LIMIT 100" > awards.csv',
-)
+@app.command(epilog=f'Examples:  {EXAMPLE}   |   contractnet query --csv "FROM awards LIMIT 100" > awards.csv')
 def query(
     ctx: typer.Context,
     sql: Annotated[str, typer.Argument(help='SQL of DuckDB, in quotes. "SHOW TABLES" lists what there is.')],

@@ -121,9 +121,17 @@ def test_what_waits_becomes_one_batch() -> None:
 
 
 def test_a_seek_and_a_gap_are_not_merged_over() -> None:
-    """After a seek nothing counts that was fetched before it; what does not follow on has to be read again."""
+    """After a seek nothing counts that was fetched before it; what does not follow on waits for a batch of its own."""
     assert merged([fetch(0, 5, 6)], [fetch(0, 2, 3, sought=2)]) == [fetch(0, 2, 3, sought=2)]
-    assert merged([fetch(0, 5, 6)], [fetch(0, 8)]) == [fetch(0, 5, 6)]
+    assert merged([fetch(0, 5, 6)], [fetch(1, 1), fetch(0, 8)]) is None
+
+    async def play() -> list[list[Fetch]]:
+        feed = Feed("commands")
+        for fetches in ([fetch(0, 5, 6)], [fetch(1, 1), fetch(0, 8)], [fetch(0, 9)]):
+            feed.queue.put_nowait(fetches)
+        return [await feed.next(), await feed.next()]
+
+    assert asyncio.run(play()) == [[fetch(0, 5, 6)], [fetch(1, 1), fetch(0, 8, 9)]]
 
 
 def test_faust_is_the_version_whose_private_parts_are_overridden() -> None:
