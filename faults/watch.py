@@ -12,7 +12,9 @@ from contractnet.messages.events import AwardMade
 from contractnet.topics import LEDGER, NOTICES
 from streams.reading import new_consumer
 
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 30.0
+_CALL_TIMEOUT_S = 2.0
+"""A call that asks a leader which was killed meanwhile is not answered; the next one asks the new leader."""
 
 
 class Watch:
@@ -26,7 +28,8 @@ class Watch:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._views = {
-            level: new_consumer(bootstrap, **{"isolation.level": level, "log_level": 0})
+            # Asking for ends alone renews nothing that a view knows: it would ask a dead leader for 15 minutes.
+            level: new_consumer(bootstrap, **{"isolation.level": level, "log_level": 0, "metadata.max.age.ms": 1000})
             for level in ("read_committed", "read_uncommitted")
         }
         self._thread = threading.Thread(target=self._follow)
@@ -69,7 +72,7 @@ class Watch:
         give_up_at = time.monotonic() + _TIMEOUT_S
         while True:
             try:
-                return view.get_watermark_offsets(place, timeout=_TIMEOUT_S)[1]
+                return view.get_watermark_offsets(place, timeout=_CALL_TIMEOUT_S)[1]
             except KafkaException:
                 # A broker that has just come back does not know its partitions at once.
                 if time.monotonic() > give_up_at:
