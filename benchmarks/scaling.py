@@ -17,7 +17,14 @@ NAME = "default"
 PARTITION = 3
 NOW_MS = 1_800_000_000_000
 STEP_MS = 20
-OPERATOR, BANK, MANAGER = b"o" * 32, b"b" * 32, b"m" * 32
+OPERATOR, BANK = b"o" * 32, b"b" * 32
+MANAGERS = tuple(letter * 32 for letter in (b"m", b"n", b"p"))
+"""Several, since one manager may have 5,000 open CFPs."""
+
+
+def pool_of(manager: bytes) -> str:
+    """The pool that a manager sells from."""
+    return f"gpu-{manager[:1].decode()}"
 
 
 class Town:
@@ -27,15 +34,18 @@ class Town:
         self.shard = Shard(PARTITION, 4, OPERATOR, lambda _submission, _genesis: True)
         self.offset = 0
         self.at_ms = NOW_MS
-        self.awards = 0
+        self.awards = self.calls = 0
         self._sequences: dict[bytes, int] = {}
         self.keys = [i.to_bytes(32, "big") for i in range(1, agents + 1)]
         self.send(c.OpenMarket(BANK, 4, 1, False), OPERATOR)
-        manager = self.send(c.OpenAccount("manager", "p", "p", MANAGER, bytes(32)), BANK)
+        managers = [
+            self.send(c.OpenAccount(f"manager-{pool_of(key)}", "p", "p", key, bytes(32)), BANK) for key in MANAGERS
+        ]
         for i, key in enumerate(self.keys):
             account = self.send(c.OpenAccount(f"agent-{i}", "p", "p", key, bytes(32)), BANK)
             self.send(c.IssueCredits(account, 10**12, ""), BANK)
-        self.send(c.CreatePool("gpu", manager, 1_000_000), BANK)
+        for manager, key in zip(managers, MANAGERS, strict=True):
+            self.send(c.CreatePool(pool_of(key), manager, 1_000_000), BANK)
 
     def send(self, command: c.Command, key: bytes) -> bytes:
         """Judge a command and encode the answers."""
@@ -52,9 +62,11 @@ class Town:
         return submission.command_id
 
     def call(self, open_ms: int) -> bytes:
-        """The manager calls for proposals."""
-        terms = c.CallForProposals(Direction.SELL, "gpu", 1, 500, 1, open_ms, 10, Pricing.SECOND)
-        return self.send(terms, MANAGER)
+        """The managers call for proposals in turn."""
+        self.calls += 1
+        key = MANAGERS[self.calls % len(MANAGERS)]
+        terms = c.CallForProposals(Direction.SELL, pool_of(key), 1, 500, 1, open_ms, 10, Pricing.SECOND)
+        return self.send(terms, key)
 
     def bid(self, cfp: bytes, key: bytes, price_ucr: int) -> None:
         """An agent bids."""
@@ -68,6 +80,7 @@ def us_per_award(agents: int, open_cfps: int, auctions: int = 1_500) -> float:
     for _ in range(open_cfps):
         town.call(open_ms=24 * 3600 * 1000)
         town.at_ms += 1
+    assert sum(account.open_cfps for account in town.shard.markets[NAME].accounts.values()) == open_cfps
     town.awards = 0
     started = time.perf_counter()
     for _ in range(auctions):

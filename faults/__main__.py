@@ -1,31 +1,27 @@
 """`python -m faults`: run the sections, print what each found, end with the closing line.
 
-FAULTS=full runs the campaign, anything else the short form. SECTIONS=kills,zombies chooses. SEED repeats a run's random
-choices. RESUME=1 takes the results of sections that have finished before from the data directory (FAULTS_DATA, else
-`.contractnet/faults`) and runs the others. Exit code 0 only without a failure.
+FAULTS=full runs the campaign, anything else the short form. SECTIONS=kills,zombies chooses, SIDE_BY_SIDE is how many
+run at a time. SEED repeats a run's random choices. RESUME=1 takes the results of sections that have ended before from
+the data directory (FAULTS_DATA, else `.contractnet/faults`) and runs the others. Exit code 0 only without a failure.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import sys
-import time
-import traceback
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-
-from contractnet.errors import ContractnetError
-from faults.arena import arena_in
-from faults.plan import RATE_FULL, RATE_SHORT, Plan
-from faults.sections.registry import SECTIONS, Section
+from faults.plan import RATE_FULL, RATE_SHORT, SIDE_BY_SIDE_FULL, SIDE_BY_SIDE_SHORT
+from faults.run import result_of, run_section, say
+from faults.sections.registry import SECTIONS
 from faults.tally import Tally
 
-
-def say(line: str) -> None:
-    """Print at once, with the time."""
-    print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as a shell has it."""
 
 
 def main() -> int:
@@ -39,61 +35,38 @@ def main() -> int:
         )
         return 2
     seed = int(os.environ.get("SEED") or random.randrange(10**6))
+    rate = float(os.environ.get("RATE") or (RATE_FULL if full else RATE_SHORT))
+    at_a_time = int(os.environ.get("SIDE_BY_SIDE") or (SIDE_BY_SIDE_FULL if full else SIDE_BY_SIDE_SHORT))
     form = "full" if full else "short"
     data = Path(os.environ.get("FAULTS_DATA") or ".contractnet/faults").absolute() / form
     data.mkdir(parents=True, exist_ok=True)
-    say(f"{form} form, SEED={seed}, sections {', '.join(wanted)}, data in {data}")
-    total = Tally()
-    for name in wanted:
-        result = data / f"{name}.json"
-        if os.environ.get("RESUME") == "1" and result.is_file():
-            tally = Tally.load(result)
-            say(f"{name}: result of an earlier run")
-        else:
-            rate = float(os.environ.get("RATE") or (RATE_FULL if full else RATE_SHORT))
-            run = data / f"{name}-{time.strftime('%H%M%S')}"
-            plan = Plan(full, seed, run, say, rate, random.Random(f"{seed} {name}"))
-            try:
-                tally = run_section(SECTIONS[name], plan)
-                tally.save(result)
-            except (AssertionError, ContractnetError, KafkaException) as error:
-                traceback.print_exc()
-                tally = Tally(problems=[f"the section did not end: {error}"])
-        _report(name, tally)
-        total.add(tally)
+    say("faults", f"{form} form, SEED={seed}, {', '.join(wanted)}, {at_a_time} at a time, data in {data}")
+    one = partial(run_section, full=full, seed=seed, rate=rate, data=data)
+    try:
+        total = _run_all(wanted, one, at_a_time, data)
+    except KeyboardInterrupt:
+        say("faults", "stopped; RESUME=1 goes on with the sections that have not ended")
+        return INTERRUPTED
     for line in [*total.phase_lines(), total.bound_line(), total.closing_line()]:
         print(line, flush=True)
     return 1 if total.failures else 0
 
 
-def run_section(section: Section, plan: Plan) -> Tally:
-    """Run one section in a world of its own and judge what it left behind."""
-    say(f"{section.name}: {section.purpose}")
-    if reason := section.obstacle():
-        return Tally(skipped=reason)
-    started = time.monotonic()
-    plan.data.mkdir(parents=True)
-    with section.build(plan) as world, arena_in(world, plan) as arena:
-        section.run(arena)
-        arena.settle()
-        say(f"  settled after {time.monotonic() - started:.0f} s; judging")
-        arena.judge()
-        arena.tally.duration_s = time.monotonic() - started
-        return arena.tally
-
-
-def _report(name: str, tally: Tally) -> None:
-    if tally.skipped:
-        say(f"{name}: SKIPPED, {tally.skipped}")
-        return
-    others = "".join(f" {what}={n}" for what, n in sorted((tally.other + tally.notes).items()))
-    say(
-        f"{name}: kills={tally.kills} zombies={tally.zombies} broker={tally.broker}{others} "
-        f"commands={tally.commands} awards={tally.awards} uncommitted={tally.visible} rows={tally.rows} "
-        f"{tally.counts()} in {tally.duration_s:.0f} s"
-    )
-    for problem in tally.problems:
-        say(f"  FAILURE: {problem}")
+def _run_all(wanted: list[str], one: partial[Tally], at_a_time: int, data: Path) -> Tally:
+    """Run the sections, each in a process of its own, and add up what they found."""
+    total = Tally()
+    missing = list(wanted)
+    if os.environ.get("RESUME") == "1":
+        for name in wanted:
+            if result_of(name, data).is_file():
+                say(name, "result of an earlier run")
+                total.add(Tally.load(result_of(name, data)))
+                missing.remove(name)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(at_a_time, spawn, max_tasks_per_child=1) as pool:
+        for tally in pool.map(one, missing):
+            total.add(tally)
+    return total
 
 
 if __name__ == "__main__":

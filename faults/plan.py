@@ -9,6 +9,9 @@ from pathlib import Path
 
 RATE_SHORT = 300.0
 RATE_FULL = 600.0
+SIDE_BY_SIDE_SHORT = 2
+SIDE_BY_SIDE_FULL = 1
+"""Sections at a time: they mostly wait, but a measured time from a kill to an award wants the machine to itself."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,72 @@
+"""Run one section in a world of its own, and judge what it left behind."""
+
+from __future__ import annotations
+
+import random
+import time
+import traceback
+from functools import partial
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+
+from contractnet.errors import ContractnetError
+from faults.arena import arena_in
+from faults.plan import Plan
+from faults.sections.registry import SECTIONS, Section
+from faults.tally import Tally
+
+
+def say(section: str, line: str) -> None:
+    """Print at once, with the time; sections that run side by side are told apart by their names."""
+    print(f"{time.strftime('%H:%M:%S')}  {section:10}  {line}", flush=True)
+
+
+def run_section(name: str, *, full: bool, seed: int, rate: float, data: Path) -> Tally:
+    """Run a section by its name and keep its result in `data`; one that does not get to its end is a failure."""
+    run = data / f"{name}-{time.strftime('%H%M%S')}"
+    plan = Plan(full, seed, run, partial(say, name), rate, random.Random(f"{seed} {name}"))
+    try:
+        tally = _run(SECTIONS[name], plan)
+        if not tally.skipped:
+            tally.save(result_of(name, data))
+    except (AssertionError, ContractnetError, KafkaException) as error:
+        traceback.print_exc()
+        tally = Tally(problems=[f"the section did not end: {error}"])
+    _report(name, tally)
+    return tally
+
+
+def result_of(name: str, data: Path) -> Path:
+    """Where a section's result is kept."""
+    return data / f"{name}.json"
+
+
+def _run(section: Section, plan: Plan) -> Tally:
+    plan.say(section.purpose)
+    if reason := section.obstacle():
+        return Tally(skipped=reason)
+    started = time.monotonic()
+    plan.data.mkdir(parents=True)
+    with section.build(plan) as world, arena_in(world, plan) as arena:
+        section.run(arena)
+        arena.settle()
+        plan.say(f"settled after {time.monotonic() - started:.0f} s; judging")
+        arena.judge()
+        arena.tally.duration_s = time.monotonic() - started
+        return arena.tally
+
+
+def _report(name: str, tally: Tally) -> None:
+    if tally.skipped:
+        say(name, f"SKIPPED, {tally.skipped}")
+        return
+    others = "".join(f" {what}={n}" for what, n in sorted((tally.other + tally.notes).items()))
+    say(
+        name,
+        f"kills={tally.kills} zombies={tally.zombies} broker={tally.broker}{others} "
+        f"commands={tally.commands} awards={tally.awards} uncommitted={tally.visible} rows={tally.rows} "
+        f"{tally.counts()} in {tally.duration_s:.0f} s",
+    )
+    for problem in tally.problems:
+        say(name, f"FAILURE: {problem}")
