@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,10 @@ import analytics
 from benchmarks.stage import ledger_end, load, open_markets, settle_all, stage, start_worker
 from faults.load import Load
 from faults.world import World
-from projections.decode import LedgerRecord
+from projections.decode import LedgerRecord, decode
 from projections.layout import Layout
 from projections.reader import LedgerReader
-from projections.rebuild import rebuild
+from projections.rebuild import BATCH_EVENTS_MAX, rebuild
 from projections.settings import ProjectionSettings
 from projections.store import Store
 
@@ -31,17 +32,17 @@ EVENTS_PER_COMMAND = 5
 KINDS = ("light", "light", "heavy")
 
 
-@dataclass
-class Rebuilds:
-    """Events a second: whole rebuilds from Kafka, and the fold alone of the same records, from memory."""
+@dataclass(frozen=True)
+class Pass:
+    """One pass over the ledger, or one part of the work on it: how long it took, and the CPU time of this process."""
 
     events: int
-    rebuild_per_s: list[float]
-    fold_per_s: list[float]
+    wall_s: float
+    cpu_s: float
 
 
-def rebuilds(cfps: int, runs: int) -> Rebuilds:
-    """Judge a log of so many CFPs once, then build its projection anew, several times."""
+def rebuilds(cfps: int, runs: int) -> dict[str, list[Pass]]:
+    """Judge a log of so many CFPs once, then build its projection anew, several times: whole, and part by part."""
     with stage() as world:
         markets = open_markets(world, signed=False)
         load(markets, cfps)
@@ -50,16 +51,25 @@ def rebuilds(cfps: int, runs: int) -> Rebuilds:
         _settle(world)
         worker.terminate()
         worker.wait(30)
-        found = Rebuilds(0, [], [])
+        found: dict[str, list[Pass]] = defaultdict(list)
         for _ in range(runs):
             with tempfile.TemporaryDirectory(prefix="contractnet-bench-") as folder:
                 settings = ProjectionSettings(world.broker.bootstrap, Path(folder))
-                started = time.monotonic()
+                clock = _Clock()
                 events = rebuild(settings)
-                found.rebuild_per_s.append(events / (time.monotonic() - started))
-            found.fold_per_s.append(_fold_alone(world))
-            found.events = events
+                found["rebuild from Kafka"].append(clock.lap(events))
+            for part, one in _part_by_part(world).items():
+                found[part].append(one)
         return found
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self._wall_s, self._cpu_s = time.monotonic(), time.process_time()
+
+    def lap(self, events: int) -> Pass:
+        """The time since the start."""
+        return Pass(events, time.monotonic() - self._wall_s, time.process_time() - self._cpu_s)
 
 
 def _settle(world: World) -> None:
@@ -69,25 +79,32 @@ def _settle(world: World) -> None:
         time.sleep(2)
 
 
-def _fold_alone(world: World) -> float:
-    batches: list[list[LedgerRecord]] = []
+def _part_by_part(world: World) -> dict[str, Pass]:
+    """The same work, one part after the other with nothing beside it."""
     with tempfile.TemporaryDirectory(prefix="contractnet-bench-") as folder:
-        settings = ProjectionSettings(world.broker.bootstrap, Path(folder))
+        settings = ProjectionSettings(
+            world.broker.bootstrap, Path(folder), batch_events_max=BATCH_EVENTS_MAX, publish_interval_s=0.05
+        )
         layout = Layout(settings.data_dir)
         layout.create()
-        reader = LedgerReader(settings, {})
-        while not reader.at_end:
-            if records := reader.poll():
-                batches.append(records)
-        reader.close()
-        store = Store(layout, settings)
-        started = time.monotonic()
-        for records in batches:
-            store.apply(records)
-            store.seal_due()
-        took_s = time.monotonic() - started
-        store.close()
-    return sum(len(records) for records in batches) / took_s
+        clock = _Clock()
+        batches: list[list[LedgerRecord]] = []
+        with contextlib.closing(LedgerReader(settings, {})) as reader:
+            while not reader.at_end:
+                if records := reader.poll():
+                    batches.append(records)
+        events = sum(map(len, batches))
+        parts = {"reading alone": clock.lap(events)}
+        clock = _Clock()
+        decoded = [decode(records) for records in batches]
+        parts["decoding alone"] = clock.lap(events)
+        clock = _Clock()
+        with contextlib.closing(Store(layout, settings)) as store:
+            for records, tables in zip(batches, decoded, strict=True):
+                store.apply_decoded(records, tables)
+                store.seal_due()
+        parts["DuckDB alone (fold, seal)"] = clock.lap(events)
+    return parts
 
 
 @dataclass(frozen=True)
