@@ -113,15 +113,17 @@ class Arena:
         text = self.world.health(slot)
         return {int(p): n for p, n in json.loads(text)["next_offset"].items()} if text else {}
 
-    def wait_for_split(self, slots: Iterable[int], timeout_s: float = READY_S) -> None:
-        """Wait until exactly these workers own all partitions, each some and none twice. A zombie that the fence has
-        ended is started again."""
+    def wait_for_split(self, slots: Iterable[int], timeout_s: float = READY_S, *, standby: bool = False) -> None:
+        """Wait until exactly these workers own all partitions, none twice, and each some (with `standby`, as Faust's
+        assignor likes it: two workers that own half each share nothing with a third). A zombie that the fence has ended
+        is started again."""
         wanted = list(slots)
 
         def split() -> bool:
             self._revive()
             owned = [p for slot in wanted for p in self.owned(slot)]
-            return sorted(owned) == list(range(PARTITIONS)) and all(self.owned(slot) for slot in wanted)
+            shared = all(self.world.health(slot) if standby else self.owned(slot) for slot in wanted)
+            return sorted(owned) == list(range(PARTITIONS)) and shared
 
         self.world.wait_for(f"workers {wanted} own all partitions", split, timeout_s)
 

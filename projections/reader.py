@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contractnet.errors import BrokerUnreachableError, LedgerChangedError
+from contractnet.stall import FRESH, StallDetector
 from projections.decode import LedgerRecord
 from projections.settings import ProjectionSettings
 from projections.store import Position
@@ -42,9 +43,18 @@ class LedgerReader:
         self._unverified = dict(positions)
         self._ends: set[int] = set()
         self._away = False
-        self._consumer = Consumer(
+        self._stall = StallDetector(settings.topic)
+        self._consumer = self._new_consumer()
+        self.partitions = self._find_partitions()
+        for partition in self.partitions:
+            self._check_reach(partition)
+        # From the last record applied, not the next: its chain tells whether this is still the same ledger.
+        self._assign([TopicPartition(settings.topic, p, self._start(p)) for p in self.partitions])
+
+    def _new_consumer(self) -> Consumer:
+        return Consumer(
             {
-                "bootstrap.servers": settings.bootstrap,
+                "bootstrap.servers": self._settings.bootstrap,
                 "group.id": "contractnet-projector",  # required by the client; no group is joined, nothing is committed
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
@@ -59,13 +69,13 @@ class LedgerReader:
                 "reconnect.backoff.max.ms": 1000,
                 "log_level": 2,
                 "error_cb": self._on_broker_error,
+                **FRESH,
             }
         )
-        self.partitions = self._find_partitions()
-        for partition in self.partitions:
-            self._check_reach(partition)
-        # From the last record applied, not the next: its chain tells whether this is still the same ledger.
-        self._consumer.assign([TopicPartition(settings.topic, p, self._start(p)) for p in self.partitions])
+
+    def _assign(self, starts: list[TopicPartition]) -> None:
+        self._consumer.assign(starts)
+        self._stall.assigned(starts)
 
     def close(self) -> None:
         """Disconnect."""
@@ -80,7 +90,9 @@ class LedgerReader:
         """The next records: a batch, or fewer when no more came within the publish interval. Raises
         LedgerChangedError."""
         records: list[LedgerRecord] = []
-        for message in self._consumer.consume(self._settings.batch_events_max, self._settings.publish_interval_s):
+        messages = self._consumer.consume(self._settings.batch_events_max, self._settings.publish_interval_s)
+        for message in messages:
+            self._stall.heard(message)
             if message.error() is not None:
                 self._on_error(message)
                 continue
@@ -91,6 +103,11 @@ class LedgerReader:
                 self._verify(record)
             else:
                 records.append(record)
+        if self._stall.stalled(self._consumer):
+            log.warning("nothing came from a partition that has more: reading goes on with a new connection")
+            self._consumer.close()
+            self._consumer = self._new_consumer()
+            self._assign(self._stall.starts())
         return records
 
     def _start(self, partition: int) -> int:

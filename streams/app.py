@@ -24,6 +24,8 @@ from streams.referee import Referee, die
 from streams.settings import Settings
 from streams.slots import Slot
 from streams.tables import NoTables
+from streams.topics import wait_for_topics
+from streams.writer import PATIENCE_S
 
 POSITIONS_INTERVAL_S = 1.0
 # Logging is 18% of Faust's CPU time even at WARN, most of it in these.
@@ -123,6 +125,11 @@ async def prometheus(_view: Any, _request: Any) -> Any:
     return aiohttp_web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
+def _wait_for_broker(_app: Any, **_: Any) -> None:
+    """A worker that starts while the broker is away waits as long as one that runs; Faust would end at once."""
+    wait_for_topics(settings.bootstrap, PATIENCE_S)
+
+
 async def _leave(_app: Any, **_: Any) -> None:
     """A worker that is told to stop hands its partitions over at once; one that crashes keeps them for its restart."""
     the_referee().close()
@@ -131,6 +138,7 @@ async def _leave(_app: Any, **_: Any) -> None:
 
 signals: Any = app  # Faust types what a signal may call so narrowly that its own examples fail
 signals.on_before_configured.connect(_quieten)
+signals.on_worker_init.connect(_wait_for_broker)
 signals.on_partitions_assigned.connect(_assigned)
 signals.on_before_shutdown.connect(_leave)
 

@@ -9,13 +9,19 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from contractnet.stall import FRESH
+
 READ_TIMEOUT_S = 60.0
-NO_LEADER = frozenset(
+_ANSWER_S = 5.0
+PASSING = frozenset(
     {
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.LEADER_NOT_AVAILABLE,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_PARTITION,
+        KafkaError._TIMED_OUT,
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
     }
 )
 
@@ -41,6 +47,7 @@ def new_consumer(bootstrap: str, **more: object) -> Consumer:
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
             "fetch.wait.max.ms": 20,
+            **FRESH,
             **more,
         }
     )
@@ -49,15 +56,16 @@ def new_consumer(bootstrap: str, **more: object) -> Consumer:
 def watermarks(consumer: Consumer, place: TopicPartition, timeout_s: float = READ_TIMEOUT_S) -> tuple[int, int]:
     """First offset and end of a partition, as the consumer's isolation level shows them.
 
-    A partition that was created or has lost its leader a moment ago is asked again; raises KafkaException after
-    `timeout_s`.
+    A partition that was created or has lost its leader a moment ago, and a broker that is away, are asked again; raises
+    KafkaException after `timeout_s`.
     """
     give_up_at = time.monotonic() + timeout_s
     while True:
         try:
-            return consumer.get_watermark_offsets(place, timeout=timeout_s)
+            # Not for the whole time: what a call has found out about a topic, it believes to its end.
+            return consumer.get_watermark_offsets(place, timeout=min(_ANSWER_S, timeout_s))
         except KafkaException as exception:
-            if exception.args[0].code() not in NO_LEADER or time.monotonic() > give_up_at:
+            if exception.args[0].code() not in PASSING or time.monotonic() > give_up_at:
                 raise
             time.sleep(0.1)
 

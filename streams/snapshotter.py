@@ -16,6 +16,7 @@ from types import FrameType
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contractnet.errors import ContractnetError
+from contractnet.stall import StallDetector
 from contractnet.topics import LEDGER
 from market import Shard
 from streams.log import KAFKA, Log
@@ -61,6 +62,7 @@ class Snapshotter:
             {"bootstrap.servers": settings.bootstrap, "enable.idempotence": True, "message.max.bytes": 1_500_000}
         )
         self._stopping = False
+        self._stall = StallDetector(LEDGER.name)
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
         """Have `run` return after the batch at hand."""
@@ -73,8 +75,13 @@ class Snapshotter:
         try:
             while not self._stopping:
                 for message in consumer.consume(5000, 0.5):
+                    self._stall.heard(message)
                     self._take(message)
                 self.snapshot_due()
+                if self._stall.stalled(consumer):
+                    logger.warning("nothing came from a partition that has more: going on with a new connection")
+                    consumer.close()
+                    consumer = self._consumer()
         finally:
             consumer.close()
 
@@ -98,6 +105,7 @@ class Snapshotter:
         consumer = new_consumer(self._settings.bootstrap)
         starts = [TopicPartition(LEDGER.name, p, self.next_offset(p)) for p in self._followers]
         consumer.assign(starts)
+        self._stall.assigned(starts)
         logger.info("following the ledger, %d partitions", len(starts))
         return consumer
 

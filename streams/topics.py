@@ -5,14 +5,42 @@ All of them are made before any service starts: a topic that does not exist hang
 
 from __future__ import annotations
 
+import logging
+import time
+
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from contractnet.errors import SettingsError
+from contractnet.errors import BrokerUnreachableError, SettingsError
 from contractnet.topics import TOPICS
 
 TIMEOUT_S = 30.0
+_ANSWER_S = 1.0
+_PAUSE_S = 0.1
+
+logger = logging.getLogger(__name__)
+
+
+def wait_for_topics(bootstrap: str, timeout_s: float) -> None:
+    """Return once a broker answers that has the topics. Raises BrokerUnreachableError after `timeout_s`."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500})
+    give_up_at = time.monotonic() + timeout_s
+    told = False
+    while True:
+        try:
+            missing = {topic.name for topic in TOPICS} - set(admin.list_topics(timeout=_ANSWER_S).topics)
+            if not missing:
+                return
+            problem = f"it has no topic {', '.join(sorted(missing))}: `contractnet up` creates them"
+        except KafkaException as error:
+            problem = f"no answer ({error.args[0].str()})"
+        if time.monotonic() > give_up_at:
+            raise BrokerUnreachableError(f"The broker at {bootstrap} is not ready: {problem}.")
+        if not told:
+            logger.warning("waiting for the broker at %s: %s", bootstrap, problem)
+            told = True
+        time.sleep(_PAUSE_S)
 
 
 def create_topics(bootstrap: str, partitions: int, replication: int) -> list[str]:

@@ -33,9 +33,10 @@ from streams.signatures import SignatureChecks
 logger = logging.getLogger(__name__)
 
 # How long one call may be repeated while the broker is away: a restart of the broker must not cost a worker its life.
-PATIENCE_S = 20.0
+# Several in a row add up: a large batch may need more than one of the short times in between.
+PATIENCE_S = 60.0
 # Longer than PATIENCE_S, or the coordinator would abort a transaction that is still being retried.
-TRANSACTION_TIMEOUT_MS = 30_000
+TRANSACTION_TIMEOUT_MS = 90_000
 INIT_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 5.0
 # The whole state is looked over at most this often; what one entry can break is asserted with every entry.

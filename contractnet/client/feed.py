@@ -13,12 +13,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contractnet import codec, topics
 from contractnet.errors import BrokerUnreachableError, MarketNotFoundError, UnreadableValueError
 from contractnet.messages import Notice
 from contractnet.messages.partition import partition_of
+from contractnet.stall import FRESH, StallDetector
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +75,13 @@ class NoticeFeed:
         self._stop = threading.Event()
         self._live = False
         self._thread = threading.Thread(target=self._run, name=f"contractnet-notices-{market}", daemon=True)
-        self._consumer = Consumer(
+        self._stall = StallDetector(topics.NOTICES.name)
+        self._consumer = self._new_consumer()
+
+    def _new_consumer(self) -> Consumer:
+        return Consumer(
             {
-                "bootstrap.servers": bootstrap,
+                "bootstrap.servers": self._bootstrap,
                 "group.id": "contractnet-notices",  # asked for by the library, never joined: partitions are assigned
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
@@ -89,6 +94,7 @@ class NoticeFeed:
                 "error_cb": self._problem,
                 "statistics.interval.ms": STATISTICS_MS,
                 "stats_cb": self._connected,
+                **FRESH,
             }
         )
 
@@ -140,7 +146,11 @@ class NoticeFeed:
         if look_back_s is not None:
             begin.offset = int((time.time() - look_back_s) * 1000)
             begin = self._consumer.offsets_for_times([begin], timeout=timeout_s)[0]
+        if begin.offset == OFFSET_END:
+            # Nothing is that young. As a number, so that a new consumer can go on from there.
+            _, begin.offset = self._consumer.get_watermark_offsets(begin, timeout_s)
         self._consumer.assign([begin])
+        self._stall.assigned([begin])
 
     def _run(self) -> None:
         try:
@@ -149,6 +159,12 @@ class NoticeFeed:
                 # With a timeout of 0, consume() takes what is there; otherwise it would wait for a full batch.
                 messages = [] if first is None else [first, *self._consumer.consume(BATCH_MAX, 0)]
                 self._deliver(self._read(messages))
+                if self._stall.stalled(self._consumer):
+                    log.debug("notices of market %s: nothing came although there is more, connecting anew", self.market)
+                    self._consumer.close()
+                    self._consumer = self._new_consumer()
+                    self._consumer.assign(self._stall.starts())
+                    self._stall.assigned(self._stall.starts())
         finally:
             self._consumer.close()
 
@@ -156,6 +172,7 @@ class NoticeFeed:
         noted: list[Noted] = []
         newest_at_ms = 0
         for message in messages:
+            self._stall.heard(message)
             problem = message.error()
             if problem is not None:
                 if problem.code() == KafkaError._PARTITION_EOF:

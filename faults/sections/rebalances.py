@@ -19,7 +19,7 @@ def run(arena: Arena) -> None:
     for n in range(rounds):
         for slot in MORE:
             arena.start_worker(slot)
-        arena.wait_for_split([0, *MORE])
+        arena.wait_for_split([0, *MORE], standby=True)
         arena.wait_for_award()
         for slot in MORE:
             time.sleep(arena.rng.uniform(0.0, 0.5))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
+from confluent_kafka import TopicPartition
 
 from broker.interface import Broker
-from contractnet import Agent, Award, Cfp, credits
+from contractnet import Agent, Award, Cfp, credits, stall
+from contractnet.client.feed import Batch
 from contractnet.errors import OutcomeTimeoutError
+from contractnet.topics import NOTICES
 from tests.client.stage import POOL, Stage, staged
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -87,5 +91,32 @@ def test_a_broker_restart_loses_no_command_and_no_outcome(referee: Broker, end: 
             done = await asyncio.wait_for(trading, 60)
         assert len(done) >= CFPS_MIN
         assert all(award is not None for _, award in done)
+
+    asyncio.run(play())
+
+
+def test_a_feed_that_stalls_is_read_on(referee: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A consumer of notices that brings nothing although there is more (here: paused) is replaced; outcomes come."""
+    monkeypatch.setattr(stall, "LOOK_S", 0.5)
+
+    async def play() -> None:
+        async with staged(referee.bootstrap, bidders=1) as stage:
+            feed, paused = stage.connection._feed, threading.Event()
+            deliver, consumer = feed._deliver, feed._consumer
+
+            def pause_first(batch: Batch) -> None:
+                # In the feed's own thread: elsewhere the library would wait for the poll that is under way.
+                if not paused.is_set():
+                    consumer.pause([TopicPartition(NOTICES.name, feed.partition)])
+                    paused.set()
+                deliver(batch)
+
+            monkeypatch.setattr(feed, "_deliver", pause_first)
+            await asyncio.to_thread(paused.wait, 10)
+            (alice,) = stage.bidders
+            cfp = await stage.manager.call_for_proposals(POOL, duration_s=0.1, open_s=3, timeout_s=30)
+            bid = await alice.bid(cfp, 100)
+            assert await bid.outcome(30) is not None
+            assert feed._consumer is not consumer
 
     asyncio.run(play())

@@ -86,3 +86,19 @@ def _open(world: World, markets: list[Market], cfps: list[bytes]) -> int:
     entries = [entry.event for p in {m.partition for m in markets} for entry in world.entries_of(p)]
     closed = {event.cfp for event in entries if isinstance(event, e.CfpClosed)}
     return len(set(cfps) - closed)
+
+
+def test_a_worker_that_starts_while_the_broker_is_away_waits_for_it(tmp_path: Path) -> None:
+    """It does not end, and judges once the broker is there."""
+    with new_world(tmp_path) as world:
+        market = world.market("default")
+        market.open(agents=2)
+        assert world.producer.flush(30) == 0
+        world.broker.stop()
+        worker = world.start_worker(0)
+        log = tmp_path / "processes.log"
+        world.wait_for("it says that it waits", lambda: "waiting for the broker" in log.read_text("utf-8"))
+        time.sleep(2)
+        world.broker.start()
+        world.wait_for("the market is open", lambda: len(world.entries(market)) > 0)
+        assert worker.poll() is None

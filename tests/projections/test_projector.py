@@ -14,14 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from confluent_kafka import TopicPartition
 
 import analytics
 from broker.interface import Broker
 from broker.jvm import JvmBroker
+from contractnet import stall
 from contractnet.errors import BrokerUnreachableError, DataDirectoryError, LedgerChangedError, QueryError
+from projections.decode import LedgerRecord
 from projections.layout import Layout
 from projections.lock import ProjectorLock
 from projections.projector import EXIT_TERMINAL, Projector
+from projections.reader import LedgerReader
 from projections.rebuild import rebuild
 from projections.settings import ProjectionSettings
 from projections.store import APPENDED, CHANGING
@@ -237,3 +241,33 @@ def test_a_broker_restart_is_waited_out(tmp_path: Path) -> None:
             own.start()
             ledger.write(0, "m", history.take(500))
             wait_for(tmp_path, ledger.written)
+
+
+def test_a_partition_that_stalls_is_read_on(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A consumer that brings nothing although there is more (here: paused behind its owner's back) is replaced, and no
+    record is lost or read twice; one that has nothing to bring stays."""
+    monkeypatch.setattr(stall, "LOOK_S", 0.5)
+    ledger = Ledger(broker.bootstrap, partitions=2)
+    history = History("m", 1)
+    ledger.write(0, "m", history.take(300))
+    reader = LedgerReader(replace(settings_of(ledger, tmp_path), publish_interval_s=0.1), {})
+    read = [record.offset for record in _read_for(reader, 1.5)]
+    first = reader._consumer
+    reader._consumer.pause([TopicPartition(ledger.topic, 0)])
+    ledger.write(0, "m", history.take(300))
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while len(read) < ledger.written and time.monotonic() < deadline_s:
+        read += [record.offset for record in reader.poll()]
+    replaced = reader._consumer
+    reader.close()
+    assert len(read) == ledger.written == len(set(read)), "each record once"
+    assert replaced is not first
+    assert caplog.text.count("with a new connection") == 1, "neither the silence before nor the empty partition"
+
+
+def _read_for(reader: LedgerReader, duration_s: float) -> Iterator[LedgerRecord]:
+    until_s = time.monotonic() + duration_s
+    while time.monotonic() < until_s:
+        yield from reader.poll()
