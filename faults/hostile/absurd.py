@@ -201,13 +201,16 @@ class Bombs:
             good[: rng.randrange(10, len(good))],
             good + good,
             good + bytes(rng.randrange(1, 60_000)),
-            head + rng.randbytes(rng.randrange(17, 3000)),
             bytes(64 * 1024 + 1),
             rng.choice((b"\x1f\x8b\x08\x00", b"\x28\xb5\x2f\xfd", b"PK\x03\x04")) + bytes(100),
             b"[" * rng.randrange(10_000, 50_000),
             b'{"a":' * rng.randrange(1000, 10_000),
         ]
-        return [ground.bytes_of(value, keys, Code.UNREADABLE) for value in bad]
+        # Noise is a command now and then, of nothing that exists.
+        noise = ground.bytes_of(
+            head + rng.randbytes(rng.randrange(17, 3000)), keys, Code.UNREADABLE, Code.NOT_PERMITTED, Code.UNKNOWN_CFP
+        )
+        return [*(ground.bytes_of(value, keys, Code.UNREADABLE) for value in bad), noise]
 
 
 def _varint(number: int) -> bytes:
