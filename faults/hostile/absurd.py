@@ -197,7 +197,6 @@ class Bombs:
             task[:at] + _varint(-rng.randrange(1, 2**62)) + task[at + 1 :],
             task[:26] + b"\xff" * rng.randrange(10, 2000) + b"\x01",
             task[:-1] + _varint(rng.choice((2, 2**31, 2**62, -1))),
-            head + gigabytes + b"x" * rng.randrange(100),
             good[: rng.randrange(10, len(good))],
             good + good,
             good + bytes(rng.randrange(1, 60_000)),
@@ -206,11 +205,11 @@ class Bombs:
             b"[" * rng.randrange(10_000, 50_000),
             b'{"a":' * rng.randrange(1000, 10_000),
         ]
-        # Noise is a command now and then, of nothing that exists.
-        noise = ground.bytes_of(
-            head + rng.randbytes(rng.randrange(17, 3000)), keys, Code.UNREADABLE, Code.NOT_PERMITTED, Code.UNKNOWN_CFP
-        )
-        return [*(ground.bytes_of(value, keys, Code.UNREADABLE) for value in bad), noise]
+        # These are a command now and then, of nothing that exists.
+        nothing = (Code.UNREADABLE, Code.NOT_PERMITTED, Code.UNKNOWN_CFP)
+        odd = (head + rng.randbytes(rng.randrange(17, 3000)), head + gigabytes + b"x" * rng.randrange(100))
+        noise = [ground.bytes_of(value, keys, *nothing) for value in odd]
+        return [*(ground.bytes_of(value, keys, Code.UNREADABLE) for value in bad), *noise]
 
 
 def _varint(number: int) -> bytes:
