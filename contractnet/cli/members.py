@@ -19,6 +19,7 @@ from contractnet.messages import Code
 from contractnet.messages.names import name_problem
 from contractnet.money import credits as ucr_of
 from contractnet.settings import embedded_bootstrap
+from contractnet.terminal import printable
 
 CONNECT_S = 8.0
 # The bank only sends: what happened before it connected does not matter to it.
@@ -58,7 +59,7 @@ def enroll(
     out.print(
         f"account {escape(name)} ({made.account.hex()}) of project {escape(project)}, {credits} credits", soft_wrap=True
     )
-    out.print(f"credential: {escape(str(path))} (keep it secret)", soft_wrap=True)
+    out.print(f"credential: {escape(printable(str(path)))} (keep it secret)", soft_wrap=True)
 
 
 @pool.command(epilog="Example:  contractnet pool create h100 --owner ada --units 8")
@@ -74,7 +75,7 @@ def create(
     here = where(ctx)
     _check_name(name, "the pool's name")
     asyncio.run(_create_pool(here, name, _account(here, owner), units))
-    out.print(f"pool {escape(name)}: {units} units, owner {escape(owner)}")
+    out.print(f"pool {escape(name)}: {units} units, owner {escape(printable(owner))}")
 
 
 async def _enroll(here: Where, name: str, project: str, amount_ucr: int, path: Path) -> Credential:
