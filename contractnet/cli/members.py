@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from contractnet.cli.root import Where, app, out, where
+from contractnet.cli.root import Where, app, need_path, out, where
 from contractnet.credentials import Credential, load
 from contractnet.errors import CredentialError, RejectedError, SettingsError
 from contractnet.messages import Code
@@ -50,6 +50,7 @@ def enroll(
     _check_name(name, "the account's name")
     _check_name(project, "--project")
     path = out_file or here.directory.agent(name)
+    need_path(path, "--out")
     if path.exists():
         raise CredentialError(
             f"{path} exists already, and a credential is never overwritten. Choose another --out, or remove it."
