@@ -9,6 +9,7 @@ import pytest
 from aiokafka.consumer import fetcher
 from confluent_kafka import Producer
 
+from analytics.verify import KafkaSource, Order, verify
 from contractnet.codec import encode
 from contractnet.envelope import open_record, readable_headers
 from contractnet.messages import Code
@@ -116,3 +117,5 @@ def test_no_record_that_a_broker_stores_ends_a_worker(tmp_path: Path) -> None:
         assert codes == [Code.MISSING_SIGNATURE, Code.UNKNOWN_BID]
         assert isinstance(by_offset[first + 2], e.CommandUnreadable)
         assert check(world.broker.bootstrap, place, PARTITIONS, world.operator.public).sound
+        report, _ = verify(KafkaSource(world.broker.bootstrap), Order(world.operator.public))
+        assert report.sound, report.lines()
