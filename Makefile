@@ -16,7 +16,7 @@ PYTHON ?=
 CANDIDATES := python3 python3.13 python3.12 python3.11 python
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 
-.PHONY: help setup demo test faults bench check-slow lint format lock clean
+.PHONY: help setup demo test faults bench check-slow lint format lock audit clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -90,13 +90,25 @@ format: $(STAMP) ## Format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-LOCK := $(BIN)/uv pip compile pyproject.toml --extra services --universal --python-version 3.11 --generate-hashes \
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-emit-find-links --quiet --custom-compile-command 'make lock'
+LOCK := $(COMPILE) pyproject.toml --extra services
+
+AUDITOR := $(VENV)/audit
+
+$(AUDITOR)/.installed: requirements-audit.lock $(STAMP)
+	$(BIN)/uv venv --quiet --clear $(AUDITOR)
+	$(BIN)/uv pip install --quiet --python $(AUDITOR)/bin/python --require-hashes -r $<
+	touch $@
+
+audit: $(AUDITOR)/.installed ## Look all locked packages up in the database of known vulnerabilities (needs a network)
+	@$(BIN)/python scripts/audit.py $(AUDITOR)/bin/pip-audit requirements.lock requirements-dev.lock requirements-audit.lock
 
 # Only the newest versions that an existing lock allows change nothing: delete a lock first to upgrade everything.
 lock: $(STAMP) ## Bring the requirements files up to date with pyproject.toml
 	$(LOCK) --group build --output-file requirements.lock
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --group audit --output-file requirements-audit.lock
 
 clean: ## Remove .venv, caches and build output; markets' data in .contractnet stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist

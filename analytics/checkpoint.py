@@ -123,7 +123,7 @@ def read(path: Path, trusted: frozenset[bytes]) -> Checkpoint:
         content = document["content"]
     except OSError as error:
         raise CheckpointError(f"cannot read the checkpoint {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, AttributeError, RecursionError) as error:
         raise CheckpointError(
             f"{path} is no checkpoint: write one with `contractnet verify --write-checkpoint`"
         ) from error
@@ -139,5 +139,5 @@ def read(path: Path, trusted: frozenset[bytes]) -> Checkpoint:
             raise CheckpointError(f"{path} has version {content['version']}, this version reads {VERSION}")
         parts = tuple(map(Part.from_plain, content["parts"]))
         return Checkpoint(bytes.fromhex(content["operator_key"]), int(content["made_at_ms"]), parts)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} is no checkpoint of version {VERSION}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -23,19 +24,48 @@ def newest_generation(data_dir: Path) -> Path:
     return path.resolve()
 
 
-def open_ledger(data_dir: Path) -> duckdb.DuckDBPyConnection:
+def open_ledger(data_dir: Path, *, locked: bool = False) -> duckdb.DuckDBPyConnection:
     """A read-only connection to the newest generation of a data directory.
 
     What it shows never changes. For newer data close it and open again: the link is resolved at each call, because
     DuckDB would give a process that opens `ledger.duckdb` itself twice the old content. Close it within 15 minutes of
     the last use of older data: after a rebuild, the segments of older generations go. Raises QueryError.
+
+    `locked`: for SQL that somebody else wrote. It reaches no file but the generation and the segments that its views
+    read, no network and no extension, and cannot change that.
     """
     for remaining in reversed(range(_TRIES)):
         path = newest_generation(data_dir)
         try:
-            return duckdb.connect(str(path), read_only=True)
+            connection = duckdb.connect(str(path), read_only=True)
+            return _lock(connection) if locked else connection
         except duckdb.Error as error:
             # A process that slept between the two steps can find its generation gone; the next one is there.
             if remaining == 0 or path.exists():
                 raise QueryError(f"{path} cannot be opened: {error}") from error
     raise AssertionError("the last try returns or raises")
+
+
+_PATH = re.compile(r"'((?:[^']|'')*\.parquet)'")
+"""A segment in the text of a view."""
+_LOCKS = (
+    "SET enable_external_access = false",
+    "SET python_enable_replacements = false",
+    "SET autoinstall_known_extensions = false",
+    "SET autoload_known_extensions = false",
+    "SET allow_community_extensions = false",
+    "SET lock_configuration = true",
+)
+
+
+def _lock(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    views = connection.execute("SELECT sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    segments = sorted({path.replace("''", "'") for (sql,) in views for path in _PATH.findall(sql)})
+    connection.execute("SET allowed_paths = " + "[" + ", ".join(_quoted(path) for path in segments) + "]::VARCHAR[]")
+    for setting in _LOCKS:
+        connection.execute(setting)
+    return connection
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

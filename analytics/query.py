@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -17,9 +18,12 @@ from rich.text import Text
 
 from analytics.ledger import open_ledger
 from contractnet.errors import QueryError
+from contractnet.terminal import printable
 
 Row = tuple[Any, ...]
 _WIDTH_MAX = 100_000
+_READING = (duckdb.StatementType.SELECT, duckdb.StatementType.PRAGMA)
+_EXPLAIN = re.compile(r"explain\b|analyze\b|[(),]|format\b|(?:json|text|html|graphviz|yaml|mermaid)\b", re.IGNORECASE)
 
 
 class Format(StrEnum):
@@ -33,15 +37,16 @@ class Format(StrEnum):
 def run(sql: str, data_dir: Path) -> tuple[list[str], list[Row]]:
     """Column names and rows of a query on the newest generation.
 
-    All of DuckDB's SQL is allowed, on a read-only connection: who may read the file may run anything on it. Raises
-    QueryError with DuckDB's own message for bad SQL, and with what to do where there is no file.
+    Queries only, on a connection that reaches no file but the ledger's own (analytics/ledger.py). Raises QueryError
+    with DuckDB's own message for bad SQL, for anything but a query, and with what to do where there is no file.
     """
     if not sql.strip():
         raise QueryError("The query is empty. Give one SQL statement, for example: FROM attribution LIMIT 10")
-    connection = open_ledger(data_dir)
+    connection = open_ledger(data_dir, locked=True)
     try:
         if (count := len(connection.extract_statements(sql))) != 1:
             raise QueryError(f"Give one SQL statement: these are {count}. Run them one at a time.")
+        _need_query(connection, sql)
         connection.execute(sql)
         columns = [column[0] for column in connection.description or []]
         return columns, connection.fetchall() if columns else []
@@ -51,10 +56,25 @@ def run(sql: str, data_dir: Path) -> tuple[list[str], list[Row]]:
         connection.close()
 
 
+def _need_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Refuse what does more than read: COPY could write over a segment, which the connection has to reach."""
+    kind = connection.extract_statements(sql)[0].type
+    if kind == duckdb.StatementType.EXPLAIN:
+        # EXPLAIN ANALYZE runs what it explains. The tokenizer knows comments and quotes, and counts in bytes.
+        parts = (sql.encode()[at:].decode(errors="replace") for at, _ in duckdb.tokenize(sql))
+        explained = next((part for part in parts if not _EXPLAIN.match(part)), "")
+        found = connection.extract_statements(explained)
+        kind = found[0].type if len(found) == 1 else kind
+    if kind not in _READING:
+        raise QueryError(f"This is no query but {kind.name}. `query` reads the ledger and nothing else: write SELECT.")
+
+
 def render(
     columns: Sequence[str], rows: Sequence[Row], form: Format | str = Format.TABLE, width: int | None = None
 ) -> str:
     """A result as text. CSV has a header line; JSON is an array of objects; values JSON lacks become strings.
+
+    JSON and tables hold no character that steers a terminal; CSV has every value as it is.
 
     A table is `width` characters wide at most, its cells folded; without it, as wide as its contents.
     """
@@ -65,24 +85,19 @@ def render(
         return out.getvalue()
     if form is Format.JSON:
         records = [dict(zip(columns, row, strict=True)) for row in rows]
-        return json.dumps(records, default=str, ensure_ascii=False, indent=1) + "\n"
+        text = json.dumps(records, default=str, ensure_ascii=False, indent=1)
+        # What is left of these stands inside of strings, where JSON has an escape that reads back as the same.
+        return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text) + "\n"
     return _table(columns, rows, width or _WIDTH_MAX)
-
-
-def _printable(text: str) -> str:
-    """Text for a terminal: values come from agents, and a control sequence in one of them must not reach it."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _table(columns: Sequence[str], rows: Sequence[Row], width: int) -> str:
     table = Table()
     numeric = [all(isinstance(row[i], int | float) for row in rows) and bool(rows) for i in range(len(columns))]
     for name, right in zip(columns, numeric, strict=True):
-        table.add_column(Text(name), justify="right" if right else "left", overflow="fold")
+        table.add_column(Text(printable(name, "")), justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if value is None else _printable(str(value))) for value in row))
+        table.add_row(*(Text("" if value is None else printable(str(value), "")) for value in row))
     out = io.StringIO()
     Console(file=out, width=width).print(table)
     count = f"{len(rows)} row" if len(rows) == 1 else f"{len(rows)} rows"

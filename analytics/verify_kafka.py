@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from analytics.verify_source import Headers, StoredRecord
+from contractnet.envelope import readable_headers
 from contractnet.errors import BrokerUnreachableError
 from contractnet.topics import COMMANDS
 
@@ -100,13 +101,10 @@ class KafkaSource:
 
 
 def _record(message: Message) -> StoredRecord:
-    offset, headers = message.offset(), message.headers()
+    offset = message.offset()
     assert offset is not None
-    listed: Headers = []
-    if headers:
-        assert isinstance(headers, list), "a consumed message has its headers in order"
-        listed = [(name, _bytes(value)) for name, value in headers]
-    return StoredRecord(offset, message.timestamp()[1], _bytes(message.key()), _bytes(message.value()), listed)
+    headers: Headers = readable_headers(message.headers)
+    return StoredRecord(offset, message.timestamp()[1], _bytes(message.key()), _bytes(message.value()), headers)
 
 
 def _bytes(value: object) -> bytes | None:

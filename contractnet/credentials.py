@@ -20,6 +20,7 @@ from contractnet.errors import CredentialError
 from contractnet.signing import KeyPair
 
 VERSION = 1
+FILE_BYTES_MAX = 64 * 1024
 RETIRED_SEEDS_MAX = 8
 """Seeds of former keys that a file keeps, so that the passes of leases won under them can still be derived."""
 
@@ -105,24 +106,25 @@ def load(path: str | Path) -> Credential:
     """Read a credential file. Raises CredentialError when it is missing, open to others, or not such a file."""
     path = Path(path)
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open("rb") as file:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-            data = json.load(file)
+            data = json.loads(file.read(FILE_BYTES_MAX))
     except FileNotFoundError as error:
         raise CredentialError(f"no credential file {path}: `contractnet enroll NAME` writes one") from error
     except OSError as error:
         raise CredentialError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise CredentialError(f"{path} is no credential file: it is not JSON") from error
+    except (ValueError, RecursionError):
+        # Not `from error`: its text may quote the file.
+        raise CredentialError(f"{path} is no credential file: it is not JSON") from None
     if not isinstance(data, dict) or data.get("version") != VERSION:
         raise CredentialError(f"{path} is no credential file of version {VERSION}")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise CredentialError(f"{path} is open to others (mode {mode:04o}): run `chmod 600 {path}`")
     try:
         return _from_json(data)
-    except (KeyError, TypeError, ValueError) as error:
-        # The values may be secrets: name the kind of problem, never the content.
-        raise CredentialError(f"{path} is no credential file: a field is missing or malformed") from error
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError):
+        # The values may be secrets: name the kind of problem, never the content, nor an error that quotes it.
+        raise CredentialError(f"{path} is no credential file: a field is missing or malformed") from None
 
 
 def _hex(value: bytes | None) -> str | None:

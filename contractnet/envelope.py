@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from contractnet import codec
@@ -73,11 +73,27 @@ def open_record(
         command = codec.decode_command(value)
     except UnreadableValueError as error:
         unreadable = error.reason
-    headers = list(headers)
+    # For confluent-kafka a header's name is a C string: all readers of a record have to see the same.
+    headers = [(name.partition("\0")[0], held) for name, held in headers]
     digest = record_digest(stamped_at_ms, key, value, headers)
     return Submission(
         offset, stamped_at_ms, _market(key), command, unreadable, _credentials(headers), value or b"", digest
     )
+
+
+def readable_headers(read: Callable[[], object]) -> list[tuple[str, bytes | None]]:
+    """The headers of a message of confluent-kafka, whose method `headers` is given.
+
+    Anybody may store a header whose name is no UTF-8, which no client library reads: such a record counts as one
+    without headers, and so as unsigned.
+    """
+    try:
+        found = read()
+    # Where the bad name is not the only one, confluent-kafka forgets to hand on its own UnicodeDecodeError.
+    except (UnicodeDecodeError, SystemError):
+        return []
+    listed = found if isinstance(found, list) else []
+    return [(str(name), held if isinstance(held, bytes) else None) for name, held in listed]
 
 
 def record_digest(

@@ -26,7 +26,8 @@ def data_dir(flag: str | Path | None = None) -> Path:
 def embedded_bootstrap(data: Path) -> str | None:
     """The address of the embedded broker that runs in a data directory, None where none has noted one."""
     file = data / "broker" / "bootstrap"
-    return file.read_text("utf-8").strip() if file.is_file() else None
+    # Whatever is in it besides is no address, which its reader says.
+    return file.read_text("utf-8", errors="replace").strip() if file.is_file() else None
 
 
 def bootstrap(

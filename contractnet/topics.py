@@ -30,7 +30,14 @@ COMMANDS = Topic(
     writers=("agent", "clock", "bank", "judge"),
     readers=("referee", "auditor"),
     holds="signed commands; the broker's stamp is the market's time; kept for ever: audits run them again",
-    config=FOREVER | {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MESSAGE_BYTES_MAX)},
+    config=FOREVER
+    | {
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": str(MESSAGE_BYTES_MAX),
+        # The broker unpacks what producers compress, and refuses what is too large then. Stored as sent, one batch of a
+        # codec that a worker lacks, or of a few KB that unpack to gigabytes, would end every worker that reads it.
+        "compression.type": "uncompressed",
+    },
 )
 LEDGER = Topic(
     "ledger",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
+from contractnet.envelope import readable_headers
 from contractnet.topics import COMMANDS
 from streams.reading import new_consumer
 
@@ -31,8 +32,7 @@ def stored(bootstrap: str, partition: int, topic: str = COMMANDS.name) -> list[S
             for message in consumer.consume(5000, 1.0):
                 error, offset = message.error(), message.offset()
                 if error is None and offset is not None:
-                    listed = [(str(h[0]), h[1]) for h in message.headers() or []]
-                    headers = [(name, value if isinstance(value, bytes) else None) for name, value in listed]
+                    headers = readable_headers(message.headers)
                     found.append(Stored(offset, message.timestamp()[1], message.key(), message.value(), headers))
                 elif error is not None and error.code() == KafkaError._PARTITION_EOF:
                     return found

@@ -197,6 +197,7 @@ def _bid_placed(state: State, source: Source, event: e.BidPlaced) -> None:
     assert bid.account not in cfp.bidders
     state.bids[bid.id] = cfp.bids[bid.id] = bid
     cfp.bidders[bid.account] = bid.id
+    cfp.tries[bid.account] = cfp.tries.get(bid.account, 0) + 1
     state.accounts[bid.account].open_bids += 1
 
 

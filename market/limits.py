@@ -32,6 +32,9 @@ OPEN_CFPS_MAX = 20_000
 OPEN_CFPS_PER_MANAGER_MAX = 5_000
 # All that happens at a close is one Kafka transaction of at most four entries a bid.
 BIDS_PER_CFP_MAX = 1_000
+# Withdrawn ones included: without it, an account could place and withdraw a thousand bids of next to nothing, fill the
+# call against everybody else, and have it all back at the close.
+BIDS_PER_ACCOUNT_AND_CFP_MAX = 8
 SLOTS_MAX = 64
 # A flood from one account must not fill everybody's CFPs.
 OPEN_BIDS_PER_ACCOUNT_MAX = 2_000

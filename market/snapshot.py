@@ -77,6 +77,8 @@ def _load_state(d: dict[str, Any]) -> State:
     s.closed = dict.fromkeys(map(bytes.fromhex, d["closed"]))
     for cfp in map(_load_cfp, d["cfps"]):
         _restore_cfp(s, cfp)
+    # Once for all: for each, a market of 20,000 calls would take minutes to start.
+    heapq.heapify(s.agenda)
     for lease in map(_load_lease, d["leases"]):
         _restore_lease(s, lease)
     return s
@@ -86,9 +88,9 @@ def _restore_cfp(s: State, cfp: Cfp) -> None:
     s.cfps[cfp.id] = cfp
     s.accounts[cfp.manager].open_cfps += 1
     s.agenda.append((cfp.closes_at_ms, cfp.id))
-    heapq.heapify(s.agenda)
     for bid in cfp.bids.values():
         s.bids[bid.id] = bid
+        cfp.tries[bid.account] = cfp.tries.get(bid.account, 0) + 1
         account = s.accounts[bid.account]
         account.open_bids += 1
         # A snapshot may lie between the entries of one close: some holds are resolved then, and the CFP is still there.

@@ -94,6 +94,8 @@ class Cfp:
     bids: dict[bytes, Bid] = field(default_factory=dict)
     bidders: dict[bytes, bytes] = field(default_factory=dict)
     """Live bid of each account."""
+    tries: dict[bytes, int] = field(default_factory=dict)
+    """How many of the bids are of each account, withdrawn ones included."""
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from contractnet.errors import DataDirectoryError
 
 _TRIES = 5
 _PAUSE_S = 0.05
+_PID_DIGITS_MAX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,8 @@ def running_pid(directory: DataDirectory) -> int | None:
 
 def read_pid(directory: DataDirectory) -> int | None:
     """The pid in the lock file, live or stale."""
-    text = directory.lock.read_text().strip() if directory.lock.is_file() else ""
-    return int(text) if text.isdigit() else None
+    text = directory.lock.read_text("ascii", errors="replace").strip() if directory.lock.is_file() else ""
+    return int(text) if text.isdecimal() and len(text) <= _PID_DIGITS_MAX else None
 
 
 def write(directory: DataDirectory, state: UpState) -> None:
@@ -113,7 +114,7 @@ def read(directory: DataDirectory) -> UpState | None:
         noted: dict[str, Any] = json.loads(directory.state.read_text("utf-8"))
         parts = [PartState(**part) for part in noted.pop("parts")]
         return UpState(**noted, parts=parts)
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 

@@ -15,6 +15,7 @@ from broker.jvm import running_bootstrap
 from broker.ready import wait_until_ready
 from contractnet.cli.directory import DataDirectory
 from contractnet.errors import QueryError
+from contractnet.terminal import printable
 from contractnet.topics import LEDGER
 from services import state
 from services.part import answers_ready
@@ -48,7 +49,9 @@ def show(directory: DataDirectory, bootstrap: str | None = None) -> int:
     table = parts_table()
     healthy = ends is not None and noted.ready
     broker_pid = str(noted.broker_pid or "")
-    table.add_row("Kafka", broker_pid, _mark(ends is not None, "answers", "no answer"), "", "", address)
+    table.add_row(
+        "Kafka", broker_pid, _mark(ends is not None, "answers", "no answer"), "", "", Text(printable(address))
+    )
     for part in noted.parts:
         alive = state.process_of(part.pid, part.created_s) is not None
         well = ends is not None and alive and (part.web_port is None or answers_ready(part.web_port))
@@ -57,7 +60,7 @@ def show(directory: DataDirectory, bootstrap: str | None = None) -> int:
         # Without Kafka nothing gets on, whatever a process says of itself.
         ill = "no Kafka" if ends is None else "not ready"
         health = _mark(well, "healthy", ill if alive else part.status if part.pid is None else "gone")
-        place = Text(where(part.web_port, part.log))
+        place = Text(printable(where(part.web_port, part.log)))
         table.add_row(part.name, str(part.pid or ""), health, lag, str(part.restarts), place)
     uptime = time.time() - noted.started_s
     ready = "Kafka does not answer" if ends is None else "ready" if noted.ready else "starting"

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from contractnet.cli.directory import DataDirectory
 from contractnet.cli.program import program
 from contractnet.settings import MARKET_DEFAULT
+from contractnet.terminal import printable
 
 if TYPE_CHECKING:
     from services.supervisor import Supervisor
@@ -56,9 +58,9 @@ def show_ready(supervisor: Supervisor) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("part", "pid", "where"):
         table.add_column(name, overflow="fold")
-    table.add_row("Kafka", "", supervisor.bootstrap)
+    table.add_row("Kafka", "", Text(printable(supervisor.bootstrap)))
     for part in supervisor.parts:
-        table.add_row(part.name, str(part.pid), where(part.web_port, part.log))
+        table.add_row(part.name, str(part.pid), Text(printable(where(part.web_port, part.log))))
     screen = console()
     screen.print(table)
     begin = command(directory)

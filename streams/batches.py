@@ -18,6 +18,8 @@ from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.transport.drivers.aiokafka import Transport as FaustTransport
 from faust.types import TP
 
+from streams.records import read_every_batch
+
 if TYPE_CHECKING:
     import faust
 
@@ -169,4 +171,5 @@ def deliver_batches(app: faust.App, feed: Feed) -> None:
     def new_transport() -> BatchTransport:
         return BatchTransport(app.conf.broker_consumer, app, feed=feed)
 
+    read_every_batch()
     app._new_transport = new_transport  # type: ignore[method-assign]  # the hook that Faust's own tests use

@@ -20,6 +20,8 @@ from streams.log import KAFKA, Log, Sender
 
 CHUNK_BYTES_MAX = 512 * 1024
 GENERATIONS = 2
+STATE_BYTES_MAX = 2**31
+"""A few KB can unpack to anything. What is larger is passed over, and the ledger is folded instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +79,21 @@ def _read_manifest(value: bytes) -> Manifest | None:
     """A manifest, or None for bytes that are none: a damaged cache must cost time, never a worker its life."""
     try:
         m = Manifest(**json.loads(value))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     numbers = (m.generation, m.number, m.chunks, m.ledger_offset, m.rules_version)
     return m if all(isinstance(n, int) for n in numbers) else None
 
 
 def _assemble(manifest: Manifest, records: dict[str, bytes]) -> bytes | None:
+    if not 0 < manifest.chunks < len(records):
+        return None
     chunks = [records.get(f"{manifest.generation}/{i}") for i in range(manifest.chunks)]
+    unpacker = zlib.decompressobj()
     try:
-        state = zlib.decompress(b"".join(c or b"" for c in chunks))
+        state = unpacker.decompress(b"".join(c or b"" for c in chunks), STATE_BYTES_MAX)
     except zlib.error:
+        return None
+    if not unpacker.eof:
         return None
     return state if hashlib.sha256(state).hexdigest() == manifest.state_hash else None

@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it did not work, and one or two lines on stderr say what t
 
 from __future__ import annotations
 
+import os
 import sys
 
 EXIT_ERROR = 1
@@ -18,22 +19,27 @@ def main() -> None:
     from contractnet.cli.commands import app
     from contractnet.cli.root import debugging
     from contractnet.errors import ContractnetError
+    from contractnet.terminal import printable
 
+    # What this program and its children write is for their user alone: the broker's log holds everybody's bids.
+    os.umask(0o077)
     try:
         # Typer itself exits with 2 for a wrong command line, 130 after Ctrl-C, and quietly where a pipe was closed.
         app()
     except ContractnetError as error:
         if debugging():
             raise
-        print(f"contractnet: {error}", file=sys.stderr)
+        print(printable(f"contractnet: {error}"), file=sys.stderr)
         sys.exit(EXIT_ERROR)
     except KafkaException as error:
         if debugging():
             raise
         problem = error.args[0]
         print(
-            f"contractnet: Kafka refused: {problem.str()} ({problem.name()}). Look at the broker with "
-            f"`contractnet status`; --debug shows where it happened.",
+            printable(
+                f"contractnet: Kafka refused: {problem.str()} ({problem.name()}). Look at the broker with "
+                f"`contractnet status`; --debug shows where it happened."
+            ),
             file=sys.stderr,
         )
         sys.exit(EXIT_ERROR)

@@ -12,6 +12,7 @@ import typer
 from contractnet.cli.lazy import service
 from contractnet.cli.root import app, where
 from contractnet.errors import SettingsError
+from contractnet.terminal import printable
 
 EXIT_DIVERGENCE = 1
 KEY_BYTES = 32
@@ -96,6 +97,7 @@ def verify(
         trust=frozenset(_key(text, "--trust-key") for text in trust_key or []),
         out=None if quiet else sys.stderr,
     )
-    print("\n".join(report.lines()))
+    # A divergence may quote what a stranger wrote into a topic.
+    print(printable("\n".join(report.lines())))
     if not report.sound:
         raise typer.Exit(EXIT_DIVERGENCE)

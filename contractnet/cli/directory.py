@@ -52,7 +52,7 @@ class DataDirectory:
         """The broker's address that a running `up` has noted, else None."""
         try:
             noted = json.loads(self.state.read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, RecursionError):
             return None
         address = noted.get("bootstrap") if isinstance(noted, dict) else None
         return address if isinstance(address, str) else None

@@ -12,13 +12,14 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from contractnet.cli.root import Where, app, out, where
+from contractnet.cli.root import Where, app, need_path, out, where
 from contractnet.credentials import Credential, load
 from contractnet.errors import CredentialError, RejectedError, SettingsError
 from contractnet.messages import Code
 from contractnet.messages.names import name_problem
 from contractnet.money import credits as ucr_of
 from contractnet.settings import embedded_bootstrap
+from contractnet.terminal import printable
 
 CONNECT_S = 8.0
 # The bank only sends: what happened before it connected does not matter to it.
@@ -49,6 +50,7 @@ def enroll(
     _check_name(name, "the account's name")
     _check_name(project, "--project")
     path = out_file or here.directory.agent(name)
+    need_path(path, "--out")
     if path.exists():
         raise CredentialError(
             f"{path} exists already, and a credential is never overwritten. Choose another --out, or remove it."
@@ -58,7 +60,7 @@ def enroll(
     out.print(
         f"account {escape(name)} ({made.account.hex()}) of project {escape(project)}, {credits} credits", soft_wrap=True
     )
-    out.print(f"credential: {escape(str(path))} (keep it secret)", soft_wrap=True)
+    out.print(f"credential: {escape(printable(str(path)))} (keep it secret)", soft_wrap=True)
 
 
 @pool.command(epilog="Example:  contractnet pool create h100 --owner ada --units 8")
@@ -74,7 +76,7 @@ def create(
     here = where(ctx)
     _check_name(name, "the pool's name")
     asyncio.run(_create_pool(here, name, _account(here, owner), units))
-    out.print(f"pool {escape(name)}: {units} units, owner {escape(owner)}")
+    out.print(f"pool {escape(name)}: {units} units, owner {escape(printable(owner))}")
 
 
 async def _enroll(here: Where, name: str, project: str, amount_ucr: int, path: Path) -> Credential:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from contextlib import suppress
@@ -16,11 +17,14 @@ from typer.core import TyperGroup
 
 from contractnet import settings
 from contractnet.cli.directory import DataDirectory
-from contractnet.errors import BrokerUnreachableError
+from contractnet.errors import BrokerUnreachableError, SettingsError
+from contractnet.messages.names import NAME_BYTES_MAX, name_problem
 
 _WITH_VALUE = ("--data", "--bootstrap", "--market")
 _FLAGS = ("--debug",)
 _LISTENS_S = 1.0
+# Characters of a wrong path that an error repeats.
+_SHOWN = 80
 
 
 class Anywhere(TyperGroup):
@@ -123,7 +127,21 @@ def root(
     """
     if bootstrap is not None:
         settings.bootstrap(bootstrap)
-    ctx.obj = Where(DataDirectory(settings.data_dir(data)), bootstrap or None, market)
+    if problem := name_problem(market):
+        raise SettingsError(f"--market {market[:NAME_BYTES_MAX]!r} can't be used: {problem}.")
+    place = settings.data_dir(data)
+    need_path(place, "--data")
+    ctx.obj = Where(DataDirectory(place), bootstrap or None, market)
+
+
+def need_path(path: Path, option: str) -> None:
+    """Raise SettingsError for a path that no file can have. Whether there is one is asked later."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise SettingsError(f"{option} {str(path)[:_SHOWN]!r} can't be used: {error.strerror}.") from error
 
 
 def where(ctx: typer.Context) -> Where:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from contractnet.cli.lazy import service
 from contractnet.cli.root import app, out, where
 from contractnet.errors import SettingsError
+from contractnet.terminal import printable
 
 EXAMPLE = 'contractnet query "SELECT project, pool, sum(credits)::BIGINT FROM attribution GROUP BY ALL"'
 
@@ -22,8 +24,8 @@ def query(
 ) -> None:
     """Run one SQL statement on the ledger's newest publication. Works while the market runs, and after.
 
-    It runs in a DuckDB of your own, which opens the ledger read-only, and may read and write any file that you may
-    (COPY ... TO, read_csv): run no SQL that you do not trust.
+    It runs in a DuckDB of its own, which reads the ledger and nothing else (no other file, no network, no extension)
+    and writes nothing. For more, open the file with DuckDB yourself, or use analytics.open() in Python.
     """
     if csv and json:
         raise SettingsError("--csv and --json exclude each other: choose one.")
@@ -33,4 +35,6 @@ def query(
     columns, rows = analytics.run(sql, here.directory.path)
     form = "csv" if csv else "json" if json else "table"
     width = out.width if out.is_terminal else None
-    print(analytics.render(columns, rows, form, width), end="")
+    text = analytics.render(columns, rows, form, width)
+    # CSV in a file has every value as it is; on a terminal, names of others must not steer it.
+    print(printable(text) if sys.stdout.isatty() else text, end="")

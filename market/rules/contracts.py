@@ -79,6 +79,8 @@ def place_bid(ctx: Context, command: c.PlaceBid) -> list[Event]:
     require(not vague, Code.UNKNOWN_VALUE, "priority")
     require(bidder.id not in cfp.bidders, Code.ALREADY_BID, "withdraw it first")
     require(len(cfp.bids) < limits.BIDS_PER_CFP_MAX, Code.LIMIT_REACHED, "bids of the CFP")
+    tried = cfp.tries.get(bidder.id, 0)
+    require(tried < limits.BIDS_PER_ACCOUNT_AND_CFP_MAX, Code.LIMIT_REACHED, "bids of the account on the CFP")
     require(bidder.open_bids < limits.OPEN_BIDS_PER_ACCOUNT_MAX, Code.LIMIT_REACHED, "open bids of the account")
     check_credit(bidder, command.price_ucr)
     bid = ctx.command_id

@@ -59,10 +59,18 @@ def test_a_table_is_no_markup_and_no_terminal_control(data_dir: Path) -> None:
     assert text.endswith("3 rows\n")
 
 
-def test_a_statement_without_a_result_is_fine(data_dir: Path) -> None:
-    """SET and the like answer with DuckDB's own empty result."""
-    _, rows = run("SET threads = 1", data_dir)
-    assert rows == []
+@pytest.mark.parametrize("sql", ["SHOW TABLES", "DESCRIBE awards", "SUMMARIZE awards", "PRAGMA database_list"])
+def test_what_there_is_can_be_asked(data_dir: Path, sql: str) -> None:
+    """Statements that only tell count as queries."""
+    assert run(sql, data_dir)[1]
+
+
+@pytest.mark.parametrize(
+    "sql", ["EXPLAIN FROM awards", "explain (format json) SELECT 1", "EXPLAIN ANALYZE FROM awards"]
+)
+def test_a_query_can_be_explained(data_dir: Path, sql: str) -> None:
+    """With or without running it."""
+    assert run(sql, data_dir)[1]
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
@@ -85,8 +93,9 @@ def test_anything_but_one_statement_is_refused(data_dir: Path, sql: str) -> None
         ("SELEC 1", "syntax error"),
         ("SELECT * FROM award", "award does not exist"),
         ("SELECT nothing FROM awards", "nothing"),
-        ("INSERT INTO awards VALUES ('x', 1, NULL)", "read-only"),
-        ("DROP TABLE awards", "read-only"),
+        ("INSERT INTO awards VALUES ('x', 1, NULL)", "no query but INSERT"),
+        ("DROP TABLE awards", "no query but DROP"),
+        ("SET threads = 1", "no query but SET"),
         ("SELECT 'a'::INTEGER", "Could not convert"),
         ("", "empty"),
     ],

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from faults.hostile.kinds import NAMES
+
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -25,6 +27,20 @@ def test_workers_killed_at_named_points_leave_a_sound_log(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     closing = done.stdout.splitlines()[-1]
     assert re.match(r"faults: kills=13 .* duplicate=0 lost=0 torn=0 diverged=0 rows_lost=0 rows_doubled=0 ", closing)
+
+
+def test_adversaries_on_the_wire_get_their_codes_and_nothing_else(tmp_path: Path) -> None:
+    """`SECTIONS=hostile make faults`: no attempt takes effect, nothing honest is lost, the log is sound."""
+    environment = os.environ | {"SECTIONS": "hostile", "FAULTS": "", "FAULTS_DATA": str(tmp_path), "RESUME": ""}
+    done = subprocess.run(
+        [sys.executable, "-m", "faults"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.search(r"hostile: kinds=(\d+) attempts=\d+ accepted=0 honest_lost=0 least_per_kind=(\d+)", done.stdout)
+    assert found is not None
+    assert (int(found[1]), int(found[2]) >= 25) == (len(NAMES) + 1, True)
+    assert "duplicate=0 lost=0 torn=0 diverged=0 rows_lost=0 rows_doubled=0" in done.stdout.splitlines()[-1]
 
 
 def test_an_unknown_section_is_named(tmp_path: Path) -> None:

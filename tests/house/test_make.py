@@ -16,7 +16,7 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_make_alone_lists_the_targets() -> None:
     """Without a target, make prints what there is and changes nothing."""
     listing = make().stdout
-    for target in ("setup", "demo", "test", "lint", "clean"):
+    for target in ("setup", "demo", "test", "lint", "audit", "clean"):
         assert f"make {target} " in listing
 
 

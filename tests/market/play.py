@@ -36,6 +36,7 @@ SMALL = {
     "cfps": 4,
     "bids": 5,
     "bids_per_cfp": 6,
+    "bids_of_one_per_cfp": 3,
     "issued": 10**15 + 50_000,
     "due": 3,
 }
@@ -72,6 +73,7 @@ def with_small_limits() -> pytest.MonkeyPatch:
     patch.setattr(limits, "OPEN_CFPS_PER_MANAGER_MAX", SMALL["cfps"])
     patch.setattr(limits, "OPEN_BIDS_PER_ACCOUNT_MAX", SMALL["bids"])
     patch.setattr(limits, "BIDS_PER_CFP_MAX", SMALL["bids_per_cfp"])
+    patch.setattr(limits, "BIDS_PER_ACCOUNT_AND_CFP_MAX", SMALL["bids_of_one_per_cfp"])
     patch.setattr(limits, "ISSUED_UCR_MAX", SMALL["issued"])
     patch.setattr(shard, "DUE_PER_COMMAND_MAX", SMALL["due"])
     patch.setitem(cast("dict[int, Any]", rules.RULES), 2, rules.V1)

@@ -254,6 +254,25 @@ def test_a_limit(
         monkeypatch.undo()
 
 
+def test_one_account_cannot_fill_a_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bids of one account on one CFP are counted, withdrawn ones too: else it could crowd out all others for nothing.
+
+    Another account still gets its place, and a restart counts on.
+    """
+    monkeypatch.setattr(limits, "BIDS_PER_ACCOUNT_AND_CFP_MAX", 3)
+    town, ids = small_town("ann", "bob")
+    cfp = town.cfp()
+    for _ in range(3):
+        placed = town.bid(cfp, "ann", 1)
+        assert placed.code is Code.ACCEPTED
+        town.send(c.WithdrawBid(placed.id), key_pair("ann"))
+    assert town.bid(cfp, "ann", 20).code is Code.LIMIT_REACHED
+    restored = town.restored(town.canonical()).markets["default"].cfps[cfp]
+    assert restored.tries == {ids["ann"]: 3}
+    assert town.bid(cfp, "bob", 20).code is Code.ACCEPTED
+    assert town.bid(town.cfp(), "ann", 20).code is Code.ACCEPTED
+
+
 def test_a_pool_full_of_leases_locks_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """At the limit of leases of a pool, bids are unlockable; one below it, one more wins, and pays for the scarcity."""
     for limit, prices in ((1, []), (2, [30]), (3, [10, 10])):

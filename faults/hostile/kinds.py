@@ -1,0 +1,34 @@
+"""All kinds of adversaries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from faults.hostile import absurd, forgeries, grief
+from faults.hostile.ground import Adversary
+
+KINDS: tuple[Callable[[], Adversary], ...] = (
+    forgeries.Forged,
+    forgeries.Replayed,
+    forgeries.CrossMarket,
+    forgeries.CrossTopic,
+    forgeries.Stripped,
+    forgeries.Revoked,
+    forgeries.IdInUse,
+    forgeries.Usurped,
+    grief.Overspend,
+    grief.HoldGriefing,
+    grief.Crowding,
+    absurd.AbsurdAmounts,
+    absurd.AbsurdNames,
+    absurd.Bombs,
+    absurd.Poison,
+    absurd.Paths,
+    grief.Flood,
+)
+NAMES = tuple(kind().name for kind in KINDS)
+
+
+def adversary(name: str) -> Adversary:
+    """A new adversary of a kind."""
+    return next(kind for kind in KINDS if kind().name == name)()
