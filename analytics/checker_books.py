@@ -41,7 +41,7 @@ class Book:
     def from_plain(cls, m: Fields) -> Book:
         """From one market of canonical state bytes."""
         book = cls(bytes.fromhex(m["bank"]), m["now_ms"], m["weight_epoch"])
-        for ident, _, _, _, balance_ucr, _, _, weights in m["accounts"]:
+        for ident, _, _, _, _, balance_ucr, _, _, weights in m["accounts"]:
             book.accounts[bytes.fromhex(ident)] = Account(balance_ucr, 0, [(e, w) for e, w in weights])
         for public, account, revoked, floor, seen in m["keys"]:
             owner = None if account is None else bytes.fromhex(account)

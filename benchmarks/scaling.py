@@ -11,7 +11,9 @@ from contractnet.codec import encode
 from contractnet.messages import Credentials, Direction, Pricing, Submission
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
-from market import Shard, notices_of
+from contractnet.sealing import values_of
+from market import Shard, told
+from market.rules import RULES
 
 NAME = "default"
 PARTITION = 3
@@ -37,7 +39,7 @@ class Town:
         self.awards = self.calls = 0
         self._sequences: dict[bytes, int] = {}
         self.keys = [i.to_bytes(32, "big") for i in range(1, agents + 1)]
-        self.send(c.OpenMarket(BANK, 4, 1, False), OPERATOR)
+        self.send(c.OpenMarket(BANK, 4, max(RULES), False), OPERATOR)
         managers = [
             self.send(c.OpenAccount(f"manager-{pool_of(key)}", "p", "p", key, bytes(32)), BANK) for key in MANAGERS
         ]
@@ -57,8 +59,8 @@ class Town:
         for entry in entries:
             encode(entry)
             self.awards += isinstance(entry.event, e.AwardMade)
-        for notice in notices_of(entries):
-            encode(notice)
+        if entries:
+            values_of(told(self.shard, NAME, entries))
         return submission.command_id
 
     def call(self, open_ms: int) -> bytes:

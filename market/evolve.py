@@ -69,14 +69,12 @@ def _remember(key: Key, sequence: int, command: bytes, code: Code) -> None:
 
 
 def _account_opened(state: State, _: Source, event: e.AccountOpened) -> None:
-    _add_account(state, Account(event.account, event.name, event.project, event.budget_root), event.signing_key)
+    account = Account(event.account, event.name, event.project, event.budget_root, event.inbox_key)
+    _add_account(state, account, event.signing_key)
 
 
 def _add_account(state: State, account: Account, signing_key: bytes) -> None:
-    assert account.id not in state.accounts
-    assert account.name not in state.account_names
-    state.accounts[account.id] = account
-    state.account_names[account.name] = account.id
+    state.add_account(account)
     _add_key(state, account, signing_key)
 
 

@@ -16,6 +16,8 @@ from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 
 INBOX_KEY_BYTES = 32
+RULES_VERSION = 3
+"""The rules that a new market starts with (market/rules/)."""
 
 Account = bytes | Credential
 """An account: its id (16 bytes), or the credential of its holder."""
@@ -118,7 +120,7 @@ class Operator(Member):
 
     role = Role.OPERATOR
 
-    def prepare_market(self, bank_key: bytes, *, signed: bool = True, rules_version: int = 1) -> Sealed:
+    def prepare_market(self, bank_key: bytes, *, signed: bool = True, rules_version: int = RULES_VERSION) -> Sealed:
         """Seal the genesis of the market. Its hash is `hashlib.sha256(sealed.value)`."""
         keys = self.credential.keys
         command = c.OpenMarket(bank_key, self.connection.partitions, rules_version, signed)
@@ -131,7 +133,7 @@ class Operator(Member):
         bank_path: str | Path | None = None,
         *,
         signed: bool = True,
-        rules_version: int = 1,
+        rules_version: int = RULES_VERSION,
         timeout_s: float = TIMEOUT_S,
     ) -> Credential:
         """Open the market, and return the credential of its bank, written to `bank_path` before the market hears of it.

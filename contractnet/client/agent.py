@@ -11,6 +11,7 @@ from contractnet import codec
 from contractnet.client.book import BidWatch, Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
+from contractnet.client.inbox import Balance, Balances
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
 from contractnet.client.member import Member, sequence_of
 from contractnet.credentials import Credential, PendingRotation, Role, save
@@ -91,7 +92,8 @@ class Agent(Member):
         self, connection: Connection, credential: Credential, *, path: Path | None = None, owns: bool = False
     ) -> None:
         super().__init__(connection, credential, path=path, owns=owns)
-        self._subscriptions: WeakSet[Subscription] = WeakSet()
+        self._subscriptions: WeakSet[Subscription | Balances] = WeakSet()
+        self._inbox = connection.book.inboxes.add(credential)
 
     async def call_for_proposals(
         self,
@@ -130,6 +132,26 @@ class Agent(Member):
         subscription = self.connection.cfps(pool)
         self._subscriptions.add(subscription)
         return subscription
+
+    def balance(self) -> Balance | None:
+        """The account's credits as the market told them last, by a notice that only this account can read.
+
+        It tells them when credits were issued or moved, and at the end of each CFP that the account bid on or sold in.
+        A bid is not told: its price is the bidder's to count until then. None while nothing was told since the
+        look-back.
+        """
+        return None if self._inbox is None else self._inbox.balance
+
+    def balances(self) -> Balances:
+        """Iterate over the account's balance: the one known now, if any, and each as the market tells it.
+
+        Raises CredentialError for a credential without an inbox key.
+        """
+        if self._inbox is None:
+            raise CredentialError(f"the credential of {self.credential.name!r} has no inbox key: enroll again")
+        balances = self._inbox.changes()
+        self._subscriptions.add(balances)
+        return balances
 
     async def bid(
         self,

@@ -84,7 +84,7 @@ class Play:
     def __init__(self, reached: Reached) -> None:
         self.reached = reached
         self.town = Town(open_market=False)
-        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2})
+        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3})
         self.pairs: dict[bytes, KeyPair] = {}
         self.posted: list[tuple[Record, Command | None, bool]] = []
 

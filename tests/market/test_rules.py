@@ -13,6 +13,7 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.signing import KeyPair
 from market import limits, pricing
+from market.rules import RULES
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
@@ -36,9 +37,9 @@ LONG = "x" * 10_240
 Ids = dict[str, bytes]
 
 
-def busy_town() -> tuple[Town, Ids]:
+def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     """A market in which bob holds a lease, and ann and bob have open bids on the CFP `cfp`."""
-    town, ids = small_town("ann", "bob", units=2, credits_ucr=1_000)
+    town, ids = small_town("ann", "bob", units=2, credits_ucr=1_000, rules=rules)
     ids["ended"] = town.cfp(duration_ms=60_000)
     ids["lease"] = town.bid(ids["ended"], "bob", 100).id
     town.settle(ids["ended"])
