@@ -13,7 +13,7 @@ from nacl.bindings import crypto_aead_chacha20poly1305_ietf_encrypt
 from contractnet import codec
 from contractnet.errors import UnsealableError
 from contractnet.messages import Code, Notice
-from contractnet.messages.notices import BalanceChanged, Receipt, SealedNotice
+from contractnet.messages.notices import BalanceChanged, PoolAnnounced, Receipt, SealedNotice
 from contractnet.messages.private import Private, Told
 from contractnet.sealing import associated_data, nonce_of, open_notice, pad, seal_notice, tag_of, values_of
 
@@ -140,6 +140,14 @@ def test_a_record_tells_everybody_first_and_numbers_its_notices() -> None:
     assert isinstance(rest[0], SealedNotice)
     assert isinstance(rest[1], SealedNotice)
     assert len(rest[0].box) == len(rest[1].box)
+
+
+@given(size=st.integers(0, 40))
+def test_the_short_way_to_encode_is_the_long_one(size: int) -> None:
+    """Sealed notices of any size are written as the codec writes them."""
+    pool = PoolAnnounced("x" * 7 * size, size)
+    told = Told(GENESIS, MARKET, 3, 77, [], [Private(KEY, pool)])
+    assert values_of(told) == [codec.encode(sealed(pool, KEY, nonce_of(3, 77, 0)))]
 
 
 def test_an_index_beyond_two_bytes_is_a_bug() -> None:
