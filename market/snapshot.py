@@ -112,15 +112,16 @@ def _dump_key(public: bytes, k: Key) -> list[Any]:
         account,
         k.revoked,
         k.floor,
+        k.expires_at_ms,
         [[seq, tag.hex(), str(code)] for seq, (tag, code) in k.seen.items()],
     ]
 
 
 def _load_key(d: list[Any]) -> tuple[bytes, Key]:
-    public, account, revoked, floor, seen = d
+    public, account, revoked, floor, expires_at_ms, seen = d
     owner = None if account is None else bytes.fromhex(account)
     outcomes = {seq: (bytes.fromhex(tag), Code(code)) for seq, tag, code in seen}
-    return bytes.fromhex(public), Key(owner, revoked, outcomes, floor)
+    return bytes.fromhex(public), Key(owner, revoked, outcomes, floor, expires_at_ms)
 
 
 def _dump_account(a: Account) -> list[Any]:

@@ -23,6 +23,8 @@ class Key:
     its id, enough to tell a repeat from another command that its own sender gave the same sequence."""
     floor: int = -(2**63)
     """At or below it every sequence is stale, for ever."""
+    expires_at_ms: int | None = None
+    """From then on it signs nothing any more."""
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from weakref import WeakSet
 
@@ -13,19 +12,17 @@ from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
 from contractnet.client.inbox import Balance, Balances
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
-from contractnet.client.member import Member, sequence_of
-from contractnet.credentials import Credential, PendingRotation, Role, save
-from contractnet.envelope import Sealed, seal
+from contractnet.client.rotation import KeyHolder
+from contractnet.credentials import Credential, Role
+from contractnet.envelope import Sealed
 from contractnet.errors import (
     CommandError,
     CommandUnsendableError,
     CredentialError,
     OutcomeTimeoutError,
-    RejectedError,
 )
-from contractnet.messages import Claim, Code, Direction, Pricing
+from contractnet.messages import Claim, Direction, Pricing
 from contractnet.messages import commands as c
-from contractnet.signing import KeyPair
 
 
 class Bid:
@@ -79,7 +76,7 @@ class Bid:
         self._agent.connection.book.lose_bid(self.cfp, self.id)
 
 
-class Agent(Member):
+class Agent(KeyHolder):
     """An agent in a market. All amounts are integer micro-credits (`contractnet.credits(5)` makes 5 credits).
 
     Methods that send a command wait for the market's answer and raise RejectedError (with the code) or
@@ -234,51 +231,8 @@ class Agent(Member):
             raise CredentialError("the bid was signed with a key that this credential no longer holds")
         return pass_secret(seed, sealed.command_id)
 
-    async def rotate_key(self, timeout_s: float = TIMEOUT_S) -> None:
-        """Replace the signing key, in the market and in the credential file.
-
-        The new seed is on disk before the market hears of it; after a crash or a timeout, `connect` (or calling this
-        again) finishes the rotation. Nothing else may be signed with the old key meanwhile.
-        """
-        if self.credential.pending is None:
-            fresh = KeyPair.generate()
-            sealed = self.prepare(c.RotateKey(fresh.public))
-            pending = PendingRotation(fresh.seed, dict(sealed.headers)["salt"], sequence_of(sealed))
-            self._keep(replace(self.credential, pending=pending))
-        await self._finish_rotation(timeout_s)
-
     async def close(self) -> None:
         """End this agent's iterators, and its connection unless it is shared."""
         for subscription in list(self._subscriptions):
             subscription.close()
         await super().close()
-
-    async def _begin(self) -> None:
-        await super()._begin()
-        if self.credential.pending is not None:
-            await self._finish_rotation(TIMEOUT_S)
-
-    async def _finish_rotation(self, timeout_s: float) -> None:
-        """Send the pending rotation (again). A key that is revoked by then was revoked by this very rotation."""
-        pending = self.credential.pending
-        assert pending is not None
-        sealed = seal(
-            c.RotateKey(KeyPair.from_seed(pending.seed).public),
-            market=self.connection.market,
-            genesis=self._genesis(),
-            keys=self.credential.keys,
-            sequence=pending.sequence,
-            salt=pending.salt,
-        )
-        try:
-            await self.submit(sealed, timeout_s)
-        except RejectedError as error:
-            if error.code is not Code.REVOKED_KEY:
-                self._keep(replace(self.credential, pending=None))
-                raise
-        self._keep(self.credential.promoted())
-
-    def _keep(self, credential: Credential) -> None:
-        if self._path is not None:
-            save(credential, self._path)
-        self.credential = credential

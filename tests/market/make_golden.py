@@ -62,7 +62,28 @@ def session(version: int) -> Town:
     town.send(bid(ids["quiet"], 15), key_pair("spare 1"))
     town.send(c.RotateKey(key_pair("bob's second").public), key_pair("bob"))
     auctions(town, ids | {name: town.account(name, credits_ucr=100_000) for name in AGENTS if name not in ids})
+    if version >= limits.KEYS_RULES_VERSION:
+        ends_of_keys(town, ids)
     return town
+
+
+def ends_of_keys(town: Town, ids: dict[str, bytes]) -> None:
+    """Keys that expire, repeats by keys that ended, other keys of the bank and of the operator."""
+    carol = town.account("carol")
+    keys = [key_pair(f"carol's {word}") for word in ("second", "third")]
+    town.send(c.RotateKey(keys[0].public, town.at_ms + 1_000), key_pair("carol"))
+    town.post(*town.records[-1])
+    town.send(c.RegisterKey(carol, keys[1].public, town.at_ms + 9_000), keys[0])
+    town.send(bid(UNKNOWN_ID, 20), keys[0])
+    town.at_ms += 1_000
+    town.post(*town.records[-1])
+    for pair in keys:
+        town.send(bid(UNKNOWN_ID, 20), pair)
+    town.send(c.RegisterKey(ids["bank"], key_pair("bank's second").public), OPERATOR)
+    town.send(c.RotateKey(key_pair("operator's second").public), OPERATOR)
+    town.send(c.RegisterKey(ids["bank"], key_pair("bank's third").public), OPERATOR)
+    town.send(c.RegisterKey(ids["bank"], key_pair("bank's third").public), key_pair("operator's second"))
+    town.send(c.IssueCredits(carol, 5, ""), key_pair("bank's third"))
 
 
 def bad_records(town: Town) -> None:

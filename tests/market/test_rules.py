@@ -65,7 +65,7 @@ CASES: list[Case] = [
     ("agent creates pool", Code.NOT_PERMITTED, ANN, lambda i: c.CreatePool("tpu", i["ann"], 1)),
     ("bank bids", Code.NOT_PERMITTED, BANK, lambda i: bid(i["cfp"], 20)),
     ("operator bids", Code.NOT_PERMITTED, OPERATOR, lambda i: bid(i["cfp"], 20)),
-    ("operator rotates", Code.NOT_PERMITTED, OPERATOR, lambda i: c.RotateKey(NEW)),
+    ("operator rotates to a taken key", Code.KEY_TAKEN, OPERATOR, lambda i: c.RotateKey(ANN.public)),
     ("bank activates rules", Code.NOT_PERMITTED, BANK, lambda i: c.ActivateRules(2)),
     ("agent calls on another's pool", Code.NOT_OWNER, ANN, lambda i: call()),
     ("bank calls on another's pool", Code.NOT_OWNER, BANK, lambda i: call()),
@@ -113,6 +113,9 @@ CASES: list[Case] = [
         (f"start delay {n}", Code.BAD_DURATION, BOB, lambda i, n=n: bid(i["cfp"], 20, n))
         for n in (-1, limits.START_DELAY_MS_MAX + 1, INT64_MAX)
     ],
+    ("a key that has expired", Code.BAD_DURATION, ANN, lambda i: c.RegisterKey(i["ann"], NEW, 1)),
+    ("rotate to a key that has expired", Code.BAD_DURATION, ANN, lambda i: c.RotateKey(NEW, -INT64_MAX - 1)),
+    ("operator's key with an end", Code.BAD_DURATION, OPERATOR, lambda i: c.RotateKey(NEW, INT64_MAX)),
     *[
         (f"units {n}", Code.BAD_UNITS, MANAGER, lambda i, n=n: call(units=n))
         for n in (-1, 0, limits.UNITS_MAX + 1, INT32_MAX)
