@@ -41,11 +41,11 @@ class Book:
     def from_plain(cls, m: Fields) -> Book:
         """From one market of canonical state bytes."""
         book = cls(bytes.fromhex(m["bank"]), m["now_ms"], m["weight_epoch"])
-        for ident, _, _, _, balance_ucr, _, _, weights in m["accounts"]:
+        for ident, _, _, _, _, balance_ucr, _, _, weights in m["accounts"]:
             book.accounts[bytes.fromhex(ident)] = Account(balance_ucr, 0, [(e, w) for e, w in weights])
-        for public, account, revoked, floor, seen in m["keys"]:
+        for public, account, revoked, floor, expires_at_ms, seen in m["keys"]:
             owner = None if account is None else bytes.fromhex(account)
-            book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor)
+            book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)
         for name, owner, units in m["pools"]:
             book.pools[name] = Pool(bytes.fromhex(owner), units)
         for ident, manager, _, pool, units, duration, slots, reserve, pricing, closes, epoch, bids in m["cfps"]:
@@ -96,18 +96,20 @@ class Book:
         other = Book.from_plain(m)
         for name in ("bank", "epoch", "accounts", "pools", "cfps", "holds"):
             need(getattr(self, name) == getattr(other, name), f"the {name} are those of the state")
-        revoked = [{k: (key.account, key.revoked) for k, key in b.keys.items()} for b in (self, other)]
+        revoked = [
+            {k: (key.account, key.revoked, key.expires_at_ms) for k, key in b.keys.items()} for b in (self, other)
+        ]
         need(revoked[0] == revoked[1], "the keys are those of the state")
 
-    def _accepted(self, e: Fields, _: Fields) -> None:
+    def _accepted(self, e: Fields, source: Fields) -> None:
         key = self._key(e["key"])
         need(key.account == e["account"], "a command's account is that of its key")
-        key.use(e["sequence"])
+        key.use(e["sequence"], source["at_ms"])
 
-    def _rejected(self, e: Fields, _: Fields) -> None:
+    def _rejected(self, e: Fields, source: Fields) -> None:
         need(e["code"] != "ACCEPTED", "a rejection names a reason")
         if e["sequence"] is not None:
-            self._key(e["key"]).use(e["sequence"])
+            self._key(e["key"]).use(e["sequence"], source["at_ms"])
 
     def _key(self, public: bytes) -> Key:
         need(public in self.keys, "a key is registered before it signs")
@@ -140,6 +142,19 @@ class Book:
         key = self._key(e["signing_key"])
         need(key.account == e["account"] and not key.revoked, "a live key of the account is revoked")
         key.revoked = True
+
+    def _key_expires(self, e: Fields, source: Fields) -> None:
+        key = self._key(e["signing_key"])
+        need(key.account == e["account"] and not key.used, "a new key of the account gets its end")
+        need(e["expires_at_ms"] > source["at_ms"], "a key expires later than now")
+        key.expires_at_ms = e["expires_at_ms"]
+
+    def _operator_key_rotated(self, e: Fields, _: Fields) -> None:
+        key = self._key(e["revoked_key"])
+        need(key.account is None and not key.revoked, "a live key of the operator is rotated")
+        need(e["signing_key"] not in self.keys, "a key is registered once")
+        key.revoked = True
+        self.keys[e["signing_key"]] = Key(None)
 
     def _weight_changed(self, e: Fields, _: Fields) -> None:
         need(500 <= e["weight_permille"] <= 1000, "a weight is 500 to 1000 permille")
@@ -328,6 +343,8 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "AccountOpened": Book._account_opened,
     "KeyRegistered": Book._add_key,
     "KeyRevoked": Book._key_revoked,
+    "KeyExpires": Book._key_expires,
+    "OperatorKeyRotated": Book._operator_key_rotated,
     "WeightChanged": Book._weight_changed,
     "CreditsTransferred": Book._transferred,
     "HoldPlaced": Book._hold_placed,

@@ -39,10 +39,12 @@ class Key:
     revoked: bool = False
     used: set[int] = field(default_factory=set)
     floor: int | None = None
+    expires_at_ms: int | None = None
 
-    def use(self, sequence: int) -> None:
+    def use(self, sequence: int, at_ms: int) -> None:
         """A sequence is used once, and never one below the window."""
         need(not self.revoked, "a revoked key signs nothing")
+        need(self.expires_at_ms is None or at_ms < self.expires_at_ms, "an expired key signs nothing")
         need(sequence not in self.used, f"sequence {sequence} of a key has one outcome")
         need(self.floor is None or sequence > self.floor, f"sequence {sequence} lies below the window")
         self.used.add(sequence)

@@ -18,7 +18,7 @@ from typing import Any
 from contractnet.errors import CheckpointError
 from contractnet.signing import KeyPair, verify
 
-VERSION = 1
+VERSION = 2
 DOMAIN = b"contractnet/checkpoint/1"
 
 

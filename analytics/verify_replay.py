@@ -21,8 +21,9 @@ from contractnet.codec import encode
 from contractnet.envelope import open_record
 from contractnet.messages import Submission
 from contractnet.messages.commands import Tick
+from contractnet.sealing import values_of
 from contractnet.topics import COMMANDS, LEDGER, NOTICES
-from market import Shard, notices_of
+from market import Shard, told
 from market.invariants import violations
 from market.snapshot import dump, load
 
@@ -275,8 +276,8 @@ class Replay:
         self.snapshots.end_check(self.shard)
         if entries:
             at_ms = entries[-1].source.at_ms
-            for notice in notices_of(entries):
-                self.notices.take((key, encode(notice), at_ms, []), why)
+            for value in values_of(told(self.shard, submission.market, entries)):
+                self.notices.take((key, value, at_ms, []), why)
         self.commands_next = submission.offset + 1
         self.commands_hash = running_hash(self.commands_hash, submission.offset, submission.digest)
         self.commands += 1

@@ -104,6 +104,25 @@ def bench_scaling(*, short: bool) -> list[dict[str, object]]:
     ]
 
 
+def bench_sealing(*, short: bool) -> list[dict[str, object]]:
+    """What private notices add to an award: the same rules without them (version 1) and with them, in turn."""
+    runs = 3 if short else 9
+    costs: dict[int, list[float]] = {1: [], 3: []}
+    for _ in range(runs):
+        for version, found in costs.items():
+            found.append(scaling.us_per_award(500, 100, 800, version))
+    base = statistics.median(costs[1])
+    return [
+        {
+            "rules": version,
+            "us/award": round(statistics.median(found)),
+            "to version 1": round(statistics.median(found) / base, 2),
+            "runs": runs,
+        }
+        for version, found in costs.items()
+    ]
+
+
 def bench_memory(*, short: bool) -> list[dict[str, object]]:
     """What a market keeps in memory."""
     agents, cfps = (500, 200) if short else (5_000, 2_000)
@@ -148,6 +167,7 @@ def bench_lag(*, short: bool) -> list[dict[str, object]]:
 
 SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "scaling": bench_scaling,
+    "sealing": bench_sealing,
     "latency": bench_latency,
     "speed": bench_speed,
     "memory": bench_memory,

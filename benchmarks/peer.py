@@ -17,8 +17,9 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from contractnet.chain import chain
 from contractnet.codec import encode
 from contractnet.envelope import open_record
+from contractnet.sealing import values_of
 from contractnet.topics import COMMANDS, LEDGER, NOTICES
-from market import Shard, notices_of
+from market import Shard, told
 from streams.restore import CHAIN_HEADER, restore
 from streams.settings import Settings
 
@@ -84,8 +85,8 @@ class Peer:
                 value, source = encode(entry), entry.source
                 shard.head = chain(shard.head, partition, source.offset, source.index, submission.digest, value)
                 self._send(LEDGER.name, key, value, partition, source.at_ms, shard.head)
-            for notice in notices_of(entries):
-                self._send(NOTICES.name, key, encode(notice), partition, entries[-1].source.at_ms, None)
+            for value in values_of(told(shard, submission.market, entries)) if entries else ():
+                self._send(NOTICES.name, key, value, partition, entries[-1].source.at_ms, None)
             ends[partition] = offset + 1
         offsets = [TopicPartition(COMMANDS.name, p, o) for p, o in ends.items()]
         producer.send_offsets_to_transaction(offsets, self._consumer.consumer_group_metadata(), 10)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from contractnet.client.book import Subscription
     from contractnet.client.cfp import Cfp
     from contractnet.client.connection import Connection
+    from contractnet.client.inbox import Balance, Balances
     from contractnet.client.lease import Award, Token
     from contractnet.credentials import Credential
     from contractnet.gate import Admission, Gate
@@ -35,6 +36,7 @@ _HOMES = {
     "contractnet.client.book": ("Subscription",),
     "contractnet.client.cfp": ("Cfp",),
     "contractnet.client.connection": ("Connection",),
+    "contractnet.client.inbox": ("Balance", "Balances"),
     "contractnet.client.lease": ("Award", "Token"),
     "contractnet.credentials": ("Credential",),
     "contractnet.gate": ("Admission", "Gate"),
@@ -48,6 +50,8 @@ __all__ = [
     "Admission",
     "Agent",
     "Award",
+    "Balance",
+    "Balances",
     "Bank",
     "Bid",
     "Cfp",

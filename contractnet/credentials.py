@@ -45,6 +45,7 @@ class PendingRotation:
     seed: bytes = field(repr=False)
     salt: bytes
     sequence: int
+    expires_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,9 @@ def _seed(value: str) -> bytes:
 
 def _to_json(c: Credential) -> dict[str, Any]:
     p = c.pending
-    pending = None if p is None else {"seed": p.seed.hex(), "salt": p.salt.hex(), "sequence": p.sequence}
+    pending = None
+    if p is not None:
+        pending = {"seed": p.seed.hex(), "salt": p.salt.hex(), "sequence": p.sequence, "expires_at_ms": p.expires_at_ms}
     return {
         "version": VERSION,
         "role": str(c.role),
@@ -188,7 +191,11 @@ def _from_json(data: dict[str, Any]) -> Credential:
         partitions=None if data["partitions"] is None else int(data["partitions"]),
         bootstrap=data["bootstrap"],
         retired_seeds=tuple(_seed(s) for s in data["retired_seeds"]),
-        pending=None
-        if pending is None
-        else PendingRotation(_seed(pending["seed"]), _bytes(pending["salt"], 16) or b"", int(pending["sequence"])),
+        pending=None if pending is None else _pending(pending),
     )
+
+
+def _pending(data: dict[str, Any]) -> PendingRotation:
+    expires = data.get("expires_at_ms")  # files of before keys could expire have none
+    salt, sequence = _bytes(data["salt"], 16) or b"", int(data["sequence"])
+    return PendingRotation(_seed(data["seed"]), salt, sequence, None if expires is None else int(expires))

@@ -2,6 +2,7 @@
 
     ContractnetError
     ├── UnreadableValueError            terminal   bytes that are no message of a known schema
+    ├── UnsealableError                 terminal   a sealed notice that an inbox key does not open
     ├── CommandError                    the market, or the way to it, did not take a command
     │   ├── RejectedError               terminal   the market answered with a rejection code
     │   ├── OutcomeTimeoutError         transient  no answer yet: send the same sealed command again
@@ -58,6 +59,10 @@ class UnreadableValueError(ContractnetError):
     def __init__(self, reason: Unreadable) -> None:
         super().__init__(f"unreadable value: {reason}")
         self.reason = reason
+
+
+class UnsealableError(ContractnetError):
+    """A sealed notice that an inbox key does not open."""
 
 
 class CommandError(ContractnetError):

@@ -14,9 +14,10 @@ from contractnet.envelope import is_proven, open_record
 from contractnet.messages import Entry
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
-from contractnet.topics import LEDGER
+from contractnet.sealing import values_of
+from contractnet.topics import LEDGER, NOTICES
 from faults.records import stored
-from market import Shard
+from market import Shard, told
 from streams.reading import new_consumer, read_partition, watermarks
 
 OUTCOMES = (e.CommandAccepted, e.CommandRejected, e.CommandRepeated, e.CommandUnreadable)
@@ -47,17 +48,17 @@ SETTLE_S = 10.0
 
 def _let_commits_show(bootstrap: str, partition: int) -> None:
     """Kafka acknowledges a commit a moment before its records are visible: give it that moment."""
-    place = TopicPartition(LEDGER.name, partition)
     stable, everything = new_consumer(bootstrap), new_consumer(bootstrap, **{"isolation.level": "read_uncommitted"})
     give_up_at = time.monotonic() + SETTLE_S
-    while watermarks(stable, place)[1] < watermarks(everything, place)[1] and time.monotonic() < give_up_at:
-        time.sleep(0.05)
+    for place in (TopicPartition(topic.name, partition) for topic in (LEDGER, NOTICES)):
+        while watermarks(stable, place)[1] < watermarks(everything, place)[1] and time.monotonic() < give_up_at:
+            time.sleep(0.05)
     stable.close()
     everything.close()
 
 
 def check(bootstrap: str, partition: int, partitions: int, operator_key: bytes) -> Verdict:
-    """Judge all commands of a partition again from nothing and compare with the ledger, record by record.
+    """Judge all commands of a partition again from nothing and compare with ledger and notices, record by record.
 
     A reader at read_uncommitted may also see what transactions left behind that did not commit: each such record has
     to be the very record that judging gives for its place.
@@ -68,6 +69,7 @@ def check(bootstrap: str, partition: int, partitions: int, operator_key: bytes) 
     ledger = list(read_partition(bootstrap, LEDGER.name, partition, 0))
     entries = [decode_entry(r.value) for r in ledger]
     expected: list[bytes] = []
+    notices: list[bytes] = []
     places: dict[tuple[int, int], bytes] = {}
     judged_to = max((x.source.offset for x in entries), default=-1)
     outcomes = Counter(x.source.offset for x in entries if isinstance(x.event, OUTCOMES))
@@ -81,14 +83,17 @@ def check(bootstrap: str, partition: int, partitions: int, operator_key: bytes) 
             verdict.commands += 1
             verdict.lost += outcomes[r.offset] == 0
             verdict.duplicate += outcomes[r.offset] > 1
-        for entry in shard.apply(submission):
+        answer = shard.apply(submission)
+        for entry in answer:
             encoded = encode(entry)
             source = entry.source
             shard.head = chain(shard.head, partition, source.offset, source.index, submission.digest, encoded)
             expected.append(encoded + shard.head)
             places[source.offset, source.index] = encoded + shard.head
+        notices += values_of(told(shard, submission.market, answer)) if answer else []
     found = [r.value + dict(r.headers)["chain"] for r in ledger]
-    verdict.diverged = sum(a != b for a, b in zip(expected, found, strict=False)) + abs(len(expected) - len(found))
+    shown = [r.value for r in read_partition(bootstrap, NOTICES.name, partition, 0)]
+    verdict.diverged = _differences(expected, found) + _differences(notices, shown)
     for u in stored(bootstrap, partition, LEDGER.name):
         assert u.value is not None
         source = decode_entry(u.value).source
@@ -97,6 +102,10 @@ def check(bootstrap: str, partition: int, partitions: int, operator_key: bytes) 
     verdict.visible -= len(ledger)
     _check_awards(entries, verdict)
     return verdict
+
+
+def _differences(expected: list[bytes], found: list[bytes]) -> int:
+    return sum(a != b for a, b in zip(expected, found, strict=False)) + abs(len(expected) - len(found))
 
 
 def _check_awards(entries: list[Entry], verdict: Verdict) -> None:

@@ -26,6 +26,7 @@ from contractnet.messages import commands as c
 from contractnet.messages.partition import partition_of
 from contractnet.signing import NO_GENESIS, KeyPair
 from contractnet.topics import COMMANDS, LEDGER
+from market.rules import RULES
 from streams.reading import Record, new_consumer, read_partition, watermarks
 from streams.topics import create_topics
 
@@ -78,7 +79,7 @@ class Market:
 
     def open(self, agents: int, units: int = 1000, *, signed: bool = True) -> None:
         """Genesis, a manager with a pool, and agents with credits."""
-        genesis = self.seal(c.OpenMarket(self.bank.public, PARTITIONS, 1, signed), self.operator)
+        genesis = self.seal(c.OpenMarket(self.bank.public, PARTITIONS, max(RULES), signed), self.operator)
         self.genesis = hashlib.sha256(genesis.value).digest()
         self.send_raw(self.name.encode(), genesis.value, genesis.headers)
         self.accounts[self.manager.public] = self.open_account("manager", self.manager)

@@ -4,7 +4,7 @@
 Both change state only through `evolve`, so live processing, recovery and audits are the same fold.
 """
 
-from market.notices import notices_of
+from market.notices import notices_of, told
 from market.shard import Shard
 
-__all__ = ["Shard", "notices_of"]
+__all__ = ["Shard", "notices_of", "told"]

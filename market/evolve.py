@@ -69,14 +69,12 @@ def _remember(key: Key, sequence: int, command: bytes, code: Code) -> None:
 
 
 def _account_opened(state: State, _: Source, event: e.AccountOpened) -> None:
-    _add_account(state, Account(event.account, event.name, event.project, event.budget_root), event.signing_key)
+    account = Account(event.account, event.name, event.project, event.budget_root, event.inbox_key)
+    _add_account(state, account, event.signing_key)
 
 
 def _add_account(state: State, account: Account, signing_key: bytes) -> None:
-    assert account.id not in state.accounts
-    assert account.name not in state.account_names
-    state.accounts[account.id] = account
-    state.account_names[account.name] = account.id
+    state.add_account(account)
     _add_key(state, account, signing_key)
 
 
@@ -94,9 +92,28 @@ def _key_registered(state: State, _: Source, event: e.KeyRegistered) -> None:
 def _key_revoked(state: State, _: Source, event: e.KeyRevoked) -> None:
     key = state.keys[event.signing_key]
     assert not key.revoked
-    key.revoked = True
-    key.seen.clear()
+    _end_key(state, key)
     state.accounts[event.account].live_keys -= 1
+
+
+def _end_key(state: State, key: Key) -> None:
+    key.revoked = True
+    # Later rules remember, so that a command that is sent again after a crash still gets its first outcome.
+    if state.rules_version < limits.KEYS_RULES_VERSION:
+        key.seen.clear()
+
+
+def _key_expires(state: State, _: Source, event: e.KeyExpires) -> None:
+    state.keys[event.signing_key].expires_at_ms = event.expires_at_ms
+
+
+def _operator_key_rotated(state: State, _: Source, event: e.OperatorKeyRotated) -> None:
+    old = state.keys[event.revoked_key]
+    assert old.account is None
+    assert not old.revoked
+    assert event.signing_key not in state.keys
+    _end_key(state, old)
+    state.keys[event.signing_key] = Key(account=None)
 
 
 def _weight_changed(state: State, _: Source, event: e.WeightChanged) -> None:
@@ -238,6 +255,8 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.AccountOpened: _account_opened,
     e.KeyRegistered: _key_registered,
     e.KeyRevoked: _key_revoked,
+    e.KeyExpires: _key_expires,
+    e.OperatorKeyRotated: _operator_key_rotated,
     e.WeightChanged: _weight_changed,
     e.CreditsTransferred: _transferred,
     e.HoldPlaced: _hold_placed,

@@ -48,6 +48,15 @@ START_DELAY_MS_MAX = 24 * 3600 * 1000
 # Bounds the step function of each pool's capacity, which every award reads.
 LEASES_PER_POOL_MAX = 20_000
 
+# The first version of the rules in which keys expire, the operator's can be rotated, and a revoked one is answered its
+# repeats.
+KEYS_RULES_VERSION = 3
+# Private notices. The first version of the rules whose records have them.
+SEALED_RULES_VERSION = 3
+# A record that ends a CFP has at least this many, and always a power of two, so that their number does not tell how
+# many had bid: up to seven bidders and their manager look like nobody.
+SEALED_PER_CLOSE_MIN = 8
+
 # Time. One wrong stamp of a broker must not expire a market.
 CLOCK_STEP_MS_MAX = 60_000
 # A tick is recorded after this much silence, so that market time never falls behind by CLOCK_STEP_MS_MAX.

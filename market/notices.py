@@ -1,12 +1,73 @@
-"""What agents may see of a record's entries. A pure function, so that an audit can repeat every byte."""
+"""What agents may see of a record's entries. Pure functions, so that an audit can repeat every byte."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Sequence
 
 from contractnet.messages import ZERO_ID, Code, Entry, Event, Notice, Source, Winner
 from contractnet.messages import events as e
 from contractnet.messages import notices as n
+from contractnet.messages.private import Private, Told
+from market import limits
+from market.shard import Shard
+from market.state import State
+
+
+def told(shard: Shard, market: str | None, entries: Sequence[Entry]) -> Told:
+    """All notices of one record, which the shard has just answered with `entries` (at least one)."""
+    state = shard.markets.get(market or "")
+    return Told(
+        genesis=bytes(32) if state is None else state.genesis_hash,
+        market=market or "",
+        partition=shard.partition,
+        offset=entries[0].source.offset,
+        public=notices_of(entries),
+        private=[] if state is None else private_of(entries, state),
+    )
+
+
+def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
+    """The private notices of one record, `state` being that after it; decoys among them.
+
+    Whoever was paid, charged, or got a hold back learns its new balance. Up to a CFP's end the number of notices
+    depends on no bid; at the end it is padded by decoys. A secret draws the order, so that a place in it tells nothing.
+    """
+    if state.rules_version < limits.SEALED_RULES_VERSION:
+        return []
+    touched: dict[bytes, None] = {}
+    least = 0
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, e.CreditsTransferred):
+            touched[event.debit] = touched[event.credit] = None
+        elif isinstance(event, e.HoldCaptured | e.HoldReleased):
+            touched[event.account] = None
+        elif isinstance(event, e.CfpClosed):
+            least = limits.SEALED_PER_CLOSE_MIN
+    if not touched and not least:
+        return []
+    offset = entries[0].source.offset
+    notices = {ident: balance for ident in touched if (balance := _balance(state, ident, offset)) is not None}
+    for number in range(_padded(len(notices), least) - len(notices)):
+        notices[number.to_bytes(16, "big")] = Private(state.decoy_key, None)
+    return [notices[ident] for ident in sorted(notices, key=lambda ident: _place(state.decoy_key, offset, ident))]
+
+
+def _balance(state: State, ident: bytes, offset: int) -> Private | None:
+    account = state.accounts[ident]
+    if account.inbox_key is None:
+        return None
+    return Private(account.inbox_key, n.BalanceChanged(ident, account.available_ucr, account.held_ucr, offset))
+
+
+def _padded(count: int, least: int) -> int:
+    """The least power of two that is not below either; 0 for none."""
+    return 1 << (most - 1).bit_length() if (most := max(count, least)) else 0
+
+
+def _place(secret: bytes, offset: int, ident: bytes) -> bytes:
+    return hashlib.blake2b(offset.to_bytes(8, "big") + ident, key=secret, digest_size=16).digest()
 
 
 def notices_of(entries: Iterable[Entry]) -> list[Notice]:

@@ -168,9 +168,15 @@ class _Record:
         key = state.keys.get(credentials.key)
         if key is None:
             raise Rejection(Code.UNKNOWN_KEY)
-        if key.revoked:
-            raise Rejection(Code.REVOKED_KEY)
+        expired = key.expires_at_ms is not None and self.at_ms >= key.expires_at_ms
+        if (key.revoked or expired) and not self._is_repeat(key, credentials):
+            raise Rejection(Code.REVOKED_KEY, f"it expired at {key.expires_at_ms}" if expired else "")
         return key
+
+    def _is_repeat(self, key: Key, credentials: Credentials) -> bool:
+        """Whether a key that ended has signed this very command before: its first outcome stands."""
+        tag, _ = key.seen.get(credentials.sequence, (b"", Code.UNSPECIFIED))
+        return self.submission.command is not None and tag == self.command_id[:COMMAND_TAG_BYTES]
 
     def _judge(self, state: State, key: Key, credentials: Credentials) -> None:
         """A proven command of a live key: replay, then the rules."""

@@ -70,8 +70,7 @@ def _load_state(d: dict[str, Any]) -> State:
     )
     s.keys = dict(_load_key(k) for k in d["keys"])
     for account in map(_load_account, d["accounts"]):
-        s.accounts[account.id] = account
-        s.account_names[account.name] = account.id
+        s.add_account(account)
     s.pools = {name: Pool(name, bytes.fromhex(owner), units) for name, owner, units in d["pools"]}
     s.holds = {bytes.fromhex(h): amount for h, amount in d["holds"]}
     s.closed = dict.fromkeys(map(bytes.fromhex, d["closed"]))
@@ -115,24 +114,27 @@ def _dump_key(public: bytes, k: Key) -> list[Any]:
         account,
         k.revoked,
         k.floor,
+        k.expires_at_ms,
         [[seq, tag.hex(), str(code)] for seq, (tag, code) in k.seen.items()],
     ]
 
 
 def _load_key(d: list[Any]) -> tuple[bytes, Key]:
-    public, account, revoked, floor, seen = d
+    public, account, revoked, floor, expires_at_ms, seen = d
     owner = None if account is None else bytes.fromhex(account)
     outcomes = {seq: (bytes.fromhex(tag), Code(code)) for seq, tag, code in seen}
-    return bytes.fromhex(public), Key(owner, revoked, outcomes, floor)
+    return bytes.fromhex(public), Key(owner, revoked, outcomes, floor, expires_at_ms)
 
 
 def _dump_account(a: Account) -> list[Any]:
-    return [a.id.hex(), a.name, a.project, a.budget_root, a.balance_ucr, a.keys, a.live_keys, a.weights]
+    inbox_key = None if a.inbox_key is None else a.inbox_key.hex()
+    return [a.id.hex(), a.name, a.project, a.budget_root, inbox_key, a.balance_ucr, a.keys, a.live_keys, a.weights]
 
 
 def _load_account(d: list[Any]) -> Account:
-    ident, name, project, root, balance_ucr, keys, live_keys, weights = d
-    account = Account(bytes.fromhex(ident), name, project, root, balance_ucr, keys=keys, live_keys=live_keys)
+    ident, name, project, root, inbox, balance_ucr, keys, live_keys, weights = d
+    inbox_key = None if inbox is None else bytes.fromhex(inbox)
+    account = Account(bytes.fromhex(ident), name, project, root, inbox_key, balance_ucr, keys=keys, live_keys=live_keys)
     account.weights = [(epoch, weight) for epoch, weight in weights]
     return account
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 from dataclasses import dataclass, field
 
 from contractnet.messages import Code, Direction, Pricing
 from market.capacity import Timeline
+
+DECOY_DOMAIN = b"contractnet/decoy/1"
 
 
 @dataclass(slots=True)
@@ -20,6 +23,8 @@ class Key:
     its id, enough to tell a repeat from another command that its own sender gave the same sequence."""
     floor: int = -(2**63)
     """At or below it every sequence is stale, for ever."""
+    expires_at_ms: int | None = None
+    """From then on it signs nothing any more."""
 
 
 @dataclass(slots=True)
@@ -30,6 +35,8 @@ class Account:
     name: str
     project: str
     budget_root: str
+    inbox_key: bytes | None = None
+    """What its private notices are sealed with; the bank has none."""
     balance_ucr: int = 0
     held_ucr: int = 0
     keys: int = 0
@@ -133,8 +140,19 @@ class State:
     leases: dict[bytes, Lease] = field(default_factory=dict)
     closed: dict[bytes, None] = field(default_factory=dict)
     """CFPs that ended, oldest first, bounded."""
+    decoy_key: bytes = bytes(32)
+    """SHA-256 over all inbox keys: a secret to whoever lacks one of them. Derived."""
     agenda: list[tuple[int, bytes]] = field(default_factory=list)
     """Heap of (due, CFP or award id). Derived; entries of things that ended early are dropped when they surface."""
+
+    def add_account(self, account: Account) -> None:
+        """Take in a new account."""
+        assert account.id not in self.accounts
+        assert account.name not in self.account_names
+        self.accounts[account.id] = account
+        self.account_names[account.name] = account.id
+        if account.inbox_key is not None:
+            self.decoy_key = hashlib.sha256(DECOY_DOMAIN + self.decoy_key + account.inbox_key).digest()
 
     def is_pending(self, item: tuple[int, bytes]) -> bool:
         """Whether an entry of the agenda still stands."""

@@ -15,9 +15,9 @@ from confluent_kafka.admin import AdminClient
 
 from contractnet.cli.directory import DataDirectory
 from contractnet.client import Connection
-from contractnet.credentials import load
 from contractnet.errors import BrokerUnreachableError, CredentialError, ServiceError
 from contractnet.topics import NOTICES
+from services.opening import trusted_operator
 
 # Kafka forgets a killed worker after its session timeout of 10 s (streams/settings.py).
 LEAVE_S = 15.0
@@ -34,8 +34,7 @@ def check_operator(directory: DataDirectory, bootstrap: str, market: str) -> Non
     except KafkaException as error:
         raise BrokerUnreachableError(f"The broker at {bootstrap} told no topics: {error.args[0].str()}.") from error
     theirs = asyncio.run(_operator_of(bootstrap, market))
-    ours = load(directory.operator).keys.public if directory.operator.is_file() else None
-    if theirs is not None and theirs != ours:
+    if theirs is not None and theirs != trusted_operator(directory):
         raise CredentialError(
             f"Market {market!r} at {bootstrap} was opened from another data directory than {directory.path}, which has "
             f"not its operator's key. Use that directory (--data)."

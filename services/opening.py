@@ -33,10 +33,21 @@ class Opening:
     signed: bool
 
 
-def operator_keys(directory: DataDirectory, market: str) -> Credential:
-    """The operator of a data directory, made at its first use; workers trust the key in keys/operator.pub."""
+def operator_keys(directory: DataDirectory, market: str) -> Credential | None:
+    """The operator of a data directory, made at its first use; workers trust the key in keys/operator.pub.
+
+    None where only that public half is left: a market that is open needs no more. Raises CredentialError for a key that
+    was rotated: another one signed the genesis.
+    """
     if directory.operator.is_file():
         credential = load(directory.operator)
+        if fingerprint(credential.keys.public) != credential.operator:
+            raise CredentialError(
+                f"{directory.operator} holds a key that replaced the operator's in market {credential.market!r}. Put the "
+                f"file back that opened the market: workers trust its key (docs/security.md, Keys)."
+            )
+    elif directory.operator_public.is_file():
+        return None
     else:
         credential = operator_credential(market)
         save(credential, directory.operator)
@@ -46,26 +57,40 @@ def operator_keys(directory: DataDirectory, market: str) -> Credential:
     return credential
 
 
+def trusted_operator(directory: DataDirectory) -> bytes | None:
+    """The operator's public key that the workers of a data directory trust; None where it has none yet."""
+    if directory.operator.is_file():
+        return load(directory.operator).keys.public
+    file = directory.operator_public
+    return bytes.fromhex(file.read_text("ascii")) if file.is_file() else None
+
+
 async def open_market(directory: DataDirectory, bootstrap: str, market: str, *, signed: bool) -> Opening:
     """Open the market unless it is open, and leave its bank's credential file.
 
     The workers must have judged all earlier commands. Raises CredentialError where the market is somebody else's.
     """
-    keys = operator_keys(directory, market).keys
+    operator, trusted = operator_keys(directory, market), trusted_operator(directory)
+    assert trusted is not None, "it was made just now, if it was not there"
     bank_file = directory.bank(market)
     async with Connection.open(bootstrap, market=market) as connection:
         try:
             genesis = connection.genesis
         except MarketNotFoundError:
-            await _open(connection, keys, bank_file, signed=signed)
+            if operator is None:
+                raise CredentialError(
+                    f"Market {market!r} is not open yet, and {directory.operator}, which could open it, is missing: put "
+                    f"it back from a copy, or begin with another data directory (--data)."
+                ) from None
+            await _open(connection, operator.keys, bank_file, signed=signed)
             return Opening(now=True, signed=signed)
-        if connection.operator_key != keys.public:
+        if connection.operator_key != trusted:
             raise CredentialError(
                 f"Market {market!r} at {bootstrap} was opened by another operator than the one of {directory.path}. "
                 f"Use the data directory of that operator (--data), or another market (--market)."
             )
         if not bank_file.is_file() or load(bank_file).genesis != genesis:
-            _recover_bank(connection, bank_file, fingerprint(keys.public))
+            _recover_bank(connection, bank_file, fingerprint(trusted))
         return Opening(now=False, signed=_genesis_event(connection).signed)
 
 

@@ -22,8 +22,9 @@ from contractnet.codec import encode
 from contractnet.envelope import open_record
 from contractnet.messages import Entry, Submission
 from contractnet.messages.events import AwardMade, CommandRejected
+from contractnet.sealing import values_of
 from contractnet.topics import LEDGER, NOTICES
-from market import Shard, notices_of
+from market import Shard, told
 from market.invariants import violations
 from streams.log import KAFKA, Log
 from streams.restore import CHAIN_HEADER, restore
@@ -207,8 +208,8 @@ class PartitionWriter:
             shard.head = chain(shard.head, self.partition, source.offset, source.index, submission.digest, value)
             self._produce(LEDGER.name, key, value, source.at_ms, [(CHAIN_HEADER, shard.head)])
         at_ms = entries[-1].source.at_ms
-        for notice in notices_of(entries):
-            self._produce(NOTICES.name, key, encode(notice), at_ms, [])
+        for value in values_of(told(shard, submission.market, entries)):
+            self._produce(NOTICES.name, key, value, at_ms, [])
         return entries
 
     def _produce(

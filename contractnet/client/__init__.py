@@ -7,11 +7,14 @@ from contractnet.client.agent import Agent, Bid
 from contractnet.client.book import Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import Connection
+from contractnet.client.inbox import Balance, Balances
 from contractnet.client.lease import Award, Token
 
 __all__ = [
     "Agent",
     "Award",
+    "Balance",
+    "Balances",
     "Bank",
     "Bid",
     "Cfp",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from contractnet.client.connection import TIMEOUT_S
-from contractnet.client.member import Member
+from contractnet.client.rotation import KeyHolder, Rotating
 from contractnet.credentials import Credential, Role, fingerprint, save
 from contractnet.envelope import Sealed, seal
 from contractnet.errors import CredentialError, RejectedError
@@ -16,12 +16,14 @@ from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 
 INBOX_KEY_BYTES = 32
+RULES_VERSION = 3
+"""The rules that a new market starts with (market/rules/)."""
 
 Account = bytes | Credential
 """An account: its id (16 bytes), or the credential of its holder."""
 
 
-class Bank(Member):
+class Bank(KeyHolder):
     """The bank of a market: it opens accounts, issues credits, and owns no pools or bids of its own.
 
     Every method waits for the market's answer: RejectedError with the code, or OutcomeTimeoutError.
@@ -104,21 +106,28 @@ class Bank(Member):
         """Set the weight of an account in the rankings of CFPs that open later (500 to 1000)."""
         await self._send(c.SetWeight(_id(account), weight_permille), timeout_s)
 
-    async def register_key(self, account: Account, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
-        """Let another public key sign for an account."""
-        await self._send(c.RegisterKey(_id(account), signing_key), timeout_s)
+    async def register_key(
+        self,
+        account: Account,
+        signing_key: bytes,
+        *,
+        expires_at_ms: int | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """Let another public key sign for an account; until market time `expires_at_ms`, if that is given."""
+        await self._send(c.RegisterKey(_id(account), signing_key, expires_at_ms), timeout_s)
 
     async def revoke_key(self, account: Account, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         """End a key for ever."""
         await self._send(c.RevokeKey(_id(account), signing_key), timeout_s)
 
 
-class Operator(Member):
+class Operator(Rotating):
     """The operator of a market: it opens the market, and switches the version of its rules."""
 
     role = Role.OPERATOR
 
-    def prepare_market(self, bank_key: bytes, *, signed: bool = True, rules_version: int = 1) -> Sealed:
+    def prepare_market(self, bank_key: bytes, *, signed: bool = True, rules_version: int = RULES_VERSION) -> Sealed:
         """Seal the genesis of the market. Its hash is `hashlib.sha256(sealed.value)`."""
         keys = self.credential.keys
         command = c.OpenMarket(bank_key, self.connection.partitions, rules_version, signed)
@@ -131,7 +140,7 @@ class Operator(Member):
         bank_path: str | Path | None = None,
         *,
         signed: bool = True,
-        rules_version: int = 1,
+        rules_version: int = RULES_VERSION,
         timeout_s: float = TIMEOUT_S,
     ) -> Credential:
         """Open the market, and return the credential of its bank, written to `bank_path` before the market hears of it.
@@ -161,6 +170,21 @@ class Operator(Member):
             raise
         self.credential = replace(self.credential, genesis=credential.genesis)
         return credential
+
+    async def rotate_key(self, path: str | Path, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Replace the operator's key in this market; the new credential goes to `path`, a file that is not there yet.
+
+        The old file stays what it is: its key signed the genesis, which workers, verify and other markets go on to
+        trust. In this market it signs nothing any more. After a crash, `connect` with the new file finishes.
+        """
+        if Path(path).exists():
+            raise CredentialError(f"{path} exists: name a new file for the key that replaces the operator's")
+        self._path = Path(path)
+        await self._rotate(None, timeout_s)
+
+    async def register_bank_key(self, bank: Account, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Let another public key sign for the bank, whose own was lost or has expired."""
+        await self._send(c.RegisterKey(_id(bank), signing_key), timeout_s)
 
     async def activate_rules(self, version: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Switch the market to another version of the rules."""

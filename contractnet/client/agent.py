@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 from weakref import WeakSet
 
@@ -11,20 +10,19 @@ from contractnet import codec
 from contractnet.client.book import BidWatch, Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
+from contractnet.client.inbox import Balance, Balances
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
-from contractnet.client.member import Member, sequence_of
-from contractnet.credentials import Credential, PendingRotation, Role, save
-from contractnet.envelope import Sealed, seal
+from contractnet.client.rotation import KeyHolder
+from contractnet.credentials import Credential, Role
+from contractnet.envelope import Sealed
 from contractnet.errors import (
     CommandError,
     CommandUnsendableError,
     CredentialError,
     OutcomeTimeoutError,
-    RejectedError,
 )
-from contractnet.messages import Claim, Code, Direction, Pricing
+from contractnet.messages import Claim, Direction, Pricing
 from contractnet.messages import commands as c
-from contractnet.signing import KeyPair
 
 
 class Bid:
@@ -78,7 +76,7 @@ class Bid:
         self._agent.connection.book.lose_bid(self.cfp, self.id)
 
 
-class Agent(Member):
+class Agent(KeyHolder):
     """An agent in a market. All amounts are integer micro-credits (`contractnet.credits(5)` makes 5 credits).
 
     Methods that send a command wait for the market's answer and raise RejectedError (with the code) or
@@ -91,7 +89,8 @@ class Agent(Member):
         self, connection: Connection, credential: Credential, *, path: Path | None = None, owns: bool = False
     ) -> None:
         super().__init__(connection, credential, path=path, owns=owns)
-        self._subscriptions: WeakSet[Subscription] = WeakSet()
+        self._subscriptions: WeakSet[Subscription | Balances] = WeakSet()
+        self._inbox = connection.book.inboxes.add(credential)
 
     async def call_for_proposals(
         self,
@@ -130,6 +129,26 @@ class Agent(Member):
         subscription = self.connection.cfps(pool)
         self._subscriptions.add(subscription)
         return subscription
+
+    def balance(self) -> Balance | None:
+        """The account's credits as the market told them last, by a notice that only this account can read.
+
+        It tells them when credits were issued or moved, and at the end of each CFP that the account bid on or sold in.
+        A bid is not told: its price is the bidder's to count until then. None while nothing was told since the
+        look-back.
+        """
+        return None if self._inbox is None else self._inbox.balance
+
+    def balances(self) -> Balances:
+        """Iterate over the account's balance: the one known now, if any, and each as the market tells it.
+
+        Raises CredentialError for a credential without an inbox key.
+        """
+        if self._inbox is None:
+            raise CredentialError(f"the credential of {self.credential.name!r} has no inbox key: enroll again")
+        balances = self._inbox.changes()
+        self._subscriptions.add(balances)
+        return balances
 
     async def bid(
         self,
@@ -212,51 +231,8 @@ class Agent(Member):
             raise CredentialError("the bid was signed with a key that this credential no longer holds")
         return pass_secret(seed, sealed.command_id)
 
-    async def rotate_key(self, timeout_s: float = TIMEOUT_S) -> None:
-        """Replace the signing key, in the market and in the credential file.
-
-        The new seed is on disk before the market hears of it; after a crash or a timeout, `connect` (or calling this
-        again) finishes the rotation. Nothing else may be signed with the old key meanwhile.
-        """
-        if self.credential.pending is None:
-            fresh = KeyPair.generate()
-            sealed = self.prepare(c.RotateKey(fresh.public))
-            pending = PendingRotation(fresh.seed, dict(sealed.headers)["salt"], sequence_of(sealed))
-            self._keep(replace(self.credential, pending=pending))
-        await self._finish_rotation(timeout_s)
-
     async def close(self) -> None:
         """End this agent's iterators, and its connection unless it is shared."""
         for subscription in list(self._subscriptions):
             subscription.close()
         await super().close()
-
-    async def _begin(self) -> None:
-        await super()._begin()
-        if self.credential.pending is not None:
-            await self._finish_rotation(TIMEOUT_S)
-
-    async def _finish_rotation(self, timeout_s: float) -> None:
-        """Send the pending rotation (again). A key that is revoked by then was revoked by this very rotation."""
-        pending = self.credential.pending
-        assert pending is not None
-        sealed = seal(
-            c.RotateKey(KeyPair.from_seed(pending.seed).public),
-            market=self.connection.market,
-            genesis=self._genesis(),
-            keys=self.credential.keys,
-            sequence=pending.sequence,
-            salt=pending.salt,
-        )
-        try:
-            await self.submit(sealed, timeout_s)
-        except RejectedError as error:
-            if error.code is not Code.REVOKED_KEY:
-                self._keep(replace(self.credential, pending=None))
-                raise
-        self._keep(self.credential.promoted())
-
-    def _keep(self, credential: Credential) -> None:
-        if self._path is not None:
-            save(credential, self._path)
-        self.credential = credential

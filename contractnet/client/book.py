@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from contractnet.client.cfp import Cfp
 from contractnet.client.feed import Noted
+from contractnet.client.inbox import Inboxes
 from contractnet.errors import ConnectionClosedError
 from contractnet.messages import Code, Winner
 from contractnet.messages.notices import (
@@ -20,6 +21,7 @@ from contractnet.messages.notices import (
     MarketAnnounced,
     PoolAnnounced,
     Receipt,
+    SealedNotice,
 )
 
 T = TypeVar("T")
@@ -117,6 +119,7 @@ class Book:
     def __init__(self, now_ms: Callable[[], int], handle: Callable[[CfpAnnounced], Cfp]) -> None:
         self.genesis: MarketAnnounced | None = None
         self.pools: dict[str, int] = {}
+        self.inboxes = Inboxes()
         self.open_cfps: dict[bytes, Cfp] = {}
         self.settled: dict[bytes, CfpSettled] = {}
         self.leases: dict[bytes, LeaseGranted] = {}
@@ -141,7 +144,10 @@ class Book:
 
     def apply(self, noted: Noted) -> None:
         """Take one notice in, in the order of the partition."""
-        self._steps[type(noted.notice)](noted.notice)
+        if isinstance(noted.notice, SealedNotice):
+            self.inboxes.take(noted.notice, noted.at_ms)
+        elif step := self._steps.get(type(noted.notice)):
+            step(noted.notice)
 
     def subscribe(self, pool: str | None) -> Subscription:
         """A new subscription, starting with what is open."""
@@ -178,6 +184,7 @@ class Book:
         """Nothing comes any more: end every subscription and everybody's waiting."""
         for subscription in list(self._subscriptions):
             subscription.close()
+        self.inboxes.end()
         for watches in (self.receipts, self.announcements, self.settlements):
             watches.end()
         open_bids = [watch for bids in self._bids.values() for watch in bids.values()]

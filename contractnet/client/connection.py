@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -72,15 +72,19 @@ class Connection:
         genesis: bytes | None = None,
         look_back_s: float = LOOK_BACK_S,
         timeout_s: float = TIMEOUT_S,
+        members: Iterable[Credential] = (),
     ) -> Opening[Connection]:
         """Connect to a market, and read the notices of the last `look_back_s` seconds to know what is open.
 
         With no `genesis` hash (32 bytes; a credential file carries it) all notices of the market's partition are read.
+        Private notices of the look-back are opened for `members`; for other agents, from `agent()` on.
         Raises BrokerUnreachableError, MarketNotFoundError (no topics), SettingsError.
         """
 
         async def begin() -> Connection:
             connection = cls(settings.bootstrap(bootstrap), market, genesis)
+            for member in members:
+                connection.book.inboxes.add(member)
             await connection._open(look_back_s if genesis else None, timeout_s)
             return connection
 
@@ -254,9 +258,9 @@ class Connection:
     # In the threads of the feed and the producer.
 
     def _keep(self, value: bytes) -> bool:
-        """Receipts are most of the traffic and nearly all are for others: look for the id before decoding one."""
+        """Most of the traffic is for others, receipts and sealed notices: look at id or tag before decoding one."""
         if not value.startswith(self._receipt_header):
-            return True
+            return self._book.inboxes.want(value)
         return value[HEADER_BYTES : HEADER_BYTES + 16] in self._book.receipts
 
     def _deliver(self, batch: Batch) -> None:

@@ -59,7 +59,12 @@ class Member:
             loaded = credential if isinstance(credential, Credential) else load(credential)
             address = settings.bootstrap(bootstrap, hint=loaded.bootstrap, credential=path)
             connection = await Connection.open(
-                address, market=loaded.market, genesis=loaded.genesis, look_back_s=look_back_s, timeout_s=timeout_s
+                address,
+                market=loaded.market,
+                genesis=loaded.genesis,
+                look_back_s=look_back_s,
+                timeout_s=timeout_s,
+                members=[loaded],
             )
             async with AsyncExitStack() as undo:
                 undo.push_async_callback(connection.close)  # also a cancellation must not leave threads behind

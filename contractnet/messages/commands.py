@@ -43,10 +43,12 @@ class OpenAccount(Command):
 
 @dataclass(frozen=True, slots=True)
 class RegisterKey(Command):
-    """Adds a signing key to an account. The holder adds to its own account; the bank to any."""
+    """Adds a signing key to an account. The holder adds to its own account; the bank to any; the operator to the
+    bank's."""
 
     account: bytes
     signing_key: bytes
+    expires_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class RotateKey(Command):
     """Replaces the key that signs this command by another, in one step."""
 
     signing_key: bytes
+    expires_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

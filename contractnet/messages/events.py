@@ -125,6 +125,23 @@ class KeyRevoked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyExpires(Event):
+    """A key that was just registered signs nothing any more from some instant on."""
+
+    account: bytes
+    signing_key: bytes
+    expires_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorKeyRotated(Event):
+    """The operator of the market signs with another key from the next command on."""
+
+    revoked_key: bytes
+    signing_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class WeightChanged(Event):
     """The weight of an account in rankings changed; it counts for CFPs opened later."""
 

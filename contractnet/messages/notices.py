@@ -83,3 +83,22 @@ class LeaseRevoked(Notice):
     award: bytes
     pool: str
     ended_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedNotice(Notice):
+    """A notice that only one account can read: contractnet/sealing.py."""
+
+    tag: bytes
+    nonce: bytes
+    box: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceChanged(Notice):
+    """An account's credits changed by something else than a hold of its own bid. Only ever inside a SealedNotice."""
+
+    account: bytes
+    available_ucr: int
+    held_ucr: int
+    offset: int

@@ -148,7 +148,7 @@ CODE_TEXT: dict[Code, str] = {
     Code.MARKET_EXISTS: "a market of this name is open already",
     Code.UNTRUSTED_OPERATOR: "the genesis is not signed by the operator key that this worker trusts",
     Code.UNKNOWN_KEY: "no account has registered this key",
-    Code.REVOKED_KEY: "the key was revoked",
+    Code.REVOKED_KEY: "the key was revoked, or has expired",
     Code.STALE_SEQUENCE: "used by another command, or below the replay window: use max(last + 1, unix microseconds)",
     Code.NOT_PERMITTED: "only the bank (or the operator) may send this command",
     Code.NOT_OWNER: "the pool, CFP, bid or lease belongs to another account",

@@ -30,6 +30,11 @@ V1: dict[type[Command], Decide] = {
     c.ReleaseLease: contracts.release_lease,
 }
 
-RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1}
+V3: dict[type[Command], Decide] = V1 | {c.RegisterKey: keys.register_3, c.RotateKey: keys.rotate_3}
+"""Keys that expire, an operator's key that can be rotated; its records have private notices (market/notices.py). There
+is no version 2: ledgers of version 1 exist that answer the wish for it with UNKNOWN_RULES, and have to be reproduced
+(docs/decisions/0013)."""
+
+RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3}
 
 __all__ = ["RULES", "Context"]

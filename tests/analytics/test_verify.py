@@ -11,8 +11,10 @@ from analytics import checkpoint
 from analytics.checkpoint import Checkpoint
 from analytics.verify import Order, Report, verify
 from analytics.verify_report import DivergenceError
+from contractnet.codec import registry
 from contractnet.errors import CheckpointError
-from contractnet.topics import COMMANDS
+from contractnet.messages.notices import SealedNotice
+from contractnet.topics import COMMANDS, NOTICES
 from tests.analytics.towns import OPERATOR, Topics, judged, published, source_of, traffic
 from tests.market.town import key_pair
 
@@ -49,6 +51,18 @@ def test_a_sound_market(topics: Topics, jobs: int, tmp_path: Path) -> None:
 def test_unsigned_markets() -> None:
     """In a market without signatures there are none to check, except the genesis's."""
     verified(judged({3: traffic(3, 200, signed=False)}), Order(OPERATOR.public))
+
+
+def test_a_changed_byte_in_a_box_shows(topics: Topics) -> None:
+    """Private notices are made again and compared: a flipped bit of one that no agent could open is a divergence."""
+    changed = {topic: [list(records) for records in partitions] for topic, partitions in topics.items()}
+    header = registry().newest[SealedNotice][0]
+    place, record = [(i, r) for i, r in enumerate(changed[NOTICES.name][2]) if (r.value or b"").startswith(header)][-1]
+    value = record.value or b""
+    changed[NOTICES.name][2][place] = record._replace(value=value[:-1] + bytes([value[-1] ^ 1]))
+    report, _ = verify(source_of(changed), Order(OPERATOR.public))
+    assert report.divergence is not None
+    assert (report.divergence.topic, report.divergence.offset) == (NOTICES.name, record.offset)
 
 
 def test_resuming_gives_the_same(topics: Topics, tmp_path: Path) -> None:

@@ -17,9 +17,11 @@ from contractnet.chain import CHAIN_START, chain
 from contractnet.envelope import is_proven, open_record, seal
 from contractnet.messages import Command, Direction, Pricing
 from contractnet.messages import commands as c
+from contractnet.sealing import values_of
 from contractnet.signing import NO_GENESIS, KeyPair
 from contractnet.topics import COMMANDS, LEDGER, NOTICES, SNAPSHOTS
-from market import Shard, notices_of
+from market import Shard, told
+from market.rules import RULES
 from market.snapshot import dump
 from projections.decode import LedgerRecord
 from projections.layout import Layout
@@ -74,7 +76,7 @@ class Traffic:
 
     def open(self) -> None:
         """Genesis, pool, agents with credits."""
-        self.send(c.OpenMarket(BANK.public, PARTITIONS, 1, self.signed), OPERATOR)
+        self.send(c.OpenMarket(BANK.public, PARTITIONS, max(RULES), self.signed), OPERATOR)
         manager = self.send(c.OpenAccount("manager", "infra", "infra", MANAGER.public, bytes(32)), BANK)
         for i, keys in enumerate(self.agents):
             account = self.send(c.OpenAccount(f"agent-{i}", f"p{i % 2}", "root", keys.public, bytes(32)), BANK)
@@ -167,9 +169,8 @@ def _judge(topics: Topics, partition: int, records: Iterable[StoredRecord], snap
             twin.head = shard.head
             if len(ledger) % snapshots_every == 0:
                 _snapshot(topics[SNAPSHOTS.name][partition], twin, len(ledger) // snapshots_every, ledger[-1].offset)
-        for notice in notices_of(entries):
-            at_ms = entries[-1].source.at_ms
-            notices.append(StoredRecord(len(notices) + holes, at_ms, key, codec.encode(notice), []))
+        for value in values_of(told(shard, submission.market, entries)) if entries else ():
+            notices.append(StoredRecord(len(notices) + holes, entries[-1].source.at_ms, key, value, []))
         # The marker that ends a transaction takes an offset of its own.
         holes += number % COMMANDS_PER_TRANSACTION == 0
 
@@ -181,7 +182,7 @@ def _snapshot(records: list[StoredRecord], shard: Shard, number: int, ledger_off
     chunks = [packed[i : i + 600] for i in range(0, len(packed), 600)]
     generation = number % 2
     promised = sha256(state).hexdigest()
-    manifest = Manifest(generation, number, len(chunks), ledger_offset, shard.head.hex(), 1, promised)
+    manifest = Manifest(generation, number, len(chunks), ledger_offset, shard.head.hex(), max(RULES), promised)
     written = {f"{generation}/{i}": chunk for i, chunk in enumerate(chunks)}
     written[f"{generation}/manifest"] = json.dumps(asdict(manifest)).encode()
     offset = records[-1].offset + 1 if records else 0

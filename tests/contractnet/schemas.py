@@ -68,6 +68,8 @@ def values(schema: Any, names: Names | None = None) -> st.SearchStrategy[Any]:
             return st.integers(-(2**63), 2**63 - 1)
         case "string":
             return st.text(max_size=40)
+        case "bytes":
+            return st.binary(max_size=200)
         case "fixed":
             return st.binary(min_size=schema["size"], max_size=schema["size"])
         case "enum":
@@ -94,6 +96,8 @@ def sample(schema: Any, seed: int, names: Names) -> Any:
             return 1_700_000_000_000 + seed
         case "string":
             return f"text-{seed}-Ω"
+        case "bytes":
+            return bytes(range(seed % 200, seed % 200 + 20))
         case "fixed":
             return bytes((seed + i) % 256 for i in range(1, schema["size"] + 1))
         case "enum":

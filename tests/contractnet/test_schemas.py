@@ -25,7 +25,7 @@ COUNTS = {
     "awards", "bids", "index", "offset", "partitions", "rules_version", "sequence", "slot", "slots", "token_index",
     "token_offset", "units", "version",
 }  # fmt: skip  # numbers whose name is their unit
-PLAIN = {"string": str, "int": int, "long": int, "boolean": bool}
+PLAIN = {"string": str, "int": int, "long": int, "boolean": bool, "bytes": bytes}
 
 
 def check(schema: Any, hint: Any, names: Names) -> None:

@@ -115,6 +115,35 @@ def keys_come_and_go(play: Play) -> None:
     assert play.tick().of(e.ClockJumped)
 
 
+def keys_end(play: Play) -> None:
+    """Under version 3 keys expire, an ended key is answered its repeats, and the operator's can be rotated."""
+    founded(play, "ann")
+    ann, old = play.account("ann"), play.keys_of(play.account("ann"))
+    assert play.by("ann", c.RegisterKey(ann, play.pair("late").public, 2**62)).code is Code.UNKNOWN_RULES
+    assert play.by("ann", c.RotateKey(play.pair("late").public, 2**62)).code is Code.UNKNOWN_RULES
+    assert play.by("operator", c.RotateKey(play.pair("other operator").public)).code is Code.NOT_PERMITTED
+    assert play.by("ann", c.RotateKey(play.pair("second").public)).of(e.KeyRevoked)
+    assert play.repeat(-1).code is Code.REVOKED_KEY
+    assert play.by("operator", c.ActivateRules(3)).of(e.RulesActivated)
+    assert play.send(bid(UNKNOWN_ID, 1), old).code is Code.REVOKED_KEY
+    assert play.by("operator", c.RegisterKey(ann, play.pair("x").public)).code is Code.NOT_OWNER
+    assert play.by("operator", c.RegisterKey(play.model.bank, play.pair("bank's second").public)).of(e.KeyRegistered)
+    ends_at_ms = play.town.at_ms + 1_000
+    assert play.by("ann", c.RotateKey(play.pair("third").public, ends_at_ms)).of(e.KeyExpires)
+    assert play.repeat(-1).of(e.CommandRepeated)
+    play.town.at_ms = ends_at_ms - 1
+    assert play.by("ann", bid(UNKNOWN_ID, 1)).code is Code.UNKNOWN_CFP
+    play.town.at_ms = ends_at_ms
+    assert play.by("ann", bid(UNKNOWN_ID, 1)).code is Code.REVOKED_KEY
+    assert play.repeat(-2).of(e.CommandRepeated)
+    assert play.by("bank", c.RegisterKey(ann, play.pair("fourth").public)).of(e.KeyRegistered)
+    assert play.by("ann", bid(UNKNOWN_ID, 1)).code is Code.UNKNOWN_CFP
+    assert play.by("operator", c.RotateKey(play.pair("other operator").public)).of(e.OperatorKeyRotated)
+    assert play.repeat(-1).of(e.CommandRepeated)
+    assert play.send(c.ActivateRules(3), OPERATOR).code is Code.REVOKED_KEY
+    assert play.by("operator", c.ActivateRules(3)).code is Code.UNKNOWN_RULES
+
+
 def more_falls_due_than_one_record_settles(play: Play) -> None:
     """What is left waits for the next record, and takes no bid, withdrawal or cancel meanwhile."""
     founded(play, "ann", "bob", units=4)
@@ -214,6 +243,7 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     a_pool_changes_its_size,
     other_rules,
     keys_come_and_go,
+    keys_end,
     more_falls_due_than_one_record_settles,
     overdue_things_cannot_be_touched,
     out_of_order_and_out_of_the_window,

@@ -1,7 +1,7 @@
 """Write a golden session: what a version of the rules answered, byte for byte, for ever.
 
-`python -m tests.market.make_golden` writes tests/golden/rules_v1.jsonl where it is missing. A released version is never
-written again: what it answered is what every later worker and audit must reproduce.
+`python -m tests.market.make_golden` writes tests/golden/rules_v<N>.jsonl for each version of which it is missing. A
+released version is never written again: what it answered is what every later worker and audit must reproduce.
 
 The file has one line a record of the commands topic: offset, stamp (milliseconds since the epoch), key, value and
 headers as stored; then the values of the ledger entries and of the notices that it led to, and the chain head after it.
@@ -16,20 +16,40 @@ import sys
 from pathlib import Path
 
 from contractnet import codec
+from contractnet.envelope import is_proven
 from contractnet.messages import Code, Pricing
 from contractnet.messages import commands as c
-from market import limits, notices_of
+from contractnet.sealing import values_of
+from market import Shard, limits, told
+from market.rules import RULES
 from tests.market.test_rules import CASES, busy_town
-from tests.market.town import ANN, BANK, MANAGER, NAME, UNKNOWN_ID, Town, bid, call, key_pair
+from tests.market.town import (
+    ANN,
+    BANK,
+    MANAGER,
+    NAME,
+    OPERATOR,
+    PARTITION,
+    PARTITIONS,
+    UNKNOWN_ID,
+    Town,
+    bid,
+    call,
+    key_pair,
+)
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden"
-FILE = FOLDER / "rules_v1.jsonl"
 AGENTS = ("ann", "bob", "cat", "dan", "eve")
 
 
-def session() -> Town:
+def file_of(version: int) -> Path:
+    """The golden session of a version of the rules."""
+    return FOLDER / f"rules_v{version}.jsonl"
+
+
+def session(version: int) -> Town:
     """A market's life: each broken rule, bad records, replay, key limits, then many auctions drawn from a seed."""
-    town, ids = busy_town()
+    town, ids = busy_town(version)
     ids["bank"] = town.state.bank
     for _, _, sender, command in CASES:
         town.send(command(ids), sender)
@@ -42,7 +62,28 @@ def session() -> Town:
     town.send(bid(ids["quiet"], 15), key_pair("spare 1"))
     town.send(c.RotateKey(key_pair("bob's second").public), key_pair("bob"))
     auctions(town, ids | {name: town.account(name, credits_ucr=100_000) for name in AGENTS if name not in ids})
+    if version >= limits.KEYS_RULES_VERSION:
+        ends_of_keys(town, ids)
     return town
+
+
+def ends_of_keys(town: Town, ids: dict[str, bytes]) -> None:
+    """Keys that expire, repeats by keys that ended, other keys of the bank and of the operator."""
+    carol = town.account("carol")
+    keys = [key_pair(f"carol's {word}") for word in ("second", "third")]
+    town.send(c.RotateKey(keys[0].public, town.at_ms + 1_000), key_pair("carol"))
+    town.post(*town.records[-1])
+    town.send(c.RegisterKey(carol, keys[1].public, town.at_ms + 9_000), keys[0])
+    town.send(bid(UNKNOWN_ID, 20), keys[0])
+    town.at_ms += 1_000
+    town.post(*town.records[-1])
+    for pair in keys:
+        town.send(bid(UNKNOWN_ID, 20), pair)
+    town.send(c.RegisterKey(ids["bank"], key_pair("bank's second").public), OPERATOR)
+    town.send(c.RotateKey(key_pair("operator's second").public), OPERATOR)
+    town.send(c.RegisterKey(ids["bank"], key_pair("bank's third").public), OPERATOR)
+    town.send(c.RegisterKey(ids["bank"], key_pair("bank's third").public), key_pair("operator's second"))
+    town.send(c.IssueCredits(carol, 5, ""), key_pair("bank's third"))
 
 
 def bad_records(town: Town) -> None:
@@ -106,35 +147,42 @@ def auctions(town: Town, ids: dict[str, bytes]) -> None:
             town.send(c.ResizePool("gpu", dice.randrange(1, 5)), MANAGER)
 
 
-def lines(town: Town) -> list[str]:
+def lines(version: int) -> list[str]:
     """The session as lines of the file."""
-    return [
-        json.dumps(
-            {
-                "offset": answer.submission.offset,
-                "stamped_at_ms": answer.submission.stamped_at_ms,
-                "key": None if record[0] is None else record[0].hex(),
-                "value": None if record[1] is None else record[1].hex(),
-                "headers": [[name, value.hex()] for name, value in record[2]],
-                "entries": [codec.encode(entry).hex() for entry in answer.entries],
-                "notices": [codec.encode(notice).hex() for notice in notices_of(answer.entries)],
-                "head": head.hex(),
-            }
-        )
-        for record, answer, head in zip(town.records, town.answers, town.heads, strict=True)
-    ]
+    town = session(version)
+    # Private notices tell the state after their record, so the session is judged a second time, record by record.
+    shard = Shard(PARTITION, PARTITIONS, OPERATOR.public, is_proven)
+    written: list[str] = []
+    for record, answer, head in zip(town.records, town.answers, town.heads, strict=True):
+        entries = shard.apply(answer.submission)
+        shard.head = head
+        values = values_of(told(shard, answer.submission.market, entries)) if entries else []
+        line = {
+            "offset": answer.submission.offset,
+            "stamped_at_ms": answer.submission.stamped_at_ms,
+            "key": None if record[0] is None else record[0].hex(),
+            "value": None if record[1] is None else record[1].hex(),
+            "headers": [[name, value.hex()] for name, value in record[2]],
+            "entries": [codec.encode(entry).hex() for entry in entries],
+            "notices": [value.hex() for value in values],
+            "head": head.hex(),
+        }
+        written.append(json.dumps(line))
+    return written
 
 
 def main() -> int:
-    """Write the file; refuse where it exists."""
-    if FILE.exists():
-        print(f"{FILE.name} exists. A released version is never written again; give changed rules a new version.")
-        return 1
+    """Write what is missing; 1 where nothing is."""
     FOLDER.mkdir(exist_ok=True)
-    written = lines(session())
-    FILE.write_text("\n".join(written) + "\n", encoding="utf-8")
-    print(f"{FILE.name}: {len(written)} records")
-    return 0
+    missing = [version for version in RULES if not file_of(version).exists()]
+    for version in missing:
+        written = lines(version)
+        file_of(version).write_text("\n".join(written) + "\n", encoding="utf-8")
+        print(f"{file_of(version).name}: {len(written)} records")
+    if missing:
+        return 0
+    print("All are there. A released version is never written again; give changed rules a new version.")
+    return 1
 
 
 if __name__ == "__main__":

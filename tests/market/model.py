@@ -7,41 +7,13 @@ command breaks several rules it names all of them: which one the market reports 
 from __future__ import annotations
 
 import hashlib
-import unicodedata
 from bisect import bisect_left
-from dataclasses import dataclass
-from typing import Any
 
-from contractnet.messages import Command, Direction, Pricing
+from contractnet.messages import Direction, Pricing
 from contractnet.messages import commands as c
+from tests.market.model_parts import Letter, Row, good_text, new_key
 
-Row = dict[str, Any]
 MONEY_MAX, UNITS_MAX, DAY_MS = 10**15, 1_000_000, 24 * 3600 * 1000
-
-
-@dataclass(frozen=True)
-class Letter:
-    """One record as its sender knows it: `valid` is whether the signature is right, `head` the chain before it."""
-
-    at_ms: int
-    market: str | None
-    home: bool
-    command: Command | None
-    key: bytes | None
-    sequence: int
-    valid: bool
-    id: bytes
-    head: bytes
-
-
-def good_text(text: str, size: int = 64, empty: bool = False) -> bool:
-    """Whether a text may enter the market."""
-    return (
-        (bool(text) or empty)
-        and len(text.encode()) <= size
-        and text.isprintable()
-        and text == unicodedata.normalize("NFC", text)
-    )
 
 
 class Model:
@@ -95,8 +67,11 @@ class Model:
         key = self.keys.get(letter.key or b"")
         if key is None:
             return "UNKNOWN_KEY"
-        if key["revoked"]:
-            return "REVOKED_KEY"
+        if key["revoked"] or (key["expires"] is not None and self.now >= key["expires"]):
+            again = letter.command is not None and key["used"].get(letter.sequence, (b"",))[0] == letter.id
+            newest = sorted(key["used"])[-self.limits["sequences"] :]
+            if not again or letter.sequence not in newest or key["forgotten"]:
+                return "REVOKED_KEY"
         return "UNREADABLE" if letter.command is None else self._replayed(key["used"], letter)
 
     def _genesis(self, letter: Letter) -> str | None:
@@ -113,7 +88,7 @@ class Model:
             return "UNKNOWN_RULES"
         self.open, self.signed, self.bank = True, command.signed, letter.id
         self.now, self.version = letter.at_ms, command.rules_version
-        self.keys[letter.key] = {"account": None, "revoked": False, "used": {letter.sequence: (letter.id, "ACCEPTED")}}
+        self.keys[letter.key] = new_key(None) | {"used": {letter.sequence: (letter.id, "ACCEPTED")}}
         self._new_account(letter.id, "bank", command.bank_key)
         return "ACCEPTED"
 
@@ -149,7 +124,7 @@ class Model:
 
     def _new_account(self, ident: bytes, name: str, key: bytes) -> None:
         self.accounts[ident] = {"name": name, "balance": 0, "weight": 1000}
-        self.keys[key] = {"account": ident, "revoked": False, "used": {}}
+        self.keys[key] = new_key(ident)
 
     def _keys_of(self, account: bytes | None, live: bool = False) -> list[bytes]:
         return [k for k, row in self.keys.items() if row["account"] == account and not (live and row["revoked"])]
@@ -248,20 +223,29 @@ class Model:
         self.need(account in self.accounts, "UNKNOWN_ACCOUNT")
         self.need(self.sender in (account, self.bank), "NOT_OWNER")
 
-    def _add_key(self, account: bytes, key: bytes) -> None:
+    def _add_key(self, account: bytes | None, key: bytes, expires: int | None) -> None:
+        if expires is not None and self.need(self.version >= 3, "UNKNOWN_RULES"):
+            self.need(account is not None and expires > self.now, "BAD_DURATION")
         self.need(key not in self.keys, "KEY_TAKEN")
         self.need(len(self._keys_of(account)) < self.limits["keys"], "LIMIT_REACHED")
         if not self.bad:
-            self.keys[key] = {"account": account, "revoked": False, "used": {}}
+            self.keys[key] = new_key(account, expires)
 
     def _RegisterKey(self, command: c.RegisterKey) -> None:
-        self._own_or_bank(command.account)
-        self._add_key(command.account, command.signing_key)
+        if self.version < 3 or self.sender is not None or command.account != self.bank:
+            self._own_or_bank(command.account)
+        self._add_key(command.account, command.signing_key, command.expires_at_ms)
 
     def _RotateKey(self, command: c.RotateKey) -> None:
-        if self.need(self.sender is not None, "NOT_PERMITTED"):
-            self._add_key(self.sender, command.signing_key)
-            self.keys[self.key or b""]["revoked"] = not self.bad
+        if self.need(self.sender is not None or self.version >= 3, "NOT_PERMITTED"):
+            self._add_key(self.sender, command.signing_key, command.expires_at_ms)
+        elif command.expires_at_ms is not None:
+            self.bad.add("UNKNOWN_RULES")
+        if not self.bad:
+            self._end_key(self.key or b"")
+
+    def _end_key(self, key: bytes) -> None:
+        self.keys[key] |= {"revoked": True, "forgotten": self.version < 3}
 
     def _RevokeKey(self, command: c.RevokeKey) -> None:
         self._own_or_bank(command.account)
@@ -269,7 +253,7 @@ class Model:
         self.need(command.signing_key in live, "UNKNOWN_KEY")
         self.need(len(live) > 1 or (self.sender == self.bank != command.account), "LAST_KEY")
         if not self.bad:
-            self.keys[command.signing_key]["revoked"] = True
+            self._end_key(command.signing_key)
 
     def _SetWeight(self, command: c.SetWeight) -> None:
         self.need(self.sender == self.bank, "NOT_PERMITTED")

@@ -14,7 +14,8 @@ from contractnet.messages import events as e
 from contractnet.messages.partition import partition_of
 from contractnet.signing import KeyPair
 from market import limits, rules, shard
-from tests.market.model import Letter, Model
+from tests.market.model import Model
+from tests.market.model_parts import Letter
 from tests.market.town import (
     INBOX_KEY,
     NAME,
@@ -86,8 +87,8 @@ class Play:
     def __init__(self, reached: Reached) -> None:
         self.reached = reached
         self.town = Town(open_market=False)
-        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2})
-        self.pairs: dict[bytes, KeyPair] = {}
+        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3})
+        self.pairs: dict[bytes, KeyPair] = {OPERATOR.public: OPERATOR}
         self.posted: list[tuple[Record, Command | None, bool]] = []
 
     def pair(self, label: str) -> KeyPair:
@@ -97,7 +98,7 @@ class Play:
         return keys
 
     def keys_of(self, account: bytes | None) -> KeyPair:
-        """The newest live key of an account; a stranger's where there is none."""
+        """The newest live key of an account, or of the operator (None); a stranger's where there is none."""
         live = [k for k, row in self.model.keys.items() if row["account"] == account and not row["revoked"]]
         return self.pairs[live[-1]] if live else self.pair("stranger")
 
@@ -107,7 +108,7 @@ class Play:
 
     def by(self, name: str, command: Command, *, sequence: int | None = None) -> Answer:
         """Send a command as an account, or as the operator."""
-        keys = OPERATOR if name == "operator" else self.keys_of(self.account(name))
+        keys = self.keys_of(None if name == "operator" else self.account(name))
         return self.send(command, keys, sequence=sequence)
 
     def send(self, command: Command, keys: KeyPair, *, sequence: int | None = None) -> Answer:

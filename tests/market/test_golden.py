@@ -13,18 +13,23 @@ from contractnet.chain import chain
 from contractnet.envelope import is_proven, open_record
 from contractnet.messages import Code, Entry, Event
 from contractnet.messages import events as e
-from market import Shard, notices_of
+from contractnet.messages import notices as n
+from contractnet.sealing import values_of
+from market import Shard, told
+from market.rules import RULES
 from market.snapshot import dump
 from tests.market import make_golden
 from tests.market.town import OPERATOR, PARTITION, PARTITIONS, outcome_of
 
-NOT_IN_VERSION_1 = {"RulesActivated"}
-"""No second version of the rules exists that could be activated."""
+VERSIONS = sorted(RULES)
+NEVER_THERE = {"RulesActivated"}
+"""Each session keeps to one version."""
+NOT_IN_VERSION_1 = {"KeyExpires", "OperatorKeyRotated"}
 
 
-def records() -> Iterator[dict[str, Any]]:
-    """The lines of the file."""
-    for line in make_golden.FILE.read_text("utf-8").splitlines():
+def records(version: int) -> Iterator[dict[str, Any]]:
+    """The lines of a version's file."""
+    for line in make_golden.file_of(version).read_text("utf-8").splitlines():
         yield json.loads(line)
 
 
@@ -38,11 +43,12 @@ def entries_of(record: dict[str, Any]) -> list[Entry]:
     return [codec.decode_entry(bytes.fromhex(value)) for value in record["entries"]]
 
 
-def test_every_byte_is_reproduced() -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_byte_is_reproduced(version: int) -> None:
     """The same records lead to the same ledger, the same notices and the same chain; a fold of it to the same state."""
     live = Shard(PARTITION, PARTITIONS, OPERATOR.public, is_proven)
     folded = Shard(PARTITION, PARTITIONS, OPERATOR.public, is_proven)
-    for record in records():
+    for record in records(version):
         headers = [(name, bytes.fromhex(value)) for name, value in record["headers"]]
         key, value = unhex(record["key"]), unhex(record["value"])
         submission = open_record(record["offset"], record["stamped_at_ms"], key, value, headers)
@@ -50,7 +56,8 @@ def test_every_byte_is_reproduced() -> None:
         stored = [codec.encode(entry) for entry in entries]
         where = f"offset {record['offset']}"
         assert [value.hex() for value in stored] == record["entries"], where
-        assert [codec.encode(notice).hex() for notice in notices_of(entries)] == record["notices"], where
+        notices = values_of(told(live, submission.market, entries)) if entries else []
+        assert [value.hex() for value in notices] == record["notices"], where
         for entry, value in zip(entries_of(record), stored, strict=True):
             live.head = chain(live.head, PARTITION, entry.source.offset, entry.source.index, submission.digest, value)
             folded.fold(submission.market or "", entry)
@@ -59,24 +66,42 @@ def test_every_byte_is_reproduced() -> None:
     assert dump(live) == dump(folded)
 
 
-def test_the_session_covers_the_rules() -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_session_covers_the_rules(version: int) -> None:
     """300 records or more, with every kind of event and every outcome of this version in them."""
-    events: list[Event] = [entry.event for record in records() for entry in entries_of(record)]
-    assert sum(1 for _ in records()) >= 300
-    assert {type(event).__name__ for event in events} == {k.__name__ for k in Event.__subclasses__()} - NOT_IN_VERSION_1
+    events: list[Event] = [entry.event for record in records(version) for entry in entries_of(record)]
+    assert sum(1 for _ in records(version)) >= 300
+    later = NOT_IN_VERSION_1 if version == 1 else set()
+    assert {type(event).__name__ for event in events} == {
+        k.__name__ for k in Event.__subclasses__()
+    } - NEVER_THERE - later
     assert {outcome_of(event) for event in events} - {None} == set(Code) - {Code.UNSPECIFIED}
     assert sum(isinstance(event, e.AwardMade) for event in events) >= 30
 
 
+def test_private_notices_begin_with_version_3() -> None:
+    """No record of version 1 has one; many of version 3 have."""
+    sealed = {
+        version: sum(
+            isinstance(codec.decode_notice(bytes.fromhex(value)), n.SealedNotice)
+            for record in records(version)
+            for value in record["notices"]
+        )
+        for version in VERSIONS
+    }
+    assert sealed[1] == 0
+    assert sealed[3] >= 300
+
+
 def test_a_released_version_is_never_written_again(capsys: pytest.CaptureFixture[str]) -> None:
-    """The script refuses to overwrite the file."""
-    before = make_golden.FILE.read_bytes()
+    """The script refuses to overwrite a file."""
+    before = [make_golden.file_of(version).read_bytes() for version in VERSIONS]
     assert make_golden.main() == 1
     assert "never written again" in capsys.readouterr().out
-    assert make_golden.FILE.read_bytes() == before
+    assert [make_golden.file_of(version).read_bytes() for version in VERSIONS] == before
 
 
-def test_the_session_can_be_made_again() -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_session_can_be_made_again(version: int) -> None:
     """The session has no clock and no randomness of its own: made twice, it is the same."""
-    first, second = make_golden.session(), make_golden.session()
-    assert make_golden.lines(first) == make_golden.lines(second)
+    assert make_golden.lines(version) == make_golden.lines(version)

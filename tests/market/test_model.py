@@ -23,6 +23,7 @@ CODES = set(Code) - {Code.UNSPECIFIED}
 
 AGENTS = ("ann", "bob", "cat", "dan")
 numbers = st.integers(0, 1_000)
+ends_ms = st.sampled_from([None, None, None, -5, 0, 40, 500])
 agents = st.sampled_from(AGENTS)
 anyone = st.sampled_from([*AGENTS, *AGENTS, "manager", "bank", "operator", "nobody"])
 sellers = st.sampled_from(["manager"] * 6 + ["ann", "operator"])
@@ -180,18 +181,23 @@ class Histories(RuleBasedStateMachine):
         """Credits move."""
         self.play.by(who, c.TransferCredits(self.play.account(debit), self.play.account(credit), amount, ""))
 
-    @rule(who=anyone, account=anyone, label=st.sampled_from("uvwxyz"), own=st.booleans())
-    def register_key(self, who: str, account: str, label: str, own: bool) -> None:
+    @rule(who=anyone, account=anyone, label=st.sampled_from("uvwxyz"), own=st.booleans(), end_ms=ends_ms)
+    def register_key(self, who: str, account: str, label: str, own: bool, end_ms: int | None) -> None:
         """Another key."""
         ident = self.play.account(who if own else account)
-        self.play.by(who, c.RegisterKey(ident, self.play.pair(label).public))
+        self.play.by(who, c.RegisterKey(ident, self.play.pair(label).public, self.instant(end_ms)))
 
-    @rule(who=anyone, label=st.sampled_from("uvwxyz"))
-    def rotate_key(self, who: str, label: str) -> None:
-        """One key for another; then the old one tries again."""
+    @rule(who=anyone, label=st.sampled_from("uvwxyz"), end_ms=ends_ms)
+    def rotate_key(self, who: str, label: str, end_ms: int | None) -> None:
+        """One key for another; then the old one tries again, the same and something else."""
         old = self.play.keys_of(self.play.account(who))
-        self.play.by(who, c.RotateKey(self.play.pair(label).public))
+        self.play.by(who, c.RotateKey(self.play.pair(label).public, self.instant(end_ms)))
+        self.play.repeat(-1)
         self.play.send(bid(UNKNOWN_ID, 1), old)
+
+    def instant(self, end_ms: int | None) -> int | None:
+        """When a key ends, market time."""
+        return None if end_ms is None else self.play.town.at_ms + end_ms
 
     @rule(who=anyone, account=anyone, number=numbers, own=st.booleans())
     def revoke_key(self, who: str, account: str, number: int, own: bool) -> None:

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contractnet.codec import decode_notice
+from contractnet.envelope import is_proven
 from contractnet.messages import CfpOutcome, Code, Notice, Winner
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages import notices as n
-from market import notices_of
-from tests.market.town import BANK, MANAGER, OPERATOR, Answer, Town, call, key_pair, small_town
+from contractnet.sealing import open_notice, tag_of, values_of
+from contractnet.signing import KeyPair
+from market import Shard, notices_of, told
+from tests.market.town import (
+    BANK,
+    MANAGER,
+    OPERATOR,
+    PARTITIONS,
+    Answer,
+    Town,
+    call,
+    inbox_key,
+    key_pair,
+    small_town,
+)
 
 ANN, BOB = key_pair("ann"), key_pair("bob")
 
@@ -112,3 +131,225 @@ def test_pools_and_markets_are_announced_and_money_is_not() -> None:
     for command in (c.IssueCredits(owner, 1, "memo"), c.SetWeight(owner, 600), c.RegisterKey(owner, BOB.public)):
         answer = town.send(command, BANK)
         assert shown(answer) == [n.Receipt(answer.id, Code.ACCEPTED)]
+
+
+# Private notices.
+
+CAT, DAN = key_pair("cat"), key_pair("dan")
+
+
+def sealed_values(town: Town, answer: Answer) -> list[bytes]:
+    """The notices of the last answer, as the topic has them."""
+    return values_of(told(town.shard, town.market, answer.entries)) if answer.entries else []
+
+
+def read_by(town: Town, name: str, values: list[bytes]) -> list[object]:
+    """What an agent can read of notices: public ones, its own, and of the others only what is outside the box."""
+    seen: list[object] = []
+    for value in values:
+        notice = decode_notice(value)
+        if not isinstance(notice, n.SealedNotice):
+            seen.append(notice)
+        elif notice.tag == tag_of(inbox_key(name), notice.nonce):
+            seen.append(open_notice(notice, inbox_key(name), town.genesis_hash, town.market))
+        else:
+            seen.append((notice.tag, notice.nonce, len(notice.box)))
+    return seen
+
+
+def boxes(values: list[bytes]) -> list[n.SealedNotice]:
+    """The sealed ones."""
+    return [notice for notice in map(decode_notice, values) if isinstance(notice, n.SealedNotice)]
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["bid", "withdraw", "issue ann", "issue bob", "transfer"]), st.integers(0, 400)),
+    max_size=12,
+)
+twice = st.lists(st.tuples(st.integers(10, 500), st.integers(10, 500)), min_size=12, max_size=12)
+
+
+def seen_by_ann(script: list[tuple[str, int]], bob_bids_ucr: list[int]) -> tuple[list[object], int, list[int]]:
+    """What ann reads until the close when bob's bids have these prices; then the number of boxes and their sizes."""
+    town, ids = small_town("ann", "bob")
+    cfps = [town.cfp(open_ms=1_000) for _ in range(len(script) + 1)]
+    values = sealed_values(town, town.bid(cfps[0], "ann", 50))
+    for number, (what, delay_ms) in enumerate(script):
+        price_ucr = bob_bids_ucr[number]
+        if what == "bid":
+            answer = town.bid(cfps[number], "bob", price_ucr, delay_ms if price_ucr % 2 else 0)
+        elif what == "withdraw":
+            bids = [b for b in town.state.bids.values() if b.account == ids["bob"] and not b.withdrawn]
+            answer = town.send(c.WithdrawBid(bids[0].id if bids else bytes(16)), BOB)
+        elif what == "transfer":
+            answer = town.send(c.TransferCredits(ids["bob"], ids["ann"], 5, ""), BANK)
+        else:
+            answer = town.send(c.IssueCredits(ids[what[6:]], 7, ""), BANK)
+        values += sealed_values(town, answer)
+    town.at_ms += 999
+    values += sealed_values(town, town.tick())
+    town.at_ms += 1
+    closing = boxes(sealed_values(town, town.tick()))
+    return read_by(town, "ann", values), len(closing), [len(box.box) for box in closing]
+
+
+@settings(deadline=None)
+@given(script=steps, prices=twice)
+def test_nothing_that_an_agent_reads_depends_on_anothers_bids(
+    script: list[tuple[str, int]], prices: list[tuple[int, int]]
+) -> None:
+    """Two runs that differ only in bob's bids: ann reads the same until the close, tags and sizes of bob's included.
+
+    At the close, the number of sealed notices and their sizes are the same still.
+    """
+    one, other = (seen_by_ann(script, [pair[run] for pair in prices]) for run in (0, 1))
+    assert one == other
+
+
+@pytest.mark.parametrize("bidders", range(8))
+def test_the_number_of_sealed_notices_does_not_tell_how_many_bid(bidders: int) -> None:
+    """Nobody to seven: eight boxes of one size, in which only who has bid, and the manager if it was paid, find one."""
+    names = [f"agent {number}" for number in range(bidders)]
+    town, ids = small_town(*names)
+    cfp = town.cfp()
+    for name in names:
+        town.bid(cfp, name, 20)
+    town.at_ms += 100
+    values = sealed_values(town, town.tick())
+    assert [len(box.box) for box in boxes(values)] == [80] * 8
+    kinds = [isinstance(decode_notice(value), n.SealedNotice) for value in values]
+    assert kinds == sorted(kinds), "sealed notices come after the public ones"
+    readers = ["manager", *names] if names else []
+    for name in (*readers, *(["manager"] if not names else [])):
+        mine = [notice for notice in read_by(town, name, values) if isinstance(notice, n.BalanceChanged)]
+        account = town.state.accounts[ids[name]]
+        offset = town.offset - 1
+        told_of = [n.BalanceChanged(account.id, account.available_ucr, account.held_ucr, offset)]
+        assert mine == (told_of if name in readers else [])
+
+
+def test_more_bidders_are_padded_to_a_power_of_two() -> None:
+    """Nine bidders and a manager: sixteen boxes."""
+    names = [f"agent {number}" for number in range(9)]
+    town, _ = small_town(*names)
+    cfp = town.cfp()
+    for name in names:
+        town.bid(cfp, name, 20)
+    town.at_ms += 100
+    assert len(boxes(sealed_values(town, town.tick()))) == 16
+
+
+def test_money_that_moves_is_told_to_whose_it_is() -> None:
+    """An issue tells one account, a transfer two, a bid and a withdrawal nobody; a cancel ends the CFP like a close."""
+    town, ids = small_town("ann", "bob", credits_ucr=100)
+
+    def after(command: c.Command, keys: KeyPair) -> list[n.SealedNotice]:
+        return boxes(sealed_values(town, town.send(command, keys)))
+
+    assert len(after(c.IssueCredits(ids["ann"], 5, ""), BANK)) == 1
+    assert len(after(c.TransferCredits(ids["ann"], ids["bob"], 5, ""), BANK)) == 2
+    assert len(after(c.TransferCredits(ids["ann"], town.state.bank, 5, ""), BANK)) == 1
+    cfp = town.cfp()
+    placed = town.bid(cfp, "ann", 20)
+    assert boxes(sealed_values(town, placed)) == []
+    assert after(c.WithdrawBid(placed.id), ANN) == []
+    closing = sealed_values(town, town.send(c.CancelCfp(cfp), MANAGER))
+    assert len(boxes(closing)) == 8
+    (mine,) = [notice for notice in read_by(town, "ann", closing) if isinstance(notice, n.BalanceChanged)]
+    assert (mine.available_ucr, mine.held_ucr) == (95, 0)
+
+
+def test_a_decoy_is_for_nobody_and_its_key_needs_every_inbox_key() -> None:
+    """No account finds the decoys of a close; their key changes with any one inbox key, and is no account's."""
+    town, ids = small_town("ann", "bob")
+    town.cfp()
+    town.at_ms += 100
+    for box in boxes(sealed_values(town, town.tick())):
+        assert not any(box.tag == tag_of(inbox_key(name), box.nonce) for name in ids)
+        assert box.tag == tag_of(town.state.decoy_key, box.nonce)
+    made = {town.state.decoy_key}
+    for strange in ("ann", "bob"):
+        other = Town()
+        for name in ("manager", "ann", "bob"):
+            key = bytes(32) if name == strange else inbox_key(name)
+            other.send(c.OpenAccount(name, "project", "root", key_pair(name).public, key), BANK)
+        made.add(other.state.decoy_key)
+    assert len(made) == 3
+
+
+def test_the_order_of_sealed_notices_tells_nothing() -> None:
+    """The winner's notice stands at every place in turn, not at the one where its award stands."""
+    town, _ = small_town("ann", "bob", "cat", units=64)
+    places = set()
+    for _ in range(64):
+        cfp = town.cfp()
+        for name in ("ann", "bob", "cat"):
+            town.bid(cfp, name, 50 if name == "ann" else 20)
+        town.at_ms += 100
+        found = boxes(sealed_values(town, town.tick()))
+        places.add([box.tag == tag_of(inbox_key("ann"), box.nonce) for box in found].index(True))
+    assert places == set(range(8))
+
+
+def test_a_nonce_is_never_used_twice() -> None:
+    """Over a busy life, with keys of zeros that all accounts share, every sealed notice has a nonce of its own."""
+    town = Town()
+    manager = town.send(c.OpenAccount("manager", "p", "p", MANAGER.public, bytes(32)), BANK).id
+    town.pool("gpu", manager, 64)
+    nonces: list[bytes] = []
+    for keys, name in ((ANN, "ann"), (BOB, "bob"), (CAT, "cat"), (DAN, "dan")):
+        account = town.send(c.OpenAccount(name, "p", "p", keys.public, bytes(32)), BANK).id
+        issued = boxes(sealed_values(town, town.send(c.IssueCredits(account, 10_000, ""), BANK)))
+        nonces += [box.nonce for box in issued]
+    for _ in range(10):
+        first, second = town.cfp(), town.cfp()
+        for cfp in (first, second):
+            for name in ("ann", "bob", "cat"):
+                town.bid(cfp, name, 20)
+        town.at_ms += 100
+        values = sealed_values(town, town.tick())
+        nonces += [box.nonce for box in boxes(values)]
+        opened = [open_notice(box, bytes(32), town.genesis_hash, town.market) for box in boxes(values) if ours(box)]
+        assert len({x.account for x in opened if isinstance(x, n.BalanceChanged)}) == 4
+    assert len(set(nonces)) == len(nonces)
+
+
+def ours(box: n.SealedNotice) -> bool:
+    """Whether a box is under the key of zeros."""
+    return box.tag == tag_of(bytes(32), box.nonce)
+
+
+def test_a_shard_from_a_snapshot_seals_the_same_bytes() -> None:
+    """What a restarted worker tells is, byte for byte, what the first one would have told."""
+    town, ids = small_town("ann", "bob")
+    cfp = town.cfp()
+    town.bid(cfp, "ann", 20)
+    town.bid(cfp, "bob", 30)
+    restored = town.restored(town.canonical())
+    town.at_ms += 100
+    for answer in (town.tick(), town.send(c.IssueCredits(ids["ann"], 5, ""), BANK)):
+        again = restored.apply(answer.submission)
+        restored.head = town.shard.head
+        assert values_of(told(restored, town.market, again)) == sealed_values_at(town, answer)
+
+
+def sealed_values_at(town: Town, answer: Answer) -> list[bytes]:
+    """The notices of any answer, by judging everything again up to it."""
+    shard = Shard(town.shard.partition, PARTITIONS, OPERATOR.public, is_proven)
+    for earlier, head in zip(town.answers, town.heads, strict=True):
+        entries = shard.apply(earlier.submission)
+        shard.head = head
+        if earlier is answer:
+            return values_of(told(shard, town.market, entries))
+    raise AssertionError("not an answer of this town")
+
+
+def test_private_notices_begin_when_the_operator_says_so() -> None:
+    """A market of the first rules has none; from the record that activates version 3 on, it has."""
+    town, ids = small_town("ann", rules=1)
+    issue = c.IssueCredits(ids["ann"], 5, "")
+    assert boxes(sealed_values(town, town.send(issue, BANK))) == []
+    town.send(c.ActivateRules(3), OPERATOR)
+    values = sealed_values(town, town.send(issue, BANK))
+    (mine,) = [notice for notice in read_by(town, "ann", values) if isinstance(notice, n.BalanceChanged)]
+    assert mine.available_ucr == 10**9 + 10

@@ -13,6 +13,7 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.signing import KeyPair
 from market import limits, pricing
+from market.rules import RULES
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
@@ -36,9 +37,9 @@ LONG = "x" * 10_240
 Ids = dict[str, bytes]
 
 
-def busy_town() -> tuple[Town, Ids]:
+def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     """A market in which bob holds a lease, and ann and bob have open bids on the CFP `cfp`."""
-    town, ids = small_town("ann", "bob", units=2, credits_ucr=1_000)
+    town, ids = small_town("ann", "bob", units=2, credits_ucr=1_000, rules=rules)
     ids["ended"] = town.cfp(duration_ms=60_000)
     ids["lease"] = town.bid(ids["ended"], "bob", 100).id
     town.settle(ids["ended"])
@@ -64,7 +65,7 @@ CASES: list[Case] = [
     ("agent creates pool", Code.NOT_PERMITTED, ANN, lambda i: c.CreatePool("tpu", i["ann"], 1)),
     ("bank bids", Code.NOT_PERMITTED, BANK, lambda i: bid(i["cfp"], 20)),
     ("operator bids", Code.NOT_PERMITTED, OPERATOR, lambda i: bid(i["cfp"], 20)),
-    ("operator rotates", Code.NOT_PERMITTED, OPERATOR, lambda i: c.RotateKey(NEW)),
+    ("operator rotates to a taken key", Code.KEY_TAKEN, OPERATOR, lambda i: c.RotateKey(ANN.public)),
     ("bank activates rules", Code.NOT_PERMITTED, BANK, lambda i: c.ActivateRules(2)),
     ("agent calls on another's pool", Code.NOT_OWNER, ANN, lambda i: call()),
     ("bank calls on another's pool", Code.NOT_OWNER, BANK, lambda i: call()),
@@ -112,6 +113,9 @@ CASES: list[Case] = [
         (f"start delay {n}", Code.BAD_DURATION, BOB, lambda i, n=n: bid(i["cfp"], 20, n))
         for n in (-1, limits.START_DELAY_MS_MAX + 1, INT64_MAX)
     ],
+    ("a key that has expired", Code.BAD_DURATION, ANN, lambda i: c.RegisterKey(i["ann"], NEW, 1)),
+    ("rotate to a key that has expired", Code.BAD_DURATION, ANN, lambda i: c.RotateKey(NEW, -INT64_MAX - 1)),
+    ("operator's key with an end", Code.BAD_DURATION, OPERATOR, lambda i: c.RotateKey(NEW, INT64_MAX)),
     *[
         (f"units {n}", Code.BAD_UNITS, MANAGER, lambda i, n=n: call(units=n))
         for n in (-1, 0, limits.UNITS_MAX + 1, INT32_MAX)

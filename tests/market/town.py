@@ -21,6 +21,7 @@ from contractnet.signing import NO_GENESIS, KeyPair, signed_bytes
 from market import Shard
 from market.capacity import Timeline
 from market.invariants import violations
+from market.rules import RULES
 from market.snapshot import dump, load
 from market.state import State
 
@@ -37,6 +38,11 @@ Record = tuple[bytes | None, bytes | None, Headers]
 def key_pair(label: str) -> KeyPair:
     """The same key pair for the same label, on every run."""
     return KeyPair.from_seed(hashlib.sha256(label.encode()).digest())
+
+
+def inbox_key(name: str) -> bytes:
+    """The same inbox key for the same name, on every run."""
+    return hashlib.sha256(b"inbox of " + name.encode()).digest()
 
 
 OPERATOR, BANK, MANAGER, ANN = map(key_pair, ("operator", "bank", "manager", "ann"))
@@ -102,8 +108,16 @@ class Answer:
 class Town:
     """A market, its clock and its records. `at_ms` is the broker's clock: move it, then send."""
 
-    def __init__(self, *, market: str = NAME, partition: int = PARTITION, open_market: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        market: str = NAME,
+        partition: int = PARTITION,
+        open_market: bool = True,
+        rules: int = max(RULES),
+    ) -> None:
         self.market = market
+        self.rules = rules
         self.shard = Shard(partition, PARTITIONS, OPERATOR.public, is_proven)
         self.twin = Shard(partition, PARTITIONS, OPERATOR.public, is_proven)
         self.at_ms = START_MS
@@ -128,7 +142,7 @@ class Town:
 
     def genesis(self, *, signed: bool = True) -> Answer:
         """Open the market."""
-        return self.send(c.OpenMarket(BANK.public, PARTITIONS, 1, signed), OPERATOR)
+        return self.send(c.OpenMarket(BANK.public, PARTITIONS, self.rules, signed), OPERATOR)
 
     def next_sequence(self, keys: KeyPair) -> int:
         """The sequence after the last one of a key."""
@@ -221,7 +235,7 @@ class Town:
     def account(self, name: str, keys: KeyPair | None = None, credits_ucr: int = 0) -> bytes:
         """Open an account with a key of its name, and give it credits; its id."""
         public = (keys or key_pair(name)).public
-        answer = self.send(c.OpenAccount(name, "project", "root", public, INBOX_KEY), BANK)
+        answer = self.send(c.OpenAccount(name, "project", "root", public, inbox_key(name)), BANK)
         assert answer.code is Code.ACCEPTED, answer
         if credits_ucr:
             assert self.send(c.IssueCredits(answer.id, credits_ucr, ""), BANK).code is Code.ACCEPTED
@@ -267,9 +281,11 @@ def bid(cfp: bytes, price_ucr: int, start_delay_ms: int = 0, task: str = "") -> 
     return c.PlaceBid(cfp, price_ucr, start_delay_ms, task, bytes(32), None)
 
 
-def small_town(*agents: str, units: int = 1, credits_ucr: int = 10**9) -> tuple[Town, dict[str, bytes]]:
+def small_town(
+    *agents: str, units: int = 1, credits_ucr: int = 10**9, rules: int = max(RULES)
+) -> tuple[Town, dict[str, bytes]]:
     """A town with a manager who owns the pool `gpu`, and agents with credits; the ids of all by name."""
-    town = Town()
+    town = Town(rules=rules)
     ids = {"manager": town.account("manager", MANAGER)}
     town.pool("gpu", ids["manager"], units)
     for name in agents:

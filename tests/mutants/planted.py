@@ -106,8 +106,8 @@ SHELL_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "notices of the first entry only",
         WRITER,
-        "for notice in notices_of(entries):",
-        "for notice in notices_of(entries[:1]):",
+        "values_of(told(shard, submission.market, entries))",
+        "values_of(told(shard, submission.market, entries[:1]))",
         "agents do not learn of their awards",
         (SEEDS,),
     ),

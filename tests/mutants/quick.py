@@ -16,13 +16,14 @@ import market
 import streams.writer
 from tests.market.directed import SCENARIOS
 from tests.market.play import Play, Reached, with_small_limits
-from tests.market.test_golden import test_every_byte_is_reproduced
+from tests.market.test_golden import VERSIONS, test_every_byte_is_reproduced
 from tests.simulation.run import simulate
 
 
 def golden() -> None:
-    """The golden session, byte for byte."""
-    test_every_byte_is_reproduced()
+    """The golden sessions, byte for byte."""
+    for version in VERSIONS:
+        test_every_byte_is_reproduced(version)
 
 
 def directed() -> None:

@@ -213,6 +213,8 @@ class History:
                 [ev.CommandUnreadable(Unreadable.BAD_BODY, 12, bytes(range(32)))],
                 [ev.KeyRegistered(account, bytes(32))],
                 [ev.KeyRevoked(account, bytes(32))],
+                [ev.KeyExpires(account, bytes(32), 2**62)],
+                [ev.OperatorKeyRotated(bytes(32), bytes(range(32)))],
                 [ev.WeightChanged(account, self._random.randint(500, 1000))],
                 [ev.RulesActivated(self._random.randint(1, 9))],
                 [ev.PoolResized(pool, self._random.randint(1, 99))],

@@ -12,8 +12,9 @@ from contractnet.codec import encode
 from contractnet.envelope import is_proven, open_record
 from contractnet.messages import Entry
 from contractnet.messages.commands import Tick
+from contractnet.sealing import values_of
 from contractnet.topics import COMMANDS, LEDGER, NOTICES
-from market import Shard, notices_of
+from market import Shard, told
 from market.invariants import violations
 from market.snapshot import dump
 from streams.restore import CHAIN_HEADER
@@ -75,8 +76,8 @@ class Audit:
             head = chain(self.shard.head, PARTITION, source.offset, source.index, submission.digest, value)
             self.shard.head = head
             self._expected[LEDGER.name].append((key, value, source.at_ms, head, entry))
-        for notice in notices_of(entries):
-            self._expected[NOTICES.name].append((key, encode(notice), entries[-1].source.at_ms, b"", None))
+        for value in values_of(told(self.shard, submission.market, entries)) if entries else ():
+            self._expected[NOTICES.name].append((key, value, entries[-1].source.at_ms, b"", None))
         return True
 
     def _write_down(self, key: bytes | None, entry: Entry) -> None:

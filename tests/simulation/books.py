@@ -106,6 +106,13 @@ class Books:
     def _KeyRevoked(self, _: Entry, event: e.KeyRevoked) -> None:
         del self.keys[event.signing_key]
 
+    def _KeyExpires(self, entry: Entry, event: e.KeyExpires) -> None:
+        assert self.keys[event.signing_key] == event.account
+        assert event.expires_at_ms > entry.source.at_ms
+
+    def _OperatorKeyRotated(self, _: Entry, event: e.OperatorKeyRotated) -> None:
+        assert event.signing_key not in self.keys
+
     def _CreditsTransferred(self, _: Entry, event: e.CreditsTransferred) -> None:
         assert event.amount_ucr > 0
         self.balances[event.debit] -= event.amount_ucr

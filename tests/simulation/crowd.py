@@ -11,6 +11,7 @@ from contractnet.envelope import Sealed, seal
 from contractnet.messages import Claim, Command, Pricing, Priority
 from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
+from market.rules import RULES
 from tests.market.test_rules import CASES
 from tests.market.town import BANK, INBOX_KEY, MANAGER, NAME, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call, key_pair
 from tests.simulation.books import Books
@@ -55,7 +56,9 @@ class Crowd:
 
     def founding(self) -> list[Letter]:
         """A market with a manager's pool, and agents with credits."""
-        letters = [self.seal(c.OpenMarket(BANK.public, PARTITIONS, 1, self.signed), OPERATOR)]
+        # Some markets begin with the first rules and are switched later, on the way.
+        rules = 1 if self.signed else max(RULES)
+        letters = [self.seal(c.OpenMarket(BANK.public, PARTITIONS, rules, self.signed), OPERATOR)]
         self.genesis = hashlib.sha256(letters[0].value or b"").digest()
         manager = self.open_account("manager", MANAGER)
         letters.append(manager)
@@ -185,7 +188,7 @@ class Crowd:
         """A command that breaks a rule: those of tests/market/test_rules.py, on what there is by now."""
         kind = self.dice.randrange(14)
         if kind == 0:
-            return self.seal(c.ActivateRules(2), OPERATOR)
+            return self.seal(c.ActivateRules(max(RULES)), OPERATOR)
         if kind == 1:
             number = self.dice.randrange(12)
             self.pairs[pair_of(f"extra {number}").public] = pair_of(f"extra {number}")

@@ -1,0 +1,157 @@
+"""What the market tells one account alone: the sealed notices that its inbox key opens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+from weakref import WeakSet
+
+from contractnet.client.shown import Shown
+from contractnet.codec import HEADER_BYTES, registry
+from contractnet.credentials import Credential
+from contractnet.errors import UnsealableError
+from contractnet.messages.notices import BalanceChanged, SealedNotice
+from contractnet.sealing import NONCE_BYTES, TAG_BYTES, open_notice, tag_of
+
+log = logging.getLogger(__name__)
+
+BACKLOG_MAX = 256
+"""How many changes of a balance wait for a slow reader; the oldest go first, as newer ones replace them."""
+
+_NONCE_AT = HEADER_BYTES + TAG_BYTES
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Balance(Shown):
+    """An account's credits, micro-credits, right after the command at `offset` of the market's commands partition.
+
+    `available_ucr` can be spent, `held_ucr` backs open bids. `at_ms` is market time, milliseconds since the epoch.
+    """
+
+    available_ucr: int
+    held_ucr: int
+    offset: int
+    at_ms: int
+
+
+class Balances:
+    """An async iterator over an account's balance: first the one that is known, then each as it changes.
+
+    It ends when it, its agent or its connection is closed.
+    """
+
+    def __init__(self, known: Balance | None) -> None:
+        self._backlog: deque[Balance] = deque([] if known is None else [known], maxlen=BACKLOG_MAX)
+        self._wake: asyncio.Future[None] | None = None
+        self._closed = False
+
+    def push(self, balance: Balance) -> None:
+        """Append a change for the reader."""
+        self._backlog.append(balance)
+        self._notify()
+
+    def close(self) -> None:
+        """End the iteration."""
+        self._closed = True
+        self._backlog.clear()
+        self._notify()
+
+    def __aiter__(self) -> Balances:
+        return self
+
+    async def __anext__(self) -> Balance:
+        while not self._backlog:
+            if self._closed:
+                raise StopAsyncIteration
+            self._wake = asyncio.get_running_loop().create_future()
+            await self._wake
+        return self._backlog.popleft()
+
+    def _notify(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+
+class Inbox:
+    """The sealed notices of one account. `has` may be asked in any thread; the rest belongs to the event loop's."""
+
+    def __init__(self, account: bytes, inbox_key: bytes, genesis: bytes, market: str) -> None:
+        self.account = account
+        self.balance: Balance | None = None
+        self._key, self._genesis, self._market = inbox_key, genesis, market
+        self._readers: WeakSet[Balances] = WeakSet()
+
+    @classmethod
+    def of(cls, credential: Credential) -> Inbox | None:
+        """The inbox of a credential; None for one without an account, an inbox key, or a market that was opened."""
+        who = credential
+        if who.account is None or who.inbox_key is None or who.genesis is None:
+            return None
+        return cls(who.account, who.inbox_key, who.genesis, who.market)
+
+    def has(self, tag: bytes, nonce: bytes) -> bool:
+        """Whether a sealed notice is for this inbox key: all that other people's notices cost."""
+        return tag_of(self._key, nonce) == tag
+
+    def changes(self) -> Balances:
+        """A new iterator."""
+        balances = Balances(self.balance)
+        self._readers.add(balances)
+        return balances
+
+    def take(self, sealed: SealedNotice, at_ms: int) -> None:
+        """Open one of this inbox's notices. What does not open is logged and passed over: nobody can make it right."""
+        try:
+            notice = open_notice(sealed, self._key, self._genesis, self._market)
+        except UnsealableError as error:
+            log.warning("a sealed notice for account %s skipped: %s", self.account.hex(), error)
+            return
+        # Accounts that share an inbox key get each other's notices as well.
+        if isinstance(notice, BalanceChanged) and notice.account == self.account:
+            self.balance = Balance(notice.available_ucr, notice.held_ucr, notice.offset, at_ms)
+            for reader in self._readers:
+                reader.push(self.balance)
+
+    def end(self) -> None:
+        """Nothing comes any more: end every iterator."""
+        for reader in list(self._readers):
+            reader.close()
+
+
+class Inboxes:
+    """All inboxes that share a connection."""
+
+    def __init__(self) -> None:
+        # Replaced as a whole: the feed's thread reads it meanwhile.
+        self._all: tuple[Inbox, ...] = ()
+        self._header = registry().newest[SealedNotice][0]
+
+    def add(self, credential: Credential) -> Inbox | None:
+        """The inbox of a credential, made where there is none yet."""
+        fresh = Inbox.of(credential)
+        if fresh is None:
+            return None
+        known = next((inbox for inbox in self._all if inbox.account == fresh.account), None)
+        if known is None:
+            self._all = (*self._all, fresh)
+        return known or fresh
+
+    def want(self, value: bytes) -> bool:
+        """Whether an encoded notice is worth decoding: any but the sealed ones of others."""
+        if not value.startswith(self._header):
+            return True
+        tag, nonce = value[HEADER_BYTES:_NONCE_AT], value[_NONCE_AT : _NONCE_AT + NONCE_BYTES]
+        return any(inbox.has(tag, nonce) for inbox in self._all)
+
+    def take(self, sealed: SealedNotice, at_ms: int) -> None:
+        """Give a sealed notice to whom it is for."""
+        for inbox in self._all:
+            if inbox.has(sealed.tag, sealed.nonce):
+                inbox.take(sealed, at_ms)
+
+    def end(self) -> None:
+        """End every iterator of every inbox."""
+        for inbox in self._all:
+            inbox.end()
