@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from contractnet.access import client_settings
 from contractnet.errors import SettingsError
 from contractnet.topics import TOPICS
 
@@ -17,7 +18,7 @@ TIMEOUT_S = 30.0
 
 def create_topics(bootstrap: str, partitions: int, replication: int) -> list[str]:
     """Create what is missing and return its names; raises SettingsError where a topic has another partition count."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(client_settings(bootstrap))
     config = {"min.insync.replicas": str(max(1, replication - 1))}
     wanted = [NewTopic(t.name, partitions, replication, config=t.config | config) for t in TOPICS]
     made = []

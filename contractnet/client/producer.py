@@ -10,6 +10,7 @@ from functools import partial
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from contractnet import topics
+from contractnet.access import Access, client_settings
 from contractnet.envelope import Sealed
 from contractnet.errors import CommandUnsendableError
 
@@ -26,8 +27,11 @@ class CommandProducer:
     `failed` is called, in the producer's thread, with a command that the broker did not take.
     """
 
-    def __init__(self, bootstrap: str, failed: Callable[[Sealed, str], None]) -> None:
+    def __init__(
+        self, bootstrap: str, failed: Callable[[Sealed, KafkaError], None], access: Access | None = None
+    ) -> None:
         self._bootstrap = bootstrap
+        self._access = access
         self._failed = failed
         self._lock = threading.Lock()
         self._broken = False
@@ -93,7 +97,7 @@ class CommandProducer:
     def _build(self) -> Producer:
         return Producer(
             {
-                "bootstrap.servers": self._bootstrap,
+                **client_settings(self._bootstrap, self._access),
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 1,
@@ -116,4 +120,4 @@ class CommandProducer:
 
     def _delivered(self, sealed: Sealed, error: KafkaError | None, message: Message) -> None:  # noqa: ARG002, the library's signature
         if error is not None:
-            self._failed(sealed, error.str())
+            self._failed(sealed, error)
