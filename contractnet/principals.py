@@ -82,7 +82,7 @@ class Principals:
 
     def allow(self, rights: Iterable[Right]) -> None:
         """Add ACLs; those that are there already stay as they are."""
-        self._answers(self._admin.create_acls([_binding(right) for right in rights]).values())
+        self._answers(self._admin.create_acls([binding(right) for right in rights]).values())
 
     def _answers(self, futures: Iterable[object]) -> list[object]:
         try:
@@ -96,7 +96,8 @@ class Principals:
         return None if found is None else refused(self._bootstrap, found, self._access)
 
 
-def _binding(right: Right) -> AclBinding:
+def binding(right: Right) -> AclBinding:
+    """The right as librdkafka takes it."""
     resources = {"cluster": ResourceType.BROKER}
     return AclBinding(
         resources.get(right.resource) or ResourceType[right.resource.upper()],

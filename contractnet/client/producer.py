@@ -13,6 +13,7 @@ from contractnet import topics
 from contractnet.access import Access, client_settings
 from contractnet.envelope import Sealed
 from contractnet.errors import CommandUnsendableError
+from contractnet.refusals import is_refusal
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ class CommandProducer:
         self._failed = failed
         self._lock = threading.Lock()
         self._broken = False
+        self._refusal: KafkaError | None = None
         self._stop = threading.Event()
         self._producer = self._build()
         self._thread = threading.Thread(target=self._run, name="contractnet-commands", daemon=True)
@@ -115,9 +117,12 @@ class CommandProducer:
     def _problem(self, error: KafkaError) -> None:
         self.last_problem = error.str()
         log.debug("commands: %s", error)
+        if is_refusal(error):
+            self._refusal = error
         if error.fatal():
             self._broken = True
 
     def _delivered(self, sealed: Sealed, error: KafkaError | None, message: Message) -> None:  # noqa: ARG002, the library's signature
         if error is not None:
-            self._failed(sealed, error)
+            # A producer that was refused its id throws away what it has: the refusal is why.
+            self._failed(sealed, self._refusal or error)
