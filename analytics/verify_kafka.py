@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from analytics.verify_source import Headers, StoredRecord
 from contractnet.access import client_settings
 from contractnet.errors import BrokerUnreachableError
-from contractnet.refusals import Refusals, list_topics
+from contractnet.refusals import Refusals, list_topics, topic_metadata
 from contractnet.rights import VERIFY_GROUPS
 from contractnet.topics import COMMANDS
 
@@ -32,17 +32,18 @@ class KafkaSource:
     patience_s: float = 10.0
 
     def partitions(self, topic: str) -> int:
-        """Number of partitions. Raises BrokerUnreachableError where there is no broker or no such topic (that may be
-        seen), AccessRefusedError where the broker does not accept the credentials."""
+        """Number of partitions. Raises BrokerUnreachableError where there is no broker or no such topic,
+        AccessRefusedError where it refuses the credentials, or them the topic."""
         refusals = Refusals()
         consumer = self._consumer(topic, error_cb=refusals)
         try:
-            found = list_topics(consumer, refusals, self.bootstrap, _CALL_TIMEOUT_S).topics.get(topic)
+            list_topics(consumer, refusals, self.bootstrap, _CALL_TIMEOUT_S)
+            found = topic_metadata(consumer, topic, self.bootstrap)
         except KafkaException as error:
             raise self._unreachable(str(error.args[0].str())) from error
         finally:
             consumer.close()
-        if found is None or found.error is not None or not found.partitions:
+        if found.error is not None or not found.partitions:
             raise self._unreachable(f"there is no topic {topic}")
         return len(found.partitions)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from confluent_kafka import KafkaError, KafkaException, Producer
-from confluent_kafka.admin._metadata import ClusterMetadata
+from confluent_kafka.admin._metadata import ClusterMetadata, TopicMetadata
 
 from contractnet.access import Access, client_settings, own_access
 from contractnet.errors import AccessRefusedError, BrokerUnreachableError
@@ -34,6 +34,7 @@ _FORBIDDEN = frozenset(
 )
 # A user that was made a moment ago may be refused at first; librdkafka tries again within this time.
 _TRY_S = 1.0
+_TOPIC_S = 30.0
 
 
 class Client(Protocol):
@@ -102,6 +103,14 @@ def list_topics(
                 raise refused(bootstrap, refusals.error, access) from None
             if time.monotonic() >= give_up_at:
                 raise
+
+
+def topic_metadata(client: Client, topic: str, bootstrap: str, access: Access | None = None) -> TopicMetadata:
+    """What the broker, which has answered before, says of one topic. Raises AccessRefusedError, KafkaException."""
+    found: TopicMetadata = client.list_topics(topic, timeout=_TOPIC_S).topics[topic]
+    if found.error is not None and is_refusal(found.error):
+        raise refused(bootstrap, found.error, access)
+    return found
 
 
 def check_access(bootstrap: str, timeout_s: float = 10.0, access: Access | None = None) -> None:

@@ -111,6 +111,8 @@ class LedgerReader:
                 topic = metadata.topics[self._settings.topic]
                 if topic.error is None and topic.partitions:
                     return sorted(topic.partitions)
+                if topic.error is not None and is_refusal(topic.error):
+                    raise refused(self._settings.bootstrap, topic.error)
                 problem = f"there is no topic {self._settings.topic}"
             except KafkaException as error:
                 if error.args[0].code() not in _PASSING:

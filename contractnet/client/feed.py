@@ -20,7 +20,7 @@ from contractnet.access import Access, client_settings
 from contractnet.errors import AccessRefusedError, BrokerUnreachableError, MarketNotFoundError, UnreadableValueError
 from contractnet.messages import Notice
 from contractnet.messages.partition import partition_of
-from contractnet.refusals import Refusals, hint, list_topics
+from contractnet.refusals import Refusals, hint, list_topics, topic_metadata
 from contractnet.rights import NOTICES_GROUP
 
 log = logging.getLogger(__name__)
@@ -143,6 +143,7 @@ class NoticeFeed:
         known = list_topics(self._consumer, self._refusals, self._bootstrap, timeout_s, self._access).topics
         for topic in (topics.COMMANDS.name, topics.NOTICES.name):
             if topic not in known:
+                topic_metadata(self._consumer, topic, self._bootstrap, self._access)
                 raise MarketNotFoundError(
                     f"the broker at {self._bootstrap} has no topic {topic!r}: `contractnet up` prepares it for markets"
                 )

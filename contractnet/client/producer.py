@@ -51,6 +51,9 @@ class CommandProducer:
 
         Raises CommandUnsendableError.
         """
+        if self._refusal is not None:
+            self._failed(sealed, self._refusal)
+            return True
         with self._lock:
             try:
                 self._producer.produce(
@@ -74,19 +77,21 @@ class CommandProducer:
 
     def close(self, timeout_s: float) -> None:
         """Wait until everything is delivered, but no longer than `timeout_s`; then end the thread. Blocks."""
-        self._producer.flush(timeout_s)
+        self._serve(self._producer.flush, timeout_s)
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
         # What is still queued would keep the library's threads busy beyond close.
         self._producer.purge()
-        self._producer.flush(1)
+        self._serve(self._producer.flush, 1)
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._producer.poll(POLL_S)
+            self._serve(self._producer.poll, POLL_S)
             if self._broken:
                 self._replace()
+            if self._refusal is not None:
+                self._producer.purge()
 
     def _replace(self) -> None:
         """After a fatal error of the idempotent producer: fail what it held, and go on with a new one."""
@@ -94,7 +99,14 @@ class CommandProducer:
             old, self._producer = self._producer, self._build()
             self._broken = False
         old.purge()
-        old.flush(1)
+        self._serve(old.flush, 1)
+
+    def _serve(self, serve: Callable[[float], int], timeout_s: float) -> None:
+        """Let the library call back. It raises a fatal error here that nobody could have been told before."""
+        try:
+            serve(timeout_s)
+        except KafkaException as error:
+            self._problem(error.args[0])
 
     def _build(self) -> Producer:
         return Producer(
@@ -117,10 +129,10 @@ class CommandProducer:
     def _problem(self, error: KafkaError) -> None:
         self.last_problem = error.str()
         log.debug("commands: %s", error)
-        if is_refusal(error):
-            self._refusal = error
         if error.fatal():
-            self._broken = True
+            # Another producer would be refused its id in the same way.
+            self._refusal = error if is_refusal(error) else None
+            self._broken = self._refusal is None
 
     def _delivered(self, sealed: Sealed, error: KafkaError | None, message: Message) -> None:  # noqa: ARG002, the library's signature
         if error is not None:
