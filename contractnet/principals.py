@@ -21,6 +21,7 @@ from contractnet.access import Access, client_settings, own_access, scram
 from contractnet.errors import AccessRefusedError
 from contractnet.refusals import Refusals, is_refusal, list_topics, refused
 from contractnet.rights import Right
+from contractnet.topics import TOPICS
 
 # The password is 32 random bytes: more rounds would only make connecting slower.
 _ITERATIONS = 4096
@@ -61,6 +62,11 @@ class Principals:
             for user, password in passwords.items()
         ]
         self._answers(self._admin.alter_user_scram_credentials(upsertions).values() if upsertions else ())
+
+    def revoke(self, user: str) -> None:
+        """End a user: its password, and what it may do over the connections that it has."""
+        self.allow(Right(user, "topic", topic.name, "all", denied=True) for topic in TOPICS)
+        self.remove(user)
 
     def remove(self, user: str) -> None:
         """Take a user's password away; connections that it has stay."""

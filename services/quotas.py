@@ -20,11 +20,11 @@ from contractnet.errors import BrokerUnreachableError
 from contractnet.rights import ROLES
 
 AGENT_QUOTAS: Mapping[str, float] = {
-    # A sealed command is about 0.4 kB: more than 2,000 a second of one agent.
-    "producer_byte_rate": 1_048_576,
+    # A sealed command is about 0.4 kB: some 300 a second of one agent. Twice as much let a flood delay the others.
+    "producer_byte_rate": 131_072,
     # Agents read all notices of their market's partition, and at their start those of the last ten minutes.
     "consumer_byte_rate": 16_777_216,
-    # Of one of the broker's threads; see docs/security.md for the measurement.
+    # Of one of the broker's threads (docs/security.md has the measurements).
     "request_percentage": 50,
 }
 """The quotas of every user that has none of its own: of each agent."""

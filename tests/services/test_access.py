@@ -18,7 +18,7 @@ from contractnet import Agent, Connection
 from contractnet.access import load_access, scram
 from contractnet.cli.directory import DataDirectory
 from contractnet.credentials import load
-from contractnet.errors import AccessRefusedError
+from contractnet.errors import AccessRefusedError, RejectedError
 from contractnet.refusals import check_access
 from contractnet.rights import ROLES
 from services import state
@@ -165,7 +165,7 @@ def test_secrets_stay_where_they_are(data: Path) -> None:
 
 
 def test_a_second_up_keeps_the_passwords(data: Path) -> None:
-    """Ending and starting again makes no new password, and everybody's credential stays good."""
+    """Ending and starting again makes no new password, and the credentials of all stay good."""
     before = passwords(data)
     done(data, "down")
     assert "INSECURE" not in done(data, "up", "--detach")
@@ -188,6 +188,27 @@ def test_a_lost_user_is_granted_anew(data: Path) -> None:
     with pytest.raises(AccessRefusedError):
         check_access(address(data), access=former)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_revoked_agent_is_shut_out_at_once(data: Path) -> None:
+    """`access revoke` ends a user also over the connection that it has, and lets it make no other."""
+    path = data / "agents" / "old.json"
+    kafka = load(path).kafka
+    assert kafka is not None
+
+    async def send() -> None:
+        async with Agent.connect(path) as agent:
+            with pytest.raises(RejectedError):
+                await agent.release(bytes(16))
+            assert "is revoked" in await asyncio.to_thread(done, data, "access", "revoke", str(path))
+            await agent.release(bytes(16), timeout_s=10)
+
+    with pytest.raises(AccessRefusedError, match="does not allow"):
+        asyncio.run(send())
+    with pytest.raises(AccessRefusedError, match="does not accept"):
+        check_access(address(data), access=kafka)
+    ended = contractnet("--data", data, "access", "revoke", "referee")
+    assert ended.returncode == 1
 
 
 def test_the_rights_can_be_shown(data: Path) -> None:
