@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from analytics.verify_source import Headers, StoredRecord
+from contractnet.access import client_settings
 from contractnet.envelope import readable_headers
 from contractnet.errors import BrokerUnreachableError
+from contractnet.refusals import Refusals, list_topics, topic_metadata
+from contractnet.rights import VERIFY_GROUPS
 from contractnet.topics import COMMANDS
 
 _CALL_TIMEOUT_S = 30.0
@@ -30,10 +33,13 @@ class KafkaSource:
     patience_s: float = 10.0
 
     def partitions(self, topic: str) -> int:
-        """Number of partitions. Raises BrokerUnreachableError where there is no broker or no such topic."""
-        consumer = self._consumer(topic)
+        """Number of partitions. Raises BrokerUnreachableError where there is no broker or no such topic,
+        AccessRefusedError where it refuses the credentials, or them the topic."""
+        refusals = Refusals()
+        consumer = self._consumer(topic, error_cb=refusals)
         try:
-            found = consumer.list_topics(topic, _CALL_TIMEOUT_S).topics[topic]
+            list_topics(consumer, refusals, self.bootstrap, _CALL_TIMEOUT_S)
+            found = topic_metadata(consumer, topic, self.bootstrap)
         except KafkaException as error:
             raise self._unreachable(str(error.args[0].str())) from error
         finally:
@@ -76,12 +82,12 @@ class KafkaSource:
         finally:
             consumer.close()
 
-    def _consumer(self, topic: str) -> Consumer:
+    def _consumer(self, topic: str, **more: object) -> Consumer:
         isolation = "read_uncommitted" if topic == COMMANDS.name else "read_committed"
         return Consumer(
             {
-                "bootstrap.servers": self.bootstrap,
-                "group.id": f"contractnet-verify-{uuid.uuid4().hex}",
+                **client_settings(self.bootstrap),
+                "group.id": f"{VERIFY_GROUPS}{uuid.uuid4().hex}",
                 "isolation.level": isolation,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
@@ -90,6 +96,7 @@ class KafkaSource:
                 "fetch.wait.max.ms": 20,
                 "check.crcs": True,
                 "log_level": 2,
+                **more,
             }
         )
 

@@ -23,9 +23,14 @@ from broker.node import FLAGS, KafkaNode
 from broker.ports import find_free
 from broker.progress import Notify
 from broker.ready import wait_until_ready
+from broker.security import Security
 from broker.settings import loopback, node_settings
 from broker.storage import ensure_formatted
+from contractnet.access import Access, client_settings, scram
 from contractnet.errors import BrokerError
+from contractnet.principals import Principals, new_password
+from contractnet.refusals import check_access
+from contractnet.rights import ROLES, rights
 
 _RETRY_AFTER_S = 24 * 3600
 _START_TIMEOUT_S = 60.0
@@ -33,6 +38,8 @@ _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 120.0
 _CALL_TIMEOUT_S = 20.0
 _KEPT = 3
+# What the training runs through. Another text makes a new cache.
+_TRAINING = "topic, transaction, group, access control"
 
 
 def aot_flags(java: Java, jars: Sequence[Path], notify: Notify) -> list[str]:
@@ -59,7 +66,7 @@ def aot_flags(java: Java, jars: Sequence[Path], notify: Notify) -> list[str]:
 
 def _path(java: Java, jars: Sequence[Path]) -> Path:
     # The JVM accepts a cache only with the same build, flags and class path; name, size and time stand for the jars.
-    facts = [java.build, *FLAGS, *(f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}" for jar in jars)]
+    facts = [java.build, _TRAINING, *FLAGS, *(f"{jar} {jar.stat().st_size} {jar.stat().st_mtime_ns}" for jar in jars)]
     return cache_dir() / "aot" / (hashlib.sha256("\n".join(facts).encode()).hexdigest()[:24] + ".aot")
 
 
@@ -72,12 +79,24 @@ def _make(java: Java, jars: Sequence[Path], cache: Path) -> None:
         controller = find_free(avoid=port)
         cluster_id = ensure_formatted(node.data_dir, 1)
         voters = [f"1@127.0.0.1:{controller}"]
-        settings = node_settings(loopback(1, port, controller, voters, str(node.data_dir)))
+        # With access control, as `contractnet up` starts it: what it takes is in the cache of all brokers.
+        security = Security(new_password())
+        settings = node_settings(loopback(1, port, controller, voters, str(node.data_dir)), security)
         node.launch(java, jars, settings, [f"-XX:AOTCacheOutput={draft}"])
         try:
             bootstrap = f"127.0.0.1:{port}"
-            wait_until_ready(bootstrap, _START_TIMEOUT_S, cluster_id=cluster_id, gone=lambda: not node.is_running())
-            _exercise(bootstrap)
+            wait_until_ready(
+                bootstrap,
+                _START_TIMEOUT_S,
+                cluster_id=cluster_id,
+                gone=lambda: not node.is_running(),
+                access=security.access,
+            )
+            principals = Principals(bootstrap, security.access)
+            principals.allow(rights())
+            principals.set_passwords({ROLES[0]: security.password})
+            check_access(bootstrap, _CALL_TIMEOUT_S, scram(ROLES[0], security.password))
+            _exercise(bootstrap, security.access)
         finally:
             node.stop(_STOP_TIMEOUT_S)
         # Two processes may do this at once; the last one wins, with an equal file.
@@ -92,9 +111,9 @@ def _prune(folder: Path) -> None:
         cache.unlink(missing_ok=True)  # a JVM that has it open keeps it until it ends
 
 
-def _exercise(bootstrap: str) -> None:
+def _exercise(bootstrap: str, access: Access) -> None:
     """A topic, a transaction and a group, so that their classes are in the cache."""
-    client: dict[str, str | int | float | bool] = {"bootstrap.servers": bootstrap, "log_level": 0}
+    client = client_settings(bootstrap, access) | {"log_level": 0}
     # Held in a variable: an AdminClient that is collected takes its pending calls with it.
     admin = AdminClient(client)
     for created in admin.create_topics([NewTopic("training", 4, 1)]).values():

@@ -15,8 +15,10 @@ from broker.node import KafkaNode
 from broker.ports import find_free, is_free
 from broker.progress import Notify, ProgressCallback, silent
 from broker.ready import wait_until_ready
+from broker.security import Security
 from broker.settings import DEFAULT_PORT, loopback, node_settings
 from broker.storage import ensure_formatted
+from contractnet.access import PLAINTEXT
 from contractnet.errors import (
     BrokerNotRunningError,
     BrokerUnreachableError,
@@ -33,7 +35,8 @@ class JvmBroker(Broker):
     `data_dir` is the project's data directory; the broker keeps its files in `<data_dir>/broker`. The port that it used
     last there is tried first, so that whoever knows its address keeps it, then `port`, then a free one; with
     `port_fixed` only `port`, or the start fails. Port 0 takes any free one. `progress` is told about a download of
-    jars, `notify` about other long steps.
+    jars, `notify` about other long steps. Without `security` the broker lets everybody do everything; the same data may
+    be started with it and without it.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class JvmBroker(Broker):
         port: int = DEFAULT_PORT,
         *,
         port_fixed: bool = False,
+        security: Security | None = None,
         aot: bool = True,
         progress: ProgressCallback | None = None,
         notify: Notify = silent,
@@ -53,6 +57,7 @@ class JvmBroker(Broker):
         self._port_path = data_dir / "broker" / "port"
         self._port = port
         self._port_fixed = port_fixed
+        self._security = security
         self._aot = aot
         self._progress = progress
         self._notify = notify
@@ -60,12 +65,14 @@ class JvmBroker(Broker):
         self._stop_timeout_s = stop_timeout_s
 
     @classmethod
-    def attach(cls, data_dir: Path) -> Self:
+    def attach(cls, data_dir: Path, security: Security | None = None) -> Self:
         """The broker that some process started in this data directory, to use, stop, kill or restart it.
+
+        `security` is what it was started with, and is needed for a restart only.
 
         Errors: `BrokerNotRunningError`, also when only a stale lock or a stale address is left.
         """
-        broker = cls(data_dir)
+        broker = cls(data_dir, security=security)
         bootstrap = running_bootstrap(data_dir)
         if bootstrap is None and not broker._node.is_running():
             raise BrokerNotRunningError(
@@ -140,11 +147,15 @@ class JvmBroker(Broker):
         controller_port = find_free(avoid=self._port)
         voters = [f"{_NODE_ID}@127.0.0.1:{controller_port}"]
         node = loopback(_NODE_ID, self._port, controller_port, voters, str(self._node.data_dir))
-        self._node.launch(java, jars, node_settings(node), flags)
+        self._node.launch(java, jars, node_settings(node, self._security), flags)
         ready = False
         try:
             wait_until_ready(
-                self.bootstrap, self._start_timeout_s, cluster_id=cluster_id, gone=lambda: not self._node.is_running()
+                self.bootstrap,
+                self._start_timeout_s,
+                cluster_id=cluster_id,
+                gone=lambda: not self._node.is_running(),
+                access=PLAINTEXT if self._security is None else self._security.access,
             )
             ready = True
         except BrokerUnreachableError as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from broker.java import Java
 from broker.lock import InstanceLock, is_locked, read_pid
 from broker.settings import as_properties
+from contractnet.access import write_secret
 from contractnet.errors import BrokerNotRunningError, BrokerStartError, BrokerStopError
 
 # A small heap, the cheapest collector and the fast compiler only: a market's broker is idle most of the time, and
@@ -70,7 +71,10 @@ class KafkaNode:
         lock = InstanceLock.acquire(self.lock_path)
         try:
             properties = self.directory / "server.properties"
-            properties.write_text(as_properties(settings))
+            # Its settings may hold the password of the broker's own user.
+            write_secret(properties, as_properties(settings))
+            # Its data holds every bid, whatever the ACLs say.
+            self.data_dir.chmod(0o700)
             class_path = os.pathsep.join(str(jar) for jar in jars)
             command = [str(java.launcher), *FLAGS, *flags, "-cp", class_path, _MAIN_CLASS, str(properties)]
             self._rotate_log()

@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from broker.security import Security
+
 KAFKA_VERSION = "4.3.1"
 IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 DEFAULT_PORT = 9092
 CONTAINER_PORT = 9092
+_CONTROLLER = "CONTROLLER"
+_CLIENTS = "CLIENTS"
 
 # Of a single broker. Four partitions each: one internal partition per market partition is enough,
 # and the default of 50 costs a second at the first start.
@@ -40,7 +44,7 @@ CLUSTER_SETTINGS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """One plaintext address for clients: bound on `bind`, told to clients as `advertised` (both `host:port`)."""
+    """One address for clients: bound on `bind`, told to clients as `advertised` (both `host:port`)."""
 
     name: str
     bind: str
@@ -62,10 +66,14 @@ class Node:
     log_dir: str
 
 
-def node_settings(node: Node) -> dict[str, str]:
-    """Every setting of one node, by Kafka's names: the shared table plus what only this node has."""
+def node_settings(node: Node, security: Security | None = None) -> dict[str, str]:
+    """Every setting of one node, by Kafka's names: the shared table plus what only this node has.
+
+    `security` None: anybody who reaches it may do anything, for development.
+    """
+    protocol = "PLAINTEXT" if security is None else "SASL_PLAINTEXT"
     names = [listener.name for listener in node.listeners]
-    addresses = {listener.name: listener.bind for listener in node.listeners} | {"CONTROLLER": node.controller}
+    addresses = {listener.name: listener.bind for listener in node.listeners} | {_CONTROLLER: node.controller}
     return {
         **SETTINGS,
         **_replication(len(node.voters)),
@@ -74,10 +82,11 @@ def node_settings(node: Node) -> dict[str, str]:
         "controller.quorum.voters": ",".join(node.voters),
         "listeners": ",".join(f"{name}://{address}" for name, address in addresses.items()),
         "advertised.listeners": ",".join(f"{each.name}://{each.advertised}" for each in node.listeners),
-        "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in (*names, "CONTROLLER")),
+        "listener.security.protocol.map": ",".join(f"{name}:{protocol}" for name in addresses),
         "inter.broker.listener.name": names[0],
-        "controller.listener.names": "CONTROLLER",
+        "controller.listener.names": _CONTROLLER,
         "log.dirs": node.log_dir,
+        **({} if security is None else security.settings(names, _CONTROLLER)),
     }
 
 
@@ -93,14 +102,14 @@ def _escaped(value: str) -> str:
 
 
 def as_environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """The settings as the environment of the official image: `log.dirs` is `KAFKA_LOG_DIRS`."""
-    return {"KAFKA_" + name.upper().replace(".", "_"): value for name, value in settings.items()}
+    """The settings as the environment of the official image: `log.dirs` is `KAFKA_LOG_DIRS`, and `-` is `___`."""
+    return {"KAFKA_" + name.upper().replace("-", "___").replace(".", "_"): text for name, text in settings.items()}
 
 
 def loopback(node_id: int, port: int, controller_port: int, voters: Iterable[str], log_dir: str) -> Node:
     """A node that only this machine can reach."""
     address = f"127.0.0.1:{port}"
-    listener = Listener("PLAINTEXT", address, address)
+    listener = Listener(_CLIENTS, address, address)
     return Node(node_id, (listener,), f"127.0.0.1:{controller_port}", tuple(voters), log_dir)
 
 
@@ -111,7 +120,7 @@ def container(host_port: int) -> Node:
     the container's port 9092.
     """
     listeners = (
-        Listener("PLAINTEXT", "0.0.0.0:19092", "kafka:19092"),
+        Listener(_CLIENTS, "0.0.0.0:19092", "kafka:19092"),
         Listener("HOST", f"0.0.0.0:{CONTAINER_PORT}", f"127.0.0.1:{host_port}"),
     )
     return Node(1, listeners, "127.0.0.1:9093", ("1@127.0.0.1:9093",), "/var/lib/kafka/data")

@@ -10,12 +10,12 @@ import hashlib
 import json
 import os
 import stat
-import tempfile
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from contractnet.access import PLAINTEXT, Access, access_of, is_off, load_access, role_file, write_secret
 from contractnet.errors import CredentialError
 from contractnet.signing import KeyPair
 
@@ -54,7 +54,8 @@ class Credential:
 
     `genesis` (32 bytes) binds every signature to one market; None only before the market was opened. `account`
     (16 bytes) is None for the operator. `operator` is the fingerprint of the operator's key. `bootstrap` is a hint,
-    for markets on a broker that is not the embedded one.
+    for markets on a broker that is not the embedded one. `kafka` is what its holder shows that broker (None: nothing,
+    or what CONTRACTNET_ACCESS names).
     """
 
     role: Role
@@ -68,6 +69,7 @@ class Credential:
     partitions: int | None = None
     bootstrap: str | None = None
     retired_seeds: tuple[bytes, ...] = field(default=(), repr=False)
+    kafka: Access | None = None
     pending: PendingRotation | None = field(default=None, repr=False)
 
     def seed_of(self, public_key: bytes) -> bytes | None:
@@ -82,24 +84,34 @@ class Credential:
         return replace(self, keys=KeyPair.from_seed(self.pending.seed), retired_seeds=retired, pending=None)
 
 
+def access_for(credential: Credential, path: str | Path | None = None) -> Access | None:
+    """What the holder of a credential shows the broker: what it says, else what the folder of its file does.
+
+    None: what CONTRACTNET_ACCESS names. Raises CredentialError.
+    """
+    # <data>/agents/ann.json, <data>/keys/bank-default.json
+    data = None if path is None else Path(path).absolute().parent.parent
+    if data is not None and is_off(data):
+        return PLAINTEXT
+    if credential.kafka is None and data is not None and credential.role is not Role.AGENT:
+        file = role_file(data, "operator")
+        return load_access(file) if file.is_file() else None
+    return credential.kafka
+
+
+def access_of_file(path: str | Path) -> Access | None:
+    """What the holder of a credential file shows the broker. Raises CredentialError."""
+    return access_for(load(path), path)
+
+
 def save(credential: Credential, path: str | Path) -> None:
     """Write a credential file, mode 0600, atomically. Raises CredentialError when the folder cannot be written."""
     path = Path(path)
     text = json.dumps(_to_json(credential), indent=2, ensure_ascii=False) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # mkstemp creates with 0600 from the first byte on, whatever the umask.
-        descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        write_secret(path, text)
     except OSError as error:
-        raise CredentialError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
         raise CredentialError(f"cannot write {path}: {error.strerror}") from error
 
 
@@ -166,6 +178,7 @@ def _to_json(c: Credential) -> dict[str, Any]:
         "signing_key": c.keys.public.hex(),
         "signing_seed": c.keys.seed.hex(),
         "inbox_key": _hex(c.inbox_key),
+        "kafka": None if c.kafka is None else dict(c.kafka.settings),
         "retired_seeds": [s.hex() for s in c.retired_seeds],
         "pending": pending,
     }
@@ -190,6 +203,7 @@ def _from_json(data: dict[str, Any]) -> Credential:
         inbox_key=_bytes(data["inbox_key"], 32),
         partitions=None if data["partitions"] is None else int(data["partitions"]),
         bootstrap=data["bootstrap"],
+        kafka=access_of(data.get("kafka")),  # files of version 0.1 have none
         retired_seeds=tuple(_seed(s) for s in data["retired_seeds"]),
         pending=None if pending is None else _pending(pending),
     )

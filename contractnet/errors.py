@@ -19,6 +19,7 @@
     ├── CheckpointError                 terminal   a checkpoint is missing, unreadable, or not signed by a trusted key
     └── BrokerError                     the Kafka broker or what it needs
         ├── BrokerUnreachableError      transient  nothing answers at the bootstrap address
+        ├── AccessRefusedError          terminal   the broker refuses the credentials, or what they may do
         ├── BrokerStartError            transient  the broker ended or stayed silent while it started
         ├── BrokerStopError             terminal   the broker did not end when told to
         ├── BrokerInUseError            terminal   another broker runs in this data directory
@@ -151,6 +152,10 @@ class BrokerUnreachableError(BrokerError):
     """Nothing that speaks Kafka answers at the bootstrap address."""
 
     transient = True
+
+
+class AccessRefusedError(BrokerError):
+    """The broker does not know the credentials of a client, or does not allow it what it asked for."""
 
 
 class BrokerStartError(BrokerError):

@@ -38,7 +38,7 @@ from contractnet.client.feed import Batch, NoticeFeed
 from contractnet.client.lease import Token, pass_hash
 from contractnet.client.shown import Shown
 from contractnet.codec import HEADER_BYTES, registry
-from contractnet.credentials import Credential, load
+from contractnet.credentials import Credential, access_for, load
 from contractnet.errors import BrokerUnreachableError, CredentialError, GateRefusedError
 from contractnet.messages import Notice
 from contractnet.messages.notices import LeaseGranted, LeaseRevoked, MarketAnnounced, PoolAnnounced
@@ -109,11 +109,12 @@ class Gate:
 
         `genesis` (32 bytes) pins the market; `look_back_s` (None: all notices) must exceed the longest lease.
         """
-        hint = path = None
+        hint = path = access = None
         if credential is not None:
             known = credential if isinstance(credential, Credential) else load(credential)
             market, genesis, hint = known.market, known.genesis, known.bootstrap
             path = None if isinstance(credential, Credential) else credential
+            access = access_for(known, path)
         self.pool = pool
         self._bootstrap = settings.bootstrap(bootstrap, hint=hint, credential=path)
         self._genesis = genesis
@@ -132,12 +133,13 @@ class Gate:
         newest = registry().newest
         self._kept = {newest[t][0] for t in (LeaseGranted, LeaseRevoked, PoolAnnounced, MarketAnnounced)}
         self._problem: CredentialError | None = None
-        self._feed = NoticeFeed(self._bootstrap, market, keep=self._keep, deliver=self._deliver)
+        self._feed = NoticeFeed(self._bootstrap, market, access=access, keep=self._keep, deliver=self._deliver)
 
     def start(self) -> Self:
         """Read all notices up to now, then follow them. Blocks.
 
-        Raises BrokerUnreachableError, MarketNotFoundError, and CredentialError for a market of another genesis.
+        Raises BrokerUnreachableError, AccessRefusedError, MarketNotFoundError, and CredentialError for a market of
+        another genesis.
         """
         self._up = True
         with ExitStack() as undo:

@@ -42,14 +42,14 @@ COMMANDS = Topic(
 LEDGER = Topic(
     "ledger",
     writers=("referee",),
-    readers=("snapshotter", "judge", "projector", "auditor"),
+    readers=("referee", "snapshotter", "judge", "projector", "auditor", "operator"),
     holds="every event, bid contents and rejections included; kept for ever: the only truth",
     config=FOREVER | {"message.timestamp.type": "CreateTime"},
 )
 NOTICES = Topic(
     "notices",
     writers=("referee",),
-    readers=("agent",),
+    readers=("agent", "auditor"),
     holds="what agents may see; kept for 14 days, longer than any lease",
     config={
         "retention.ms": str(14 * 24 * 3600 * 1000),
@@ -60,7 +60,7 @@ NOTICES = Topic(
 SNAPSHOTS = Topic(
     "snapshots",
     writers=("snapshotter",),
-    readers=("referee",),
+    readers=("referee", "snapshotter", "auditor"),
     holds="chunks and manifests of folded states; a cache, never trusted, only checked",
     config={
         "cleanup.policy": "compact",

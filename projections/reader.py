@@ -8,7 +8,10 @@ from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from contractnet.access import client_settings
 from contractnet.errors import BrokerUnreachableError, LedgerChangedError
+from contractnet.refusals import is_refusal, refused
+from contractnet.rights import PROJECTOR_GROUP
 from contractnet.stall import FRESH, StallDetector
 from projections.decode import LedgerRecord
 from projections.settings import ProjectionSettings
@@ -43,6 +46,7 @@ class LedgerReader:
         self._unverified = dict(positions)
         self._ends: set[int] = set()
         self._away = False
+        self._refusal: KafkaError | None = None
         self._stall = StallDetector(settings.topic)
         self._consumer = self._new_consumer()
         self.partitions = self._find_partitions()
@@ -54,8 +58,8 @@ class LedgerReader:
     def _new_consumer(self) -> Consumer:
         return Consumer(
             {
-                "bootstrap.servers": self._settings.bootstrap,
-                "group.id": "contractnet-projector",  # required by the client; no group is joined, nothing is committed
+                **client_settings(self._settings.bootstrap),
+                "group.id": PROJECTOR_GROUP,  # required by the client; no group is joined, nothing is committed
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
@@ -124,10 +128,15 @@ class LedgerReader:
                 topic = metadata.topics[self._settings.topic]
                 if topic.error is None and topic.partitions:
                     return sorted(topic.partitions)
+                if topic.error is not None and is_refusal(topic.error):
+                    raise refused(self._settings.bootstrap, topic.error)
                 problem = f"there is no topic {self._settings.topic}"
             except KafkaException as error:
                 if error.args[0].code() not in _PASSING:
                     raise
+                self._consumer.poll(0)
+                if self._refusal is not None:
+                    raise refused(self._settings.bootstrap, self._refusal) from None
             if time.monotonic() > deadline_s:
                 raise BrokerUnreachableError(
                     f"Cannot read the ledger at {self._settings.bootstrap}: {problem}. Start the market with "
@@ -166,6 +175,8 @@ class LedgerReader:
             raise KafkaException(error)
 
     def _on_broker_error(self, error: KafkaError) -> None:
+        if is_refusal(error):
+            self._refusal = error
         if not self._away:
             self._away = True
             log.warning("the broker does not answer, reading goes on when it does: %s", error.str())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
@@ -12,8 +13,12 @@ from rich.progress import Progress as Bar
 from broker.interface import Broker
 from broker.jvm import JvmBroker, running_bootstrap
 from broker.progress import Progress
+from broker.security import Security
 from broker.settings import DEFAULT_PORT
+from contractnet.access import is_off
 from contractnet.cli.directory import DataDirectory
+from contractnet.errors import BrokerInUseError
+from services import access
 
 _LINE_BYTES = 20_000_000
 
@@ -53,14 +58,53 @@ class Download:
             self._bar = None
 
 
-def embedded(directory: DataDirectory, tell: Callable[[str], None], port: int | None = None) -> tuple[JvmBroker, bool]:
-    """The embedded broker, running, and whether it was this call that started it. Raises BrokerError."""
+def embedded(
+    directory: DataDirectory, tell: Callable[[str], None], port: int | None = None, *, insecure: bool = False
+) -> tuple[JvmBroker, bool]:
+    """The embedded broker, running with its users and rights made, and whether it was this call that started it.
+
+    Raises BrokerError, CredentialError.
+    """
+    security = access.security_of(directory, insecure=insecure)
     if running_bootstrap(directory.path) is not None:
-        return JvmBroker.attach(directory.path), False
+        broker, started = _attached(directory, security), False
+    else:
+        broker, started = _started(directory, security, tell, port), True
+    with ExitStack() as undo:
+        if started:
+            undo.callback(broker.stop)  # a broker that lets nobody in must not stay behind
+        if security is None:
+            tell(access.INSECURE)
+        else:
+            access.admit(directory, broker.bootstrap, security, tell)
+        undo.pop_all()
+    return broker, started
+
+
+def _attached(directory: DataDirectory, security: Security | None) -> JvmBroker:
+    broker = JvmBroker.attach(directory.path, security)
+    if is_off(directory.path) != (security is None):
+        now, wanted = ("without", "with") if security is not None else ("with", "without")
+        raise BrokerInUseError(
+            f"The broker at {broker.bootstrap} was started {now} access control, and is wanted {wanted} it. End it "
+            f"first: `contractnet broker stop`."
+        )
+    return broker
+
+
+def _started(
+    directory: DataDirectory, security: Security | None, tell: Callable[[str], None], port: int | None
+) -> JvmBroker:
     download = Download(tell)
     broker = JvmBroker(
-        directory.path, port or DEFAULT_PORT, port_fixed=port is not None, progress=download, notify=tell
+        directory.path,
+        port or DEFAULT_PORT,
+        port_fixed=port is not None,
+        security=security,
+        progress=download,
+        notify=tell,
     )
+    access.note(directory, insecure=security is None)
     try:
         broker.start()
     finally:
@@ -70,7 +114,7 @@ def embedded(directory: DataDirectory, tell: Callable[[str], None], port: int | 
             f"Kafka's address is {broker.bootstrap}, not port {DEFAULT_PORT}: another program has that one, or had it "
             f"when this directory's broker first started, and an address is kept"
         )
-    return broker, True
+    return broker
 
 
 def is_dead(broker: Broker) -> bool:
@@ -78,10 +122,10 @@ def is_dead(broker: Broker) -> bool:
     return isinstance(broker, JvmBroker) and broker.pid is None
 
 
-def start(directory: DataDirectory, port: int | None) -> None:
+def start(directory: DataDirectory, port: int | None, *, insecure: bool = False) -> None:
     """`contractnet broker start`."""
     directory.prepare()
-    broker, started = embedded(directory, print, port)
+    broker, started = embedded(directory, print, port, insecure=insecure)
     print(f"broker {'started' if started else 'runs already'} at {broker.bootstrap} (pid {broker.pid})")
     print(f"log: {broker.log_path}")
 

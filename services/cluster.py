@@ -13,6 +13,7 @@ from collections.abc import Callable
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from contractnet.access import client_settings
 from contractnet.cli.directory import DataDirectory
 from contractnet.client import Connection
 from contractnet.errors import BrokerUnreachableError, CredentialError, ServiceError
@@ -27,7 +28,7 @@ _PAUSE_S = 0.5
 
 def check_operator(directory: DataDirectory, bootstrap: str, market: str) -> None:
     """Raise CredentialError where the market is open and its operator's key is not the one of the directory."""
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = AdminClient(client_settings(bootstrap) | {"log_level": 0})
     try:
         if NOTICES.name not in admin.list_topics(timeout=_ADMIN_S).topics:
             return
@@ -43,7 +44,7 @@ def check_operator(directory: DataDirectory, bootstrap: str, market: str) -> Non
 
 def wait_for_absence(group: str, bootstrap: str, tell: Callable[[str], None], patience_s: float = LEAVE_S) -> None:
     """Return once no referee works at `bootstrap`. Raises ServiceError where one still does after `patience_s`."""
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    admin = AdminClient(client_settings(bootstrap) | {"log_level": 0})
     give_up_at = time.monotonic() + patience_s
     told = False
     while (members := _members(admin, group, bootstrap)) > 0:

@@ -1,6 +1,7 @@
 """The one-shot steps of docker-compose.yml.
 
-`python -m services.containers prepare` before the workers start: the operator's key, which they trust, and the topics.
+`python -m services.containers prepare` before the workers start: the operator's key, which they trust, the broker's
+users and rights (CONTRACTNET_BROKER_PASSWORD is that of its own user), and the topics.
 `python -m services.containers open` once they run: the market, unless it is open. Both can be repeated.
 """
 
@@ -11,21 +12,29 @@ import logging
 import os
 import sys
 
+from broker.security import Security
+from contractnet.access import act_as
 from contractnet.cli.directory import DataDirectory
 from contractnet.errors import ContractnetError
 from contractnet.settings import MARKET_DEFAULT, bootstrap, data_dir
+from services.access import admit
 from services.opening import open_market, operator_keys
 from streams.settings import Settings
 from streams.topics import create_topics
 
 log = logging.getLogger(__name__)
 EXIT_USAGE = 2
+PASSWORD_ENV = "CONTRACTNET_BROKER_PASSWORD"
 
 
 def prepare(directory: DataDirectory, market: str) -> None:
-    """Make the operator's key and the topics. Raises KafkaException where the broker does not answer."""
+    """Make the operator's key, the users and the topics. Raises KafkaException where the broker does not answer."""
     directory.prepare()
     operator_keys(directory, market)
+    password = os.environ.get(PASSWORD_ENV)
+    if password:
+        admit(directory, bootstrap(data=directory.path), Security(password), log.info)
+        act_as("operator", directory.path)
     settings = Settings.from_environment()
     made = create_topics(settings.bootstrap, settings.partitions, settings.replication)
     log.info("topics on %s: created %s", settings.bootstrap, ", ".join(made) or "none, all were there")

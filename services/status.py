@@ -13,8 +13,10 @@ from rich.text import Text
 import analytics
 from broker.jvm import running_bootstrap
 from broker.ready import wait_until_ready
+from contractnet.access import client_settings
 from contractnet.cli.directory import DataDirectory
 from contractnet.errors import QueryError
+from contractnet.rights import STATUS_GROUP
 from contractnet.terminal import printable
 from contractnet.topics import LEDGER
 from services import state
@@ -74,8 +76,7 @@ def show(directory: DataDirectory, bootstrap: str | None = None) -> int:
 
 def ledger_ends(bootstrap: str, partitions: int) -> list[int] | None:
     """The end offset of each ledger partition, None where the broker does not answer."""
-    settings = {"bootstrap.servers": bootstrap, "group.id": "contractnet-status", "log_level": 0}
-    consumer = Consumer(settings)
+    consumer = Consumer(client_settings(bootstrap) | {"group.id": STATUS_GROUP, "log_level": 0})
     try:
         places = [TopicPartition(LEDGER.name, p) for p in range(partitions)]
         return [consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)[1] for place in places]

@@ -15,15 +15,15 @@ from broker.external import ExternalBroker
 from broker.interface import Broker
 from broker.jvm import JvmBroker
 from broker.ports import find_free
+from contractnet.access import ACCESS_ENV, client_settings, own_access
 from contractnet.cli.directory import DataDirectory
 from contractnet.errors import BrokerError, BrokerUnreachableError, ServiceError
 from contractnet.topics import COMMANDS, PARTITIONS_DEFAULT
-from services import state
+from services import access, state
 from services.brokers import embedded, is_dead
 from services.cluster import check_operator, wait_for_absence
 from services.opening import open_market, operator_keys, wait_for_clock
 from services.part import BACKOFF_S_MAX, BACKOFF_S_MIN, Part
-from streams.settings import APP_ID
 from streams.topics import create_topics
 
 Tell = Callable[[str], None]
@@ -46,12 +46,14 @@ class UpOptions:
     workers: int = 1
     partitions: int | None = None
     signed: bool = True
+    insecure: bool = False
 
     def arguments(self) -> list[str]:
         """The same options as a command line."""
         more = [] if self.bootstrap is None else ["--bootstrap", self.bootstrap]
         more += ["--data", str(self.directory.path), "--market", self.market, "up", "--workers", str(self.workers)]
         more += [] if self.partitions is None else ["--partitions", str(self.partitions)]
+        more += ["--insecure"] if self.insecure else []
         return more + ([] if self.signed else ["--unsigned"])
 
 
@@ -70,6 +72,7 @@ class Supervisor:
         self._replication = 1
         self._lock: state.UpLock | None = None
         self._started_s = time.time()
+        self._given_access = os.environ.get(ACCESS_ENV)
         self._noted: state.UpState | None = None
         self._broker_backoff_s = BACKOFF_S_MIN
         self._broker_start_at: float | None = None
@@ -85,6 +88,7 @@ class Supervisor:
         self.directory.prepare()
         self._lock = state.UpLock(self.directory)
         self._start_broker()
+        os.environ[ACCESS_ENV] = access.environment_of(self.directory, "operator", self._given_access)
         self._check_cluster()
         operator_keys(self.directory, self.options.market)
         self._prepare_topics()
@@ -126,6 +130,10 @@ class Supervisor:
         if self.broker is not None and self._owns_broker:
             self.broker.stop()
         self.broker = None
+        if self._given_access is None:
+            os.environ.pop(ACCESS_ENV, None)
+        else:
+            os.environ[ACCESS_ENV] = self._given_access
         if self._lock is not None:
             self.directory.state.unlink(missing_ok=True)
             self._lock.release()
@@ -136,11 +144,15 @@ class Supervisor:
 
     def _start_broker(self) -> None:
         if self.options.bootstrap is not None:
+            access.note(self.directory, insecure=self.options.insecure)
+            os.environ[ACCESS_ENV] = access.environment_of(self.directory, "operator", self._given_access)
+            if own_access().user is None:
+                self._tell(f"no credentials for {self.options.bootstrap}: see `contractnet access` for a safe cluster")
             self.broker = ExternalBroker(self.options.bootstrap, _CONNECT_S)
             self.broker.start()
             return
         self._tell("starting Kafka")
-        self.broker, self._owns_broker = embedded(self.directory, self._tell)
+        self.broker, self._owns_broker = embedded(self.directory, self._tell, insecure=self.options.insecure)
         self._tell(f"Kafka {'is ready' if self._owns_broker else 'runs already'} at {self.bootstrap}")
 
     def _check_cluster(self) -> None:
@@ -148,8 +160,7 @@ class Supervisor:
             check_operator(self.directory, self.bootstrap, self.options.market)
         # A broker of our own that was just started has no clients yet.
         if not self._owns_broker:
-            group = os.environ.get("CONTRACTNET_APP", APP_ID)
-            wait_for_absence(group, self.bootstrap, self._tell)
+            wait_for_absence(access.app_id(), self.bootstrap, self._tell)
 
     def _look_at_broker(self, broker: Broker) -> None:
         now = time.monotonic()
@@ -166,7 +177,7 @@ class Supervisor:
                 self._tell(f"the broker did not start: {error}")
 
     def _prepare_topics(self) -> None:
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin = AdminClient(client_settings(self.bootstrap))
         try:
             metadata = admin.list_topics(timeout=_ADMIN_S)
             if self.options.partitions is None and COMMANDS.name in metadata.topics:
@@ -178,8 +189,9 @@ class Supervisor:
                 f"The broker at {self.bootstrap} did not create the topics: {error.args[0].str()}. Look at its log."
             ) from error
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, role: str) -> dict[str, str]:
         return {
+            ACCESS_ENV: access.environment_of(self.directory, role, self._given_access),
             "CONTRACTNET_BOOTSTRAP": self.bootstrap,
             "CONTRACTNET_DATA": str(self.directory.path),
             "CONTRACTNET_PARTITIONS": str(self.partitions),
@@ -196,16 +208,16 @@ class Supervisor:
             more = {"CONTRACTNET_SLOT": str(slot), "CONTRACTNET_WEB_PORT": str(port - slot)}
             arguments = ["-m", "faust", "-A", "streams.app", "worker", "-l", "info"]
             log = self.directory.log(f"worker-{slot}")
-            parts.append(Part(f"worker-{slot}", arguments, self._environment() | more, log, port))
+            parts.append(Part(f"worker-{slot}", arguments, self._environment("referee") | more, log, port))
         return parts
 
     def _snapshotter(self) -> Part:
         log = self.directory.log("snapshotter")
-        return Part("snapshotter", ["-m", "streams.snapshotter"], self._environment(), log)
+        return Part("snapshotter", ["-m", "streams.snapshotter"], self._environment("snapshotter"), log)
 
     def _projector(self) -> Part:
         arguments = ["-m", "projections.projector", "--bootstrap", self.bootstrap, "--data", str(self.directory.path)]
-        return Part("projector", arguments, self._environment(), self.directory.log("projector"))
+        return Part("projector", arguments, self._environment("projector"), self.directory.log("projector"))
 
     def _wait_healthy(self) -> None:
         begun = time.monotonic()

@@ -16,8 +16,10 @@ import faust
 from aiohttp import web as aiohttp_web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from contractnet.access import own_access
 from contractnet.topics import COMMANDS
 from streams import clock
+from streams.access import faust_credentials
 from streams.batches import Feed, deliver_batches
 from streams.metrics import Metrics
 from streams.referee import Referee, die
@@ -37,6 +39,7 @@ faust_dir = settings.data / "faust" / f"{settings.app_id}-{slot.number}"
 faust_dir.mkdir(parents=True, exist_ok=True)
 app = faust.App(
     settings.app_id,
+    broker_credentials=faust_credentials(own_access()),
     broker=f"kafka://{settings.bootstrap}".replace(",", ";kafka://"),
     consumer_group_instance_id=f"{settings.app_id}-{slot.number}",
     topic_partitions=settings.partitions,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from contractnet.access import client_settings
 from contractnet.envelope import seal_tick
 from contractnet.topics import COMMANDS
 from market.limits import CLOCK_ADVANCE_MS, CLOCK_STEP_MS_MAX
@@ -27,7 +28,7 @@ class Clock:
     def __init__(self, bootstrap: str, log: Log = KAFKA) -> None:
         self._log = log
         # Not transactional: a transactional writer could hold up the readers of `commands`.
-        self._producer = log.producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 0})
+        self._producer = log.producer(client_settings(bootstrap) | {"enable.idempotence": True, "linger.ms": 0})
         self._stamps: dict[int, tuple[int, float]] = {}
         self._ticked: dict[str, tuple[int, float]] = {}
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from contractnet.access import client_settings
+from contractnet.rights import READER_GROUPS
 from contractnet.stall import FRESH
 
 READ_TIMEOUT_S = 60.0
@@ -40,8 +42,8 @@ def new_consumer(bootstrap: str, **more: object) -> Consumer:
     """A read_committed consumer without a group's offsets: its position is ours to keep."""
     return Consumer(
         {
-            "bootstrap.servers": bootstrap,
-            "group.id": f"contractnet-reader-{uuid.uuid4().hex}",
+            **client_settings(bootstrap),
+            "group.id": f"{READER_GROUPS}{uuid.uuid4().hex}",
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "enable.partition.eof": True,

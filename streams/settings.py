@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contractnet.errors import SettingsError
+from contractnet.rights import APP_ID
 from contractnet.settings import bootstrap, data_dir
 from contractnet.topics import PARTITIONS_DEFAULT
 
-APP_ID = "contractnet"
-"""The consumer group of all referees of a cluster, unless CONTRACTNET_APP names another."""
 OPERATOR_KEY_FILE = Path("keys") / "operator.pub"
 """In the data directory: the public key (hex) of the only operator whose markets a worker serves."""
 

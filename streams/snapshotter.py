@@ -15,7 +15,9 @@ from types import FrameType
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from contractnet.access import client_settings
 from contractnet.errors import ContractnetError
+from contractnet.refusals import check_access
 from contractnet.stall import StallDetector
 from contractnet.topics import LEDGER
 from market import Shard
@@ -59,7 +61,7 @@ class Snapshotter:
         self._settings = settings
         self._followers: dict[int, Follower] = {}
         self._producer = log.producer(
-            {"bootstrap.servers": settings.bootstrap, "enable.idempotence": True, "message.max.bytes": 1_500_000}
+            client_settings(settings.bootstrap) | {"enable.idempotence": True, "message.max.bytes": 1_500_000}
         )
         self._stopping = False
         self._stall = StallDetector(LEDGER.name)
@@ -153,7 +155,9 @@ def main() -> int:
     """Run until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     try:
-        snapshotter = Snapshotter(Settings.from_environment())
+        settings = Settings.from_environment()
+        check_access(settings.bootstrap)
+        snapshotter = Snapshotter(settings)
         signal.signal(signal.SIGTERM, snapshotter.stop)
         signal.signal(signal.SIGINT, snapshotter.stop)
         snapshotter.run()

@@ -12,7 +12,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from contractnet.access import client_settings
 from contractnet.errors import BrokerUnreachableError, SettingsError
+from contractnet.refusals import Refusals, list_topics
 from contractnet.topics import TOPICS
 
 TIMEOUT_S = 30.0
@@ -23,13 +25,17 @@ logger = logging.getLogger(__name__)
 
 
 def wait_for_topics(bootstrap: str, timeout_s: float) -> None:
-    """Return once a broker answers that has the topics. Raises BrokerUnreachableError after `timeout_s`."""
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0, "reconnect.backoff.max.ms": 500})
+    """Return once a broker answers that has the topics. Raises BrokerUnreachableError after `timeout_s`, and
+    AccessRefusedError as soon as the broker says so."""
+    refusals = Refusals()
+    admin = AdminClient(
+        client_settings(bootstrap) | {"log_level": 0, "reconnect.backoff.max.ms": 500, "error_cb": refusals}
+    )
     give_up_at = time.monotonic() + timeout_s
     told = False
     while True:
         try:
-            missing = {topic.name for topic in TOPICS} - set(admin.list_topics(timeout=_ANSWER_S).topics)
+            missing = {topic.name for topic in TOPICS} - set(list_topics(admin, refusals, bootstrap, _ANSWER_S).topics)
             if not missing:
                 return
             problem = f"it has no topic {', '.join(sorted(missing))}: `contractnet up` creates them"
@@ -45,7 +51,7 @@ def wait_for_topics(bootstrap: str, timeout_s: float) -> None:
 
 def create_topics(bootstrap: str, partitions: int, replication: int) -> list[str]:
     """Create what is missing and return its names; raises SettingsError where a topic has another partition count."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient(client_settings(bootstrap))
     config = {"min.insync.replicas": str(max(1, replication - 1))}
     wanted = [NewTopic(t.name, partitions, replication, config=t.config | config) for t in TOPICS]
     made = []

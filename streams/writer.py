@@ -17,6 +17,7 @@ from typing import Protocol
 
 from confluent_kafka import KafkaError, KafkaException
 
+from contractnet.access import client_settings
 from contractnet.chain import chain
 from contractnet.codec import encode
 from contractnet.envelope import open_record
@@ -107,7 +108,7 @@ class PartitionWriter:
         self._settings = settings
         self._producer = log.producer(
             {
-                "bootstrap.servers": settings.bootstrap,
+                **client_settings(settings.bootstrap),
                 "transactional.id": f"{settings.app_id}-{partition}",
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
                 "message.timeout.ms": TRANSACTION_TIMEOUT_MS,

@@ -85,6 +85,7 @@ def verify(
     _need_both(write_checkpoint, sign_with)
     here = where(ctx)
     here.directory.check()
+    here.act_as("auditor")
     report = service("analytics.verify").run(
         here.bootstrap(),
         _operator(operator_key, here.directory.path),

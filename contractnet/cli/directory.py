@@ -2,6 +2,7 @@
 
 VERSION            one line, the version of this layout
 keys/              operator.json, operator.pub, bank-<market>.json: the secrets of a market, mode 0600
+access/            what each role shows the broker, mode 0600; agents have theirs in their credential files
 agents/            credential files that `enroll`, `demo` and `simulate` write
 logs/              one file for each part that `up` runs
 run/               up.lock (who runs here) and up.json (what it runs)
@@ -16,6 +17,7 @@ import os
 from pathlib import Path
 from urllib.parse import quote
 
+from contractnet.access import FOLDER
 from contractnet.errors import DataDirectoryError
 
 VERSION = "1"
@@ -27,6 +29,7 @@ class DataDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self.keys = self.path / "keys"
+        self.access = self.path / FOLDER
         self.agents = self.path / "agents"
         self.logs = self.path / "logs"
         self.run = self.path / "run"
@@ -75,7 +78,7 @@ class DataDirectory:
         try:
             for folder in (self.path, self.logs, self.run):
                 folder.mkdir(parents=True, exist_ok=True)
-            for secret in (self.keys, self.agents):
+            for secret in (self.keys, self.access, self.agents):
                 secret.mkdir(mode=0o700, exist_ok=True)
             (self.path / "VERSION").write_text(VERSION + "\n", "utf-8")
         except OSError as error:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from contractnet.access import Access, load_access, own_access
 from contractnet.cli.root import Where, app, need_path, out, where
 from contractnet.credentials import Credential, load
 from contractnet.errors import CredentialError, RejectedError, SettingsError
@@ -43,9 +44,17 @@ def enroll(
     out_file: Annotated[
         Path | None, typer.Option("--out", help="Where to write the credential file.", show_default="<data>/agents")
     ] = None,
+    access: Annotated[
+        Path | None,
+        typer.Option(
+            help="Access file of a user that the cluster's administrator made for it.", show_default="a new user"
+        ),
+    ] = None,
 ) -> None:
     """Open an account, issue credits to it, and write its credential file (mode 0600)."""
     here = where(ctx)
+    here.act_as("operator")
+    kafka = None if access is None else load_access(access)
     amount_ucr = _amount(credits)
     _check_name(name, "the account's name")
     _check_name(project, "--project")
@@ -55,7 +64,7 @@ def enroll(
         raise CredentialError(
             f"{path} exists already, and a credential is never overwritten. Choose another --out, or remove it."
         )
-    made = asyncio.run(_enroll(here, name, project, amount_ucr, path))
+    made = asyncio.run(_enroll(here, name, project, amount_ucr, path, kafka))
     assert made.account is not None
     out.print(
         f"account {escape(name)} ({made.account.hex()}) of project {escape(project)}, {credits} credits", soft_wrap=True
@@ -74,26 +83,48 @@ def create(
 ) -> None:
     """Create a pool and name the account that may call for proposals for it."""
     here = where(ctx)
+    here.act_as("operator")
     _check_name(name, "the pool's name")
     asyncio.run(_create_pool(here, name, _account(here, owner), units))
     out.print(f"pool {escape(name)}: {units} units, owner {escape(printable(owner))}")
 
 
-async def _enroll(here: Where, name: str, project: str, amount_ucr: int, path: Path) -> Credential:
+async def _enroll(
+    here: Where, name: str, project: str, amount_ucr: int, path: Path, kafka: Access | None
+) -> Credential:
     from contractnet.client import Bank
 
     member = bank_credential(here)
     address = here.bootstrap()
+    made_user = None if kafka is not None else await asyncio.to_thread(new_user, address)
     # A credential of the embedded broker's market finds it through the data directory.
     hint = None if address == embedded_bootstrap(here.directory.path) else address
     async with Bank.connect(member, address, look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S) as bank:
-        asked = bank.enroll(name, project, path, bootstrap_hint=hint)
-        made = await _answered(asked, f"the account {name!r}", "Choose another name.")
+        asked = bank.enroll(name, project, path, bootstrap_hint=hint, kafka=kafka or made_user)
+        try:
+            made = await _answered(asked, f"the account {name!r}", "Choose another name.")
+        except SettingsError:
+            await asyncio.to_thread(_forget, address, made_user)
+            raise
         assert isinstance(made, Credential)
         assert made.account is not None
         if amount_ucr:
             await _answered(bank.issue(made.account, amount_ucr, "enrolled"), f"the credits of {name!r}", "")
         return made
+
+
+def new_user(bootstrap: str) -> Access | None:
+    """What a new user of the broker shows it; None where there is no access control. Raises AccessRefusedError."""
+    from contractnet.principals import Principals
+
+    return None if own_access().user is None else Principals(bootstrap).new_agents(1)[0]
+
+
+def _forget(bootstrap: str, made: Access | None) -> None:
+    from contractnet.principals import Principals
+
+    if made is not None and made.user is not None:
+        Principals(bootstrap).remove(made.user)
 
 
 async def _create_pool(here: Where, name: str, owner: bytes, units: int) -> None:

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from contractnet import settings
+from contractnet import access, settings
 from contractnet.cli.directory import DataDirectory
 from contractnet.errors import BrokerUnreachableError, SettingsError
 from contractnet.messages.names import NAME_BYTES_MAX, name_problem
@@ -56,6 +56,10 @@ class Where:
     directory: DataDirectory
     bootstrap_flag: str | None
     market: str
+
+    def act_as(self, role: str) -> None:
+        """Show the broker what the data directory has for a role, unless the environment names something else."""
+        access.act_as(role, self.directory.path)
 
     def bootstrap(self) -> str:
         """The broker's address: the option, the environment, what `up` uses here, or the embedded broker's.

@@ -11,6 +11,7 @@ from contractnet.cli.root import app, where
 
 broker = typer.Typer(no_args_is_help=True, help="The embedded Kafka broker alone, without the market's services.")
 app.add_typer(broker, name="broker")
+_INSECURE = "For development: a broker without access control, where everybody may read and write everything."
 
 
 @app.command(
@@ -27,6 +28,7 @@ def up(
     unsigned: Annotated[
         bool, typer.Option("--unsigned", help="For development: open a market that does not check signatures.")
     ] = False,
+    insecure: Annotated[bool, typer.Option("--insecure", help=_INSECURE)] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready; `down` ends it.")] = False,
 ) -> None:
     """Start a market: broker, workers, snapshotter and projector. What crashes is started again; Ctrl-C ends all."""
@@ -39,6 +41,7 @@ def up(
         workers=workers,
         partitions=partitions,
         signed=not unsigned,
+        insecure=insecure,
     )
     raise typer.Exit(supervisor.detach(options) if detach else supervisor.run(options))
 
@@ -47,6 +50,7 @@ def up(
 def status(ctx: typer.Context) -> None:
     """Show the parts of the market, their health, how far they lag, and how old the newest ledger event is."""
     here = where(ctx)
+    here.act_as("operator")
     raise typer.Exit(service("services.status").show(here.directory, here.bootstrap_flag))
 
 
@@ -62,9 +66,10 @@ def start(
     port: Annotated[
         int | None, typer.Option(help="The port to use, and no other.", show_default="9092, else a free one")
     ] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help=_INSECURE)] = False,
 ) -> None:
     """Start the broker in the background and print its address."""
-    service("services.brokers").start(where(ctx).directory, port)
+    service("services.brokers").start(where(ctx).directory, port, insecure=insecure)
 
 
 @broker.command(epilog="Example:  contractnet broker stop")

@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from contractnet.access import Access
 from contractnet.client.connection import TIMEOUT_S
 from contractnet.client.rotation import KeyHolder, Rotating
 from contractnet.credentials import Credential, Role, fingerprint, save
@@ -54,11 +55,13 @@ class Bank(KeyHolder):
         *,
         budget_root: str | None = None,
         bootstrap_hint: str | None = None,
+        kafka: Access | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> Credential:
         """Open an account with new keys, and write its credential file to `path` before the market hears of it.
 
-        A rejected account leaves no file; after a timeout the file stays, as the account may exist.
+        A rejected account leaves no file; after a timeout the file stays, as the account may exist. `kafka` is what
+        the new member will show the broker (contractnet.principals makes such users).
         """
         keys, inbox_key = KeyPair.generate(), os.urandom(INBOX_KEY_BYTES)
         sealed = self.prepare(c.OpenAccount(name, project, budget_root or project, keys.public, inbox_key))
@@ -73,6 +76,7 @@ class Bank(KeyHolder):
             inbox_key=inbox_key,
             partitions=self.connection.partitions,
             bootstrap=bootstrap_hint,
+            kafka=kafka,
         )
         if path is not None:
             save(credential, path)

@@ -47,6 +47,11 @@ class Watches(dict[bytes, "asyncio.Future[T]"]):
         if (future := self.pop(key, None)) is not None and not future.done():
             future.set_result(value)
 
+    def fail(self, key: bytes, error: Exception) -> None:
+        """Raise the error for whoever waits for the id."""
+        if (future := self.pop(key, None)) is not None:
+            _fail(future, error)
+
     def end(self) -> None:
         """Let everybody who waits know that nothing comes any more."""
         for future in self.values():
@@ -58,9 +63,9 @@ BidWatch = asyncio.Future[tuple[Winner, LeaseGranted] | None]
 """Resolves when the CFP of a bid has ended: what the bid won, or None."""
 
 
-def _fail(future: asyncio.Future[T]) -> None:
+def _fail(future: asyncio.Future[T], error: Exception | None = None) -> None:
     if not future.done():
-        future.set_exception(ConnectionClosedError("the connection was closed"))
+        future.set_exception(error or ConnectionClosedError("the connection was closed"))
         future.exception()  # marks it as seen: nobody may be waiting
 
 

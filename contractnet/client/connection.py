@@ -9,7 +9,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from confluent_kafka import KafkaError
+
 from contractnet import settings
+from contractnet.access import Access
 from contractnet.client.book import Book, Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.clock import MarketClock
@@ -28,6 +31,7 @@ from contractnet.errors import (
 )
 from contractnet.messages import Code
 from contractnet.messages.notices import CfpAnnounced, CfpSettled, LeaseGranted, Receipt
+from contractnet.refusals import is_refusal, refused
 
 if TYPE_CHECKING:
     from contractnet.client.agent import Agent
@@ -48,16 +52,17 @@ class Connection:
     Open it with `await Connection.open(...)` or `async with Connection.open(...) as connection:`.
     """
 
-    def __init__(self, bootstrap: str, market: str, genesis: bytes | None) -> None:
+    def __init__(self, bootstrap: str, market: str, genesis: bytes | None, access: Access | None = None) -> None:
         self.bootstrap = bootstrap
+        self._access = access
         self.market = market
         self._genesis = genesis
         self._loop = asyncio.get_running_loop()
         self._clock = MarketClock()
         self._book = Book(self._clock.now_ms, self._cfp_handle)
         self._receipt_header = registry().newest[Receipt][0]
-        self._feed = NoticeFeed(bootstrap, market, keep=self._keep, deliver=self._deliver)
-        self._producer = CommandProducer(bootstrap, self._undelivered)
+        self._feed = NoticeFeed(bootstrap, market, access=access, keep=self._keep, deliver=self._deliver)
+        self._producer = CommandProducer(bootstrap, self._undelivered, access)
         self._sequences: dict[bytes, int] = {}
         self._ahead = threading.BoundedSemaphore(BATCHES_AHEAD_MAX)
         self._live = asyncio.Event()
@@ -70,6 +75,7 @@ class Connection:
         *,
         market: str = settings.MARKET_DEFAULT,
         genesis: bytes | None = None,
+        access: Access | None = None,
         look_back_s: float = LOOK_BACK_S,
         timeout_s: float = TIMEOUT_S,
         members: Iterable[Credential] = (),
@@ -77,12 +83,13 @@ class Connection:
         """Connect to a market, and read the notices of the last `look_back_s` seconds to know what is open.
 
         With no `genesis` hash (32 bytes; a credential file carries it) all notices of the market's partition are read.
+        `access` is what the broker is shown (None: what the file of CONTRACTNET_ACCESS holds).
         Private notices of the look-back are opened for `members`; for other agents, from `agent()` on.
-        Raises BrokerUnreachableError, MarketNotFoundError (no topics), SettingsError.
+        Raises BrokerUnreachableError, AccessRefusedError, MarketNotFoundError (no topics), SettingsError.
         """
 
         async def begin() -> Connection:
-            connection = cls(settings.bootstrap(bootstrap), market, genesis)
+            connection = cls(settings.bootstrap(bootstrap), market, genesis, access)
             for member in members:
                 connection.book.inboxes.add(member)
             await connection._open(look_back_s if genesis else None, timeout_s)
@@ -189,7 +196,7 @@ class Connection:
 
         Raises RejectedError with the market's code, OutcomeTimeoutError when no answer came within `timeout_s` seconds
         (the command may still take effect: send the same one again; the error carries it), CommandUnsendableError,
-        ConnectionClosedError.
+        AccessRefusedError when the broker takes no commands from these credentials, ConnectionClosedError.
         """
         self._check_open()
         receipt = self._book.receipts.on(sealed.command_id)
@@ -275,10 +282,14 @@ class Connection:
         except RuntimeError:  # the loop was closed without closing the connection: nobody is left to tell
             self._closed = True
 
-    def _undelivered(self, sealed: Sealed, why: str) -> None:
-        self._feed.last_problem = why
+    def _undelivered(self, sealed: Sealed, why: KafkaError) -> None:
+        self._feed.last_problem = why.str()
         try:
-            self._loop.call_soon_threadsafe(self._resend, sealed)
+            if is_refusal(why):
+                error = refused(self.bootstrap, why, self._access)
+                self._loop.call_soon_threadsafe(self._book.receipts.fail, sealed.command_id, error)
+            else:
+                self._loop.call_soon_threadsafe(self._resend, sealed)
         except RuntimeError:  # as above
             self._closed = True
 

@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contractnet import codec, topics
-from contractnet.errors import BrokerUnreachableError, MarketNotFoundError, UnreadableValueError
+from contractnet.access import Access, client_settings
+from contractnet.errors import AccessRefusedError, BrokerUnreachableError, MarketNotFoundError, UnreadableValueError
 from contractnet.messages import Notice
 from contractnet.messages.partition import partition_of
+from contractnet.refusals import Refusals, hint, list_topics, topic_metadata
+from contractnet.rights import NOTICES_GROUP
 from contractnet.stall import FRESH, StallDetector
 
 log = logging.getLogger(__name__)
@@ -61,7 +64,13 @@ class NoticeFeed:
     """
 
     def __init__(
-        self, bootstrap: str, market: str, *, keep: Callable[[bytes], bool], deliver: Callable[[Batch], None]
+        self,
+        bootstrap: str,
+        market: str,
+        *,
+        access: Access | None = None,
+        keep: Callable[[bytes], bool],
+        deliver: Callable[[Batch], None],
     ) -> None:
         self.market = market
         self.partitions = 0
@@ -69,6 +78,8 @@ class NoticeFeed:
         self.last_problem: str | None = None
         self._read_s: float | None = None
         self._bootstrap = bootstrap
+        self._access = access
+        self._refusals = Refusals(self._problem)
         self._key = market.encode()
         self._keep = keep
         self._deliver = deliver
@@ -81,8 +92,8 @@ class NoticeFeed:
     def _new_consumer(self) -> Consumer:
         return Consumer(
             {
-                "bootstrap.servers": self._bootstrap,
-                "group.id": "contractnet-notices",  # asked for by the library, never joined: partitions are assigned
+                **client_settings(self._bootstrap, self._access),
+                "group.id": NOTICES_GROUP,  # asked for by the library, never joined: partitions are assigned
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
@@ -91,7 +102,7 @@ class NoticeFeed:
                 "fetch.error.backoff.ms": 50,
                 "reconnect.backoff.max.ms": 500,
                 "log_level": 0,
-                "error_cb": self._problem,
+                "error_cb": self._refusals,
                 "statistics.interval.ms": STATISTICS_MS,
                 "stats_cb": self._connected,
                 **FRESH,
@@ -101,7 +112,8 @@ class NoticeFeed:
     def start(self, look_back_s: float | None, timeout_s: float) -> None:
         """Find the partition and begin to read `look_back_s` seconds ago (None: at the beginning). Blocks.
 
-        Raises BrokerUnreachableError when no broker answers in time, MarketNotFoundError when it has no markets.
+        Raises BrokerUnreachableError when no broker answers in time, AccessRefusedError when it does not accept the
+        credentials, MarketNotFoundError when it has no markets.
         """
         try:
             self._assign(look_back_s, timeout_s)
@@ -110,9 +122,9 @@ class NoticeFeed:
             raise BrokerUnreachableError(
                 f"no Kafka broker answers at {self._bootstrap} ({error.args[0].str()}): "
                 "start one with `contractnet up`, or name another with connect(..., bootstrap=), CONTRACTNET_BOOTSTRAP "
-                "or, on the command line, --bootstrap"
+                f"or, on the command line, --bootstrap.{hint(self._access)}"
             ) from error
-        except MarketNotFoundError:
+        except (MarketNotFoundError, AccessRefusedError):
             self._consumer.close()
             raise
         self._thread.start()
@@ -134,9 +146,10 @@ class NoticeFeed:
         return f"{read}; the broker at {self._bootstrap} does not answer: {self.last_problem}"
 
     def _assign(self, look_back_s: float | None, timeout_s: float) -> None:
-        known = self._consumer.list_topics(timeout=timeout_s).topics
+        known = list_topics(self._consumer, self._refusals, self._bootstrap, timeout_s, self._access).topics
         for topic in (topics.COMMANDS.name, topics.NOTICES.name):
             if topic not in known:
+                topic_metadata(self._consumer, topic, self._bootstrap, self._access)
                 raise MarketNotFoundError(
                     f"the broker at {self._bootstrap} has no topic {topic!r}: `contractnet up` prepares it for markets"
                 )

@@ -14,7 +14,7 @@ from typing import Any, Self
 from contractnet import settings
 from contractnet.client.connection import LOOK_BACK_S, TIMEOUT_S, Connection
 from contractnet.client.opening import Opening
-from contractnet.credentials import Credential, Role, fingerprint, load
+from contractnet.credentials import Credential, Role, access_for, fingerprint, load
 from contractnet.envelope import SALT_BYTES, Sealed, seal
 from contractnet.errors import CommandUnsendableError, CredentialError
 from contractnet.messages import Command
@@ -51,7 +51,7 @@ class Member:
     ) -> Opening[Self]:
         """Connect with a credential (or its file), over a connection of one's own, which closes with this object.
 
-        Raises CredentialError, BrokerUnreachableError, MarketNotFoundError, SettingsError.
+        Raises CredentialError, BrokerUnreachableError, AccessRefusedError, MarketNotFoundError, SettingsError.
         """
 
         async def begin() -> Self:
@@ -62,6 +62,7 @@ class Member:
                 address,
                 market=loaded.market,
                 genesis=loaded.genesis,
+                access=access_for(loaded, path),
                 look_back_s=look_back_s,
                 timeout_s=timeout_s,
                 members=[loaded],

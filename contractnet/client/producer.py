@@ -10,8 +10,10 @@ from functools import partial
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from contractnet import topics
+from contractnet.access import Access, client_settings
 from contractnet.envelope import Sealed
 from contractnet.errors import CommandUnsendableError
+from contractnet.refusals import is_refusal
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +28,15 @@ class CommandProducer:
     `failed` is called, in the producer's thread, with a command that the broker did not take.
     """
 
-    def __init__(self, bootstrap: str, failed: Callable[[Sealed, str], None]) -> None:
+    def __init__(
+        self, bootstrap: str, failed: Callable[[Sealed, KafkaError], None], access: Access | None = None
+    ) -> None:
         self._bootstrap = bootstrap
+        self._access = access
         self._failed = failed
         self._lock = threading.Lock()
         self._broken = False
+        self._refusal: KafkaError | None = None
         self._stop = threading.Event()
         self._producer = self._build()
         self._thread = threading.Thread(target=self._run, name="contractnet-commands", daemon=True)
@@ -45,6 +51,9 @@ class CommandProducer:
 
         Raises CommandUnsendableError.
         """
+        if self._refusal is not None:
+            self._failed(sealed, self._refusal)
+            return True
         with self._lock:
             try:
                 self._producer.produce(
@@ -68,19 +77,21 @@ class CommandProducer:
 
     def close(self, timeout_s: float) -> None:
         """Wait until everything is delivered, but no longer than `timeout_s`; then end the thread. Blocks."""
-        self._producer.flush(timeout_s)
+        self._serve(self._producer.flush, timeout_s)
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
         # What is still queued would keep the library's threads busy beyond close.
         self._producer.purge()
-        self._producer.flush(1)
+        self._serve(self._producer.flush, 1)
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            self._producer.poll(POLL_S)
+            self._serve(self._producer.poll, POLL_S)
             if self._broken:
                 self._replace()
+            if self._refusal is not None:
+                self._producer.purge()
 
     def _replace(self) -> None:
         """After a fatal error of the idempotent producer: fail what it held, and go on with a new one."""
@@ -88,12 +99,19 @@ class CommandProducer:
             old, self._producer = self._producer, self._build()
             self._broken = False
         old.purge()
-        old.flush(1)
+        self._serve(old.flush, 1)
+
+    def _serve(self, serve: Callable[[float], int], timeout_s: float) -> None:
+        """Let the library call back. It raises a fatal error here that nobody could have been told before."""
+        try:
+            serve(timeout_s)
+        except KafkaException as error:
+            self._problem(error.args[0])
 
     def _build(self) -> Producer:
         return Producer(
             {
-                "bootstrap.servers": self._bootstrap,
+                **client_settings(self._bootstrap, self._access),
                 "enable.idempotence": True,
                 "acks": "all",
                 "linger.ms": 1,
@@ -112,8 +130,11 @@ class CommandProducer:
         self.last_problem = error.str()
         log.debug("commands: %s", error)
         if error.fatal():
-            self._broken = True
+            # Another producer would be refused its id in the same way.
+            self._refusal = error if is_refusal(error) else None
+            self._broken = self._refusal is None
 
     def _delivered(self, sealed: Sealed, error: KafkaError | None, message: Message) -> None:  # noqa: ARG002, the library's signature
         if error is not None:
-            self._failed(sealed, error.str())
+            # A producer that was refused its id throws away what it has: the refusal is why.
+            self._failed(sealed, self._refusal or error)

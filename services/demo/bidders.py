@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contractnet.client import Agent, Award, Cfp, Connection
-from contractnet.credentials import load
+from contractnet.credentials import access_of_file, load
 from contractnet.errors import OutcomeTimeoutError, RejectedError
 from contractnet.messages import Claim, Code
 from services.demo.demand import SPEEDS, Task
@@ -214,8 +214,11 @@ async def run(plan: Plan, index: int, processes: int) -> None:
     """Bid until the parent is done; then see everything through and report."""
     loop = asyncio.get_running_loop()
     tally = Tally()
-    async with Connection.open(plan.bootstrap, market=plan.market, genesis=bytes.fromhex(plan.genesis)) as connection:
-        mine = sorted(plan.members.items())[index::processes]
+    mine = sorted(plan.members.items())[index::processes]
+    access = access_of_file(mine[0][1])
+    async with Connection.open(
+        plan.bootstrap, market=plan.market, genesis=bytes.fromhex(plan.genesis), access=access
+    ) as connection:
         agents = [connection.agent(load(path)) for _, path in mine]
         ending = asyncio.Event()
         on_parent_end(lambda: loop.call_soon_threadsafe(ending.set))

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
 
+from contractnet.access import Access, own_access
 from contractnet.cli.directory import DataDirectory
 from contractnet.client import Bank, Connection
 from contractnet.credentials import Credential, load
 from contractnet.errors import CredentialError, RejectedError, SettingsError
 from contractnet.messages import Code
+from contractnet.principals import Principals
 from services.demo.demand import POOLS, names
 
 MANAGERS_PROJECT = "operations"
@@ -39,6 +41,7 @@ async def enrol(directory: DataDirectory, bootstrap: str, market: str, agents: i
         desk = _Desk(directory, connection, bank)
         managers = {pool.name: f"manager-{pool.name}" for pool in POOLS}
         projects = {**names(agents), **dict.fromkeys(managers.values(), MANAGERS_PROJECT)}
+        await asyncio.to_thread(desk.make_users, projects)
         await _gathered(desk.account(name, project) for name, project in projects.items())
         await _gathered(bank.issue(desk.id_of(name), allowance_ucr, "allowance for a run") for name in names(agents))
         for pool in POOLS:
@@ -57,20 +60,32 @@ class _Desk:
         self._bank = bank
         self._new: set[str] = set()
         self._found: dict[str, Credential] = {}
+        self._users: dict[str, Access] = {}
 
     def id_of(self, name: str) -> bytes:
         account = self._found[name].account
         assert account is not None
         return account
 
+    def make_users(self, names: Iterable[str]) -> None:
+        """Users of the broker for those who have no credential yet, where it has access control."""
+        fresh = [name for name in names if self._known(name) is None]
+        if fresh and own_access().user is not None:
+            self._users = dict(zip(fresh, Principals(self._connection.bootstrap).new_agents(len(fresh)), strict=True))
+
+    def _known(self, name: str) -> Credential | None:
+        path = self._directory.agent(name)
+        known = load(path) if path.is_file() else None
+        return known if known is not None and known.genesis == self._connection.genesis else None
+
     async def account(self, name: str, project: str) -> None:
         path = self._directory.agent(name)
-        if path.is_file() and (known := load(path)).genesis == self._connection.genesis:
+        if (known := self._known(name)) is not None:
             self._found[name] = known
             return
         self._new.add(name)
         try:
-            self._found[name] = await self._bank.enroll(name, project, path)
+            self._found[name] = await self._bank.enroll(name, project, path, kafka=self._users.get(name))
         except RejectedError as error:
             if error.code is not Code.NAME_TAKEN:
                 raise

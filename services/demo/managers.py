@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from contractnet.client import Agent, Connection
-from contractnet.credentials import load
+from contractnet.credentials import access_of_file, load
 from contractnet.errors import OutcomeTimeoutError
 from contractnet.messages import CfpOutcome, Pricing
 from services.demo.demand import POOLS, SLOT_S, PoolSpec
@@ -88,7 +88,10 @@ class Lanes:
 async def run(plan: Plan) -> None:
     """Sell slots until the parent is done."""
     loop = asyncio.get_running_loop()
-    async with Connection.open(plan.bootstrap, market=plan.market, genesis=bytes.fromhex(plan.genesis)) as connection:
+    access = access_of_file(min(plan.managers.values()))
+    async with Connection.open(
+        plan.bootstrap, market=plan.market, genesis=bytes.fromhex(plan.genesis), access=access
+    ) as connection:
         lanes = Lanes(connection, plan)
         on_parent_end(lambda: loop.call_soon_threadsafe(lanes.ending.set))
         report("ready")

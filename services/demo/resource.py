@@ -170,9 +170,7 @@ def main() -> None:
     from contractnet.gate import Gate
 
     desk = Desk(units)
-    with Gate(
-        pool, plan.bootstrap, market=plan.market, genesis=bytes.fromhex(plan.genesis), on_revoked=desk.revoked
-    ) as gate:
+    with Gate(pool, plan.bootstrap, credential=plan.managers[pool], on_revoked=desk.revoked) as gate:
         asyncio.run(serve(gate, desk, plan.gates[pool], pool))
     report("resource", pool=pool, **desk.facts())
     for unit in units:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from broker.ports import find_free
+from contractnet.access import act_as
 from contractnet.cli.directory import DataDirectory
 from contractnet.errors import DataDirectoryError, ServiceError
 from contractnet.messages.partition import partition_of
@@ -108,6 +109,7 @@ def _market(directory: DataDirectory, bootstrap: str | None, market: str, ending
             raise DataDirectoryError(
                 f"The market of pid {pid} in {directory.path} is still starting: try again shortly."
             )
+        act_as("operator", directory.path)
         say(f"using the market that runs in {directory.path} (pid {pid})")
         return Market(directory, noted.bootstrap, market, noted.partitions, partial(_look_at, directory, pid))
     end_orphans(directory, say)

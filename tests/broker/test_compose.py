@@ -17,12 +17,20 @@ from broker.java import find_java
 from broker.node import KafkaNode
 from broker.ports import find_free
 from broker.ready import wait_until_ready
+from broker.security import Security
 from broker.settings import DEFAULT_PORT, IMAGE, as_environment, container, node_settings
 from broker.storage import ensure_formatted
-from tests.broker.contract import create_topic, produce, read_all
+from contractnet.access import ACCESS_ENV, PLAINTEXT, load_access, role_file
+from contractnet.cli.directory import DataDirectory
+from contractnet.errors import BrokerUnreachableError
+from contractnet.principals import new_password
+from contractnet.refusals import check_access
+from services.containers import PASSWORD_ENV, prepare
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
+# What compose puts the password of the broker's own user for, or refuses to start without.
+PASSWORD = "${CONTRACTNET_BROKER_PASSWORD:?}"
 
 
 @pytest.fixture(scope="module")
@@ -50,13 +58,15 @@ def test_it_follows_the_compose_specification() -> None:
 
 def test_its_broker_has_the_settings_of_the_table(services: dict[str, dict[str, Any]]) -> None:
     """The KAFKA_ variables are the broker's table for a container, no more, no less; so are image and port."""
-    assert kafka_environment(services) == as_environment(node_settings(container(DEFAULT_PORT)))
+    assert kafka_environment(services) == as_environment(node_settings(container(DEFAULT_PORT), Security(PASSWORD)))
     assert services["kafka"]["image"] == IMAGE
 
 
 def test_variable_names_come_back_as_settings(services: dict[str, dict[str, Any]]) -> None:
     """The image's rule for its variables turns every one back into the setting's own name."""
-    assert as_properties_of_image(kafka_environment(services)) == node_settings(container(DEFAULT_PORT))
+    assert as_properties_of_image(kafka_environment(services)) == node_settings(
+        container(DEFAULT_PORT), Security(PASSWORD)
+    )
 
 
 def test_only_loopback_is_published(services: dict[str, dict[str, Any]]) -> None:
@@ -66,11 +76,16 @@ def test_only_loopback_is_published(services: dict[str, dict[str, Any]]) -> None
 
 
 def test_services_find_broker_and_data(services: dict[str, dict[str, Any]]) -> None:
-    """Our services are given the broker's address inside the network and the data directory, which is a volume."""
+    """Our services are given the broker's address inside the network, the data directory, which is a volume, and the
+    access file of their role; only what makes these files is given the password of the broker's own user."""
     ours = {name: service for name, service in services.items() if name != "kafka"}
     assert set(ours) == {"topics", "referee", "genesis", "snapshotter", "projector"}
-    for service in ours.values():
-        assert service["environment"] == {"CONTRACTNET_BOOTSTRAP": "kafka:19092", "CONTRACTNET_DATA": "/data"}
+    for name, service in ours.items():
+        assert service["environment"] == {"CONTRACTNET_BOOTSTRAP": "kafka:19092", "CONTRACTNET_DATA": "/data"} | (
+            {"CONTRACTNET_BROKER_PASSWORD": PASSWORD}
+            if name == "topics"
+            else {"CONTRACTNET_ACCESS": f"/data/access/{'operator' if name == 'genesis' else name}.properties"}
+        )
         assert service["volumes"] == ["market:/data"]
         assert service["build"] == "."
 
@@ -84,8 +99,11 @@ def test_services_wait_for_what_they_need(services: dict[str, dict[str, Any]]) -
 
 
 @pytest.mark.broker
-def test_kafka_runs_with_its_settings(services: dict[str, dict[str, Any]], tmp_path: Path) -> None:
-    """A broker started from the file's variables serves; only ports, addresses and the data path are this machine's."""
+def test_kafka_runs_with_its_settings(
+    services: dict[str, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker started from the file's variables serves; only ports, addresses, the data path and the password are this
+    machine's. The step that prepares it makes the users and the topics, and nobody is let in without."""
     node = KafkaNode(tmp_path)
     inner, outer, controller = find_free(), find_free(), find_free()
     assert len({inner, outer, controller}) == 3
@@ -95,14 +113,25 @@ def test_kafka_runs_with_its_settings(services: dict[str, dict[str, Any]], tmp_p
         here = re.sub(r"(?:0\.0\.0\.0|kafka)(?=:)", "127.0.0.1", settings[name])
         settings[name] = re.sub(r":\d+", lambda found: ports[found[0]], here)
     settings["log.dirs"] = str(node.data_dir)
+    security = Security(new_password())
+    settings = {name: value.replace(PASSWORD, security.password) for name, value in settings.items()}
     cluster_id = ensure_formatted(node.data_dir, 1, services["kafka"]["environment"]["CLUSTER_ID"])
     node.launch(find_java(), ensure_jars(), settings)
     try:
         address = f"127.0.0.1:{outer}"
-        wait_until_ready(address, 60.0, cluster_id=cluster_id, gone=lambda: not node.is_running())
-        topic = create_topic(address)
-        produce(address, topic, [b"composed"])
-        assert read_all(address, topic) == [b"composed"]
+        wait_until_ready(
+            address, 60.0, cluster_id=cluster_id, gone=lambda: not node.is_running(), access=security.access
+        )
+        data = DataDirectory(tmp_path / "data-of-the-market")
+        monkeypatch.setenv("CONTRACTNET_DATA", str(data.path))
+        monkeypatch.setenv("CONTRACTNET_BOOTSTRAP", address)
+        monkeypatch.setenv(PASSWORD_ENV, security.password)
+        monkeypatch.setenv(ACCESS_ENV, "")
+        monkeypatch.delenv(ACCESS_ENV)  # what the step sets goes with the test
+        prepare(data, "composed")
+        check_access(address, access=load_access(role_file(data.path, "referee")))
+        with pytest.raises(BrokerUnreachableError):
+            check_access(address, 1, PLAINTEXT)
     finally:
         node.stop(20.0)
 

@@ -101,10 +101,15 @@ def test_a_second_up_is_refused(up: subprocess.Popen[str], data: Path) -> None:
 
 
 def test_an_up_elsewhere_on_the_same_cluster_is_refused(up: subprocess.Popen[str], data: Path, tmp_path: Path) -> None:
-    """It says to use the market's directory, and makes no operator key for a market that is another's."""
+    """It says to use the market's directory, and makes no operator key for a market that is another's. Without its
+    credentials it does not even get there."""
     noted = state.read(DataDirectory(data))
     assert noted is not None
-    done = contractnet("--data", tmp_path / "other", "--bootstrap", noted.bootstrap, "up")
+    elsewhere = ("--data", tmp_path / "other", "--bootstrap", noted.bootstrap, "up")
+    done = contractnet(*elsewhere)
+    assert done.returncode == 1
+    assert "CONTRACTNET_ACCESS" in done.stderr
+    done = contractnet(*elsewhere, env={"CONTRACTNET_ACCESS": str(data / "access" / "operator.properties")})
     assert done.returncode == 1
     assert "was opened from another data directory" in done.stderr
     assert not DataDirectory(tmp_path / "other").operator.exists()

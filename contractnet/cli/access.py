@@ -1,0 +1,99 @@
+"""`access`: who may do what on the broker, and users for agents."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from contractnet.access import load_access, own_access
+from contractnet.cli.root import Where, app, out, where
+from contractnet.credentials import load, save
+from contractnet.errors import SettingsError
+from contractnet.rights import APP_ID, ROLES, as_command, rights
+
+if TYPE_CHECKING:
+    from contractnet.principals import Principals
+
+access = typer.Typer(no_args_is_help=True, help="Access control: the rights of each role, and users for agents.")
+app.add_typer(access, name="access")
+# Characters of a wrong text that an error repeats.
+_SHOWN = 40
+_PLACE = "kafka.example:9092"
+
+
+@access.command(epilog="Example:  contractnet access show > acls.sh   (for the administrator of an existing cluster)")
+def show(ctx: typer.Context) -> None:
+    """Print the rights of all roles as commands of Kafka's own tool, kafka-acls.sh."""
+    bootstrap = where(ctx).bootstrap_flag or _PLACE
+    for right in rights(os.environ.get("CONTRACTNET_APP", APP_ID)):
+        print(as_command(right, bootstrap))
+
+
+@access.command(
+    epilog="Examples:  contractnet access grant agent.json   |   "
+    "contractnet access grant agent.json --access ann.properties"
+)
+def grant(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Credential file of an agent.")],
+    access_file: Annotated[
+        Path | None,
+        typer.Option("--access", help="Access file of a user that exists already.", show_default="a new user"),
+    ] = None,
+) -> None:
+    """Give an agent's credential file another user of the broker; the one that it had is revoked.
+
+    For credentials of a time without access control, and where a password may be known to others.
+    """
+    here = where(ctx)
+    here.act_as("operator")
+    credential = load(file)
+    if access_file is not None:
+        save(replace(credential, kafka=load_access(access_file)), file)
+    else:
+        principals = _principals(here)
+        save(replace(credential, kafka=principals.new_agents(1)[0]), file)
+        former = None if credential.kafka is None else credential.kafka.user
+        if former is not None and former in principals.users():
+            principals.revoke(former)
+    changed = load(file).kafka
+    user = None if changed is None else changed.user
+    out.print(f"{escape(str(file))}: user {escape(str(user))}", soft_wrap=True)
+
+
+@access.command(
+    epilog="Examples:  contractnet access revoke agent.json   |   contractnet access revoke agent-1f0c9a3b5d7e2468"
+)
+def revoke(
+    ctx: typer.Context,
+    who: Annotated[str, typer.Argument(help="Credential file of an agent, or the name of its user.")],
+) -> None:
+    """Shut an agent out of the broker at once, also over connections that it has. Its account stays as it is."""
+    here = where(ctx)
+    here.act_as("operator")
+    user: str | None = who
+    # Not Path.is_file, which raises where the text is too long for a path.
+    if os.path.isfile(who):
+        kafka = load(who).kafka
+        user = None if kafka is None else kafka.user
+    principals = _principals(here)
+    if user is None or user in ROLES or user not in principals.users():
+        raise SettingsError(f"{who[:_SHOWN]!r} is no user of an agent that this broker knows, and no file of one.")
+    principals.revoke(user)
+    out.print(f"user {escape(user)} is revoked", soft_wrap=True)
+
+
+def _principals(here: Where) -> Principals:
+    from contractnet.principals import Principals
+
+    if own_access().user is None:
+        raise SettingsError(
+            f"No credentials of an operator: {here.directory.path} has no access control (`contractnet up` makes it), "
+            f"and CONTRACTNET_ACCESS names no file."
+        )
+    return Principals(here.bootstrap())

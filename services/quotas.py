@@ -1,0 +1,106 @@
+"""How much one agent may ask of the broker, so that a flood of one is not the others' business.
+
+Kafka measures each user by itself and delays the answers to whoever exceeds its share; nobody is refused. librdkafka
+cannot set quotas (2.16), and Kafka's own tool is a second JVM, so the one request is spelled out here for aiokafka, a
+part of Faust (KIP-546, AlterClientQuotas version 0).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.types import Array, Boolean, Float64, Int16, Int32, Schema, String
+
+from contractnet.access import Access
+from contractnet.errors import BrokerUnreachableError
+from contractnet.rights import ROLES
+
+AGENT_QUOTAS: Mapping[str, float] = {
+    # A sealed command is about 0.4 kB: some 300 a second of one agent. Twice as much let a flood delay the others.
+    "producer_byte_rate": 131_072,
+    # Agents read all notices of their market's partition, and at their start those of the last ten minutes.
+    "consumer_byte_rate": 16_777_216,
+    # Of one of the broker's threads (docs/security.md has the measurements).
+    "request_percentage": 50,
+}
+"""The quotas of every user that has none of its own: of each agent."""
+
+UNLIMITED: Mapping[str, float] = {"producer_byte_rate": 1e12, "consumer_byte_rate": 1e12, "request_percentage": 1e6}
+"""The quotas of the roles: to slow the referee down would slow everybody down."""
+
+_API_KEY = 49
+_ENTITY = Array(("entity_type", String("utf-8")), ("entity_name", String("utf-8")))
+
+
+class _Response(Response):  # type: ignore[misc]  # aiokafka ships no types
+    API_KEY = _API_KEY
+    API_VERSION = 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "entries",
+            Array(("error_code", Int16), ("error_message", String("utf-8")), ("entity", _ENTITY)),
+        ),
+    )
+
+
+class _Request(RequestStruct):  # type: ignore[misc]  # the same
+    API_KEY = _API_KEY
+    API_VERSION = 0
+    RESPONSE_TYPE = _Response
+    SCHEMA = Schema(
+        (
+            "entries",
+            Array(
+                ("entity", _ENTITY),
+                ("ops", Array(("key", String("utf-8")), ("value", Float64), ("remove", Boolean))),
+            ),
+        ),
+        ("validate_only", Boolean),
+    )
+
+
+class _AlterQuotas(Request[_Request]):  # type: ignore[misc]  # the same
+    API_KEY = _API_KEY
+
+    def __init__(self, users: Mapping[str | None, Mapping[str, float]]) -> None:
+        self._users = users
+
+    def build(self, request_struct_class: type[_Request]) -> _Request:
+        entries = [
+            ([("user", user)], [(name, float(value), False) for name, value in quotas.items()])
+            for user, quotas in self._users.items()
+        ]
+        return request_struct_class(entries, False)
+
+
+def set_quotas(bootstrap: str, access: Access) -> None:
+    """Set the quotas of all users, with an administrator's access. Raises BrokerUnreachableError."""
+    users: dict[str | None, Mapping[str, float]] = {None: AGENT_QUOTAS, **dict.fromkeys(ROLES, UNLIMITED)}
+    try:
+        asyncio.run(_alter(bootstrap, access, users))
+    except KafkaError as error:
+        raise BrokerUnreachableError(f"The broker at {bootstrap} did not take the quotas: {error}.") from error
+
+
+async def _alter(bootstrap: str, access: Access, users: Mapping[str | None, Mapping[str, float]]) -> None:
+    found = access.settings
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=bootstrap.split(","),
+        security_protocol=found.get("security.protocol", "PLAINTEXT"),
+        sasl_mechanism=found.get("sasl.mechanism", "PLAIN"),
+        sasl_plain_username=found.get("sasl.username"),
+        sasl_plain_password=found.get("sasl.password"),
+    )
+    try:
+        await admin.start()
+        answer = await admin._send_request(_AlterQuotas(users))
+    finally:
+        await admin.close()
+    for code, message, _ in answer.entries:
+        if code:
+            raise KafkaError(f"{message} (error {code})")
