@@ -68,7 +68,7 @@ def run(arena: Arena) -> None:
         broker.start()
         arena.tally.other["broker_disk_full"] += 1
         arena.world.wait_for("a worker owns partitions", lambda: _owns(arena), TIMEOUT_S)
-        arena.wait_for_award(TIMEOUT_S)
+        arena.wait_for_award(TIMEOUT_S, revive=True)
         arena.plan.progress(n + 1, rounds, "rounds of full disks")
 
 
