@@ -18,6 +18,7 @@ def main() -> None:
     from contractnet.cli.commands import app
     from contractnet.cli.root import debugging
     from contractnet.errors import ContractnetError
+    from contractnet.refusals import is_refusal
 
     try:
         # Typer itself exits with 2 for a wrong command line, 130 after Ctrl-C, and quietly where a pipe was closed.
@@ -31,9 +32,14 @@ def main() -> None:
         if debugging():
             raise
         problem = error.args[0]
+        advice = (
+            "CONTRACTNET_ACCESS names the file of a role that may."
+            if is_refusal(problem)
+            else "Look at the broker with `contractnet status`;"
+        )
         print(
-            f"contractnet: Kafka refused: {problem.str()} ({problem.name()}). Look at the broker with "
-            f"`contractnet status`; --debug shows where it happened.",
+            f"contractnet: Kafka refused: {problem.str()} ({problem.name()}). {advice} "
+            f"--debug shows where it happened.",
             file=sys.stderr,
         )
         sys.exit(EXIT_ERROR)
