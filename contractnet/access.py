@@ -25,6 +25,8 @@ FOLDER = "access"
 OFF = "off"
 
 _NAMES = ("security.", "sasl.", "ssl.", "enable.sasl.", "enable.ssl.")
+# These run a command or load code: a credential file that somebody sends must not.
+_NEVER = ("sasl.kerberos.kinit.cmd", "ssl.engine", "ssl.providers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def load_access(path: str | Path) -> Access:
         name, equals, value = (part.strip() for part in line.partition("="))
         if not name or name.startswith("#"):
             continue
-        if not equals or not name.startswith(_NAMES):
+        if not equals or not _is_taken(name):
             # The line may hold a secret: name its place only.
             raise CredentialError(f"{path}, line {number}: not a security setting of librdkafka (name=value)")
         settings[name] = value
@@ -119,9 +121,13 @@ def access_of(settings: object) -> Access | None:
         return None
     if not isinstance(settings, dict) or not all(isinstance(v, str) for v in settings.values()):
         raise TypeError("the access is malformed")
-    if not all(isinstance(name, str) and name.startswith(_NAMES) for name in settings):
+    if not all(isinstance(name, str) and _is_taken(name) for name in settings):
         raise ValueError("the access holds what is no security setting")
     return Access(settings)
+
+
+def _is_taken(name: str) -> bool:
+    return name.startswith(_NAMES) and not name.startswith(_NEVER)
 
 
 def save_access(access: Access, path: Path) -> None:

@@ -19,6 +19,7 @@ def main() -> None:
     from contractnet.cli.commands import app
     from contractnet.cli.root import debugging
     from contractnet.errors import ContractnetError
+    from contractnet.refusals import is_refusal
     from contractnet.terminal import printable
 
     # What this program and its children write is for their user alone: the broker's log holds everybody's bids.
@@ -35,10 +36,14 @@ def main() -> None:
         if debugging():
             raise
         problem = error.args[0]
+        advice = (
+            "CONTRACTNET_ACCESS names the file of a role that may."
+            if is_refusal(problem)
+            else "Look at the broker with `contractnet status`;"
+        )
         print(
             printable(
-                f"contractnet: Kafka refused: {problem.str()} ({problem.name()}). Look at the broker with "
-                f"`contractnet status`; --debug shows where it happened."
+                f"contractnet: Kafka refused: {problem.str()} ({problem.name()}). {advice} --debug shows where it happened."
             ),
             file=sys.stderr,
         )

@@ -30,8 +30,12 @@ V1: dict[type[Command], Decide] = {
     c.ReleaseLease: contracts.release_lease,
 }
 
-V3: dict[type[Command], Decide] = V1 | {c.RegisterKey: keys.register_3, c.RotateKey: keys.rotate_3}
-"""Keys that expire, an operator's key that can be rotated; its records have private notices (market/notices.py). There
+V3: dict[type[Command], Decide] = V1 | {
+    c.RegisterKey: keys.register_3,
+    c.RotateKey: keys.rotate_3,
+    c.PlaceBid: contracts.place_bid_3,
+}
+"""Keys that expire, an operator's key that can be rotated, a bound on one account's bids on one CFP; its records have private notices (market/notices.py). There
 is no version 2: ledgers of version 1 exist that answer the wish for it with UNKNOWN_RULES, and have to be reproduced
 (docs/decisions/0013)."""
 

@@ -23,6 +23,9 @@ WANTED = {
     "broker start",
     "broker stop",
     "pool create",
+    "access show",
+    "access grant",
+    "access revoke",
 }
 
 

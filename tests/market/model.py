@@ -352,7 +352,7 @@ class Model:
             self.need(not standing, "ALREADY_BID")
             self.need(len(cfp["bids"]) < self.limits["bids_per_cfp"], "LIMIT_REACHED")
             mine = [b for b in cfp["bids"] if b["account"] == self.sender]
-            self.need(len(mine) < self.limits["bids_of_one_per_cfp"], "LIMIT_REACHED")
+            self.need(self.version < 3 or len(mine) < self.limits["bids_of_one_per_cfp"], "LIMIT_REACHED")
         if self.sender is not None:
             self.need(self._free(self.sender) >= command.price_ucr, "INSUFFICIENT_CREDIT")
         if cfp is not None and not self.bad:
