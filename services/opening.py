@@ -43,8 +43,8 @@ def operator_keys(directory: DataDirectory, market: str) -> Credential | None:
         credential = load(directory.operator)
         if fingerprint(credential.keys.public) != credential.operator:
             raise CredentialError(
-                f"{directory.operator} holds a key that replaced the operator's in market {credential.market!r}. Put the "
-                f"file back that opened the market: workers trust its key (docs/security.md, Keys)."
+                f"{directory.operator} holds a key that replaced the operator's in market {credential.market!r}. "
+                f"Put the file back that opened the market: workers trust its key (docs/security.md, Keys)."
             )
     elif directory.operator_public.is_file():
         return None
@@ -79,8 +79,8 @@ async def open_market(directory: DataDirectory, bootstrap: str, market: str, *, 
         except MarketNotFoundError:
             if operator is None:
                 raise CredentialError(
-                    f"Market {market!r} is not open yet, and {directory.operator}, which could open it, is missing: put "
-                    f"it back from a copy, or begin with another data directory (--data)."
+                    f"Market {market!r} is not open yet, and {directory.operator}, which could open it, is missing: "
+                    f"put it back from a copy, or begin with another data directory (--data)."
                 ) from None
             await _open(connection, operator.keys, bank_file, signed=signed)
             return Opening(now=True, signed=signed)
