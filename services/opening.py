@@ -43,8 +43,8 @@ def operator_keys(directory: DataDirectory, market: str) -> Credential | None:
         credential = load(directory.operator)
         if fingerprint(credential.keys.public) != credential.operator:
             raise CredentialError(
-                f"{directory.operator} holds a key that replaced the operator's in market {credential.market!r}. Put "
-                f"the file back that opened the market: workers trust its key (docs/security.md, Keys)."
+                f"{directory.operator} holds a key that replaced the operator's in market {credential.market!r}. "
+                f"Put the file back that opened the market: workers trust its key (docs/security.md, Keys)."
             )
     elif directory.operator_public.is_file():
         return None

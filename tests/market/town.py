@@ -60,6 +60,8 @@ def as_plain(value: Any, *, past: bool = True) -> Any:
         plain = {f.name: as_plain(getattr(value, f.name), past=past) for f in fields(value)}
         if isinstance(value, State) and not past:
             plain["agenda"] = sorted(filter(value.is_pending, value.agenda))
+            # Looked up by id only: a restored market has them CFP by CFP, a live one in order of arrival.
+            plain["bids"] = sorted(plain["bids"], key=lambda item: item[0])
         return plain
     if isinstance(value, dict):
         return [(key, as_plain(item, past=past)) for key, item in value.items()]
