@@ -43,7 +43,8 @@ def main() -> None:
         )
         print(
             printable(
-                f"contractnet: Kafka refused: {problem.str()} ({problem.name()}). {advice} --debug shows where it happened."
+                f"contractnet: Kafka refused: {problem.str()} ({problem.name()}). {advice} "
+                f"--debug shows where it happened."
             ),
             file=sys.stderr,
         )

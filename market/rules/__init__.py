@@ -35,9 +35,9 @@ V3: dict[type[Command], Decide] = V1 | {
     c.RotateKey: keys.rotate_3,
     c.PlaceBid: contracts.place_bid_3,
 }
-"""Keys that expire, an operator's key that can be rotated, a bound on one account's bids on one CFP; its records have private notices (market/notices.py). There
-is no version 2: ledgers of version 1 exist that answer the wish for it with UNKNOWN_RULES, and have to be reproduced
-(docs/decisions/0013)."""
+"""Keys that expire, an operator's key that can be rotated, a bound on one account's bids on one CFP; its records have
+private notices (market/notices.py). There is no version 2: ledgers of version 1 exist that answer the wish for it with
+UNKNOWN_RULES, and have to be reproduced (docs/decisions/0013)."""
 
 RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3}
 
