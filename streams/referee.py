@@ -47,10 +47,13 @@ class Referee:
         self._busy = asyncio.Lock()
         self._turn = threading.Lock()
         self.ready = False
+        self._closed = False
 
     async def assigned(self, partitions: set[int]) -> None:
         """Take over exactly these partitions: all new writers fence and restore in parallel, before any data flows."""
         async with self._busy:
+            if self._closed:
+                return
             self._feed.forget()
             for partition in set(self.writers) - partitions:
                 self.writers.pop(partition).close()
@@ -66,6 +69,8 @@ class Referee:
     async def judge(self, fetches: list[Fetch]) -> None:
         """Judge fetches, partitions side by side, and count what came of them."""
         async with self._busy:
+            if self._closed:
+                return
             mine = [(self.writers[f.partition], f) for f in fetches if f.partition in self.writers]
             work = [partial(w.process, f.records, sought=f.sought) for w, f in mine]
             outcomes = await self._in_threads(work)
@@ -95,6 +100,8 @@ class Referee:
     def close(self) -> None:
         """Stop judging. What is under way in a thread either commits or is judged again by the next owner."""
         self.ready = False
+        # Faust's tasks run on for a moment, and what they bring is the next owner's.
+        self._closed = True
         self._pool.shutdown(wait=True)
         self._clock.close()
 

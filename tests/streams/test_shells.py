@@ -9,6 +9,8 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import faust
 import pytest
@@ -19,9 +21,11 @@ from contractnet.errors import SettingsError
 from market.limits import CLOCK_STEP_MS_MAX
 from streams.batches import RECORDS_MAX, Feed, Fetch, merged
 from streams.clock import BURST_MAX, Clock
+from streams.metrics import Metrics
+from streams.referee import Referee
 from streams.settings import Settings
 from streams.slots import Slot
-from streams.writer import Due
+from streams.writer import Due, PartitionWriter
 
 NOW_MS = 1_800_000_000_000
 
@@ -132,6 +136,26 @@ def test_a_seek_and_a_gap_are_not_merged_over() -> None:
         return [await feed.next(), await feed.next()]
 
     assert asyncio.run(play()) == [[fetch(0, 5, 6)], [fetch(1, 1), fetch(0, 8, 9)]]
+
+
+def test_a_referee_that_was_closed_judges_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A batch or an assignment that still arrives while a worker leaves is the next owner's; it is no fault."""
+
+    def died(why: BaseException) -> None:
+        raise AssertionError("the worker would have ended with an error") from why
+
+    monkeypatch.setattr("streams.referee.die", died)
+
+    async def leave() -> None:
+        settings = Settings("127.0.0.1:1", tmp_path, "app", 4, 1, bytes(32), 0, 6066, 10.0)
+        referee = Referee(settings, Feed("commands"), Metrics())
+        referee.writers[0] = cast("PartitionWriter", SimpleNamespace(process=lambda *_, **__: None))
+        referee.close()
+        await referee.judge([fetch(0, 1)])
+        await referee.assigned({0, 1})
+        assert list(referee.writers) == [0]
+
+    asyncio.run(leave())
 
 
 def test_faust_is_the_version_whose_private_parts_are_overridden() -> None:
