@@ -35,7 +35,6 @@ from streams.signatures import SignatureChecks
 logger = logging.getLogger(__name__)
 
 # How long one call may be repeated while the broker is away: a restart of the broker must not cost a worker its life.
-# Several in a row add up: a large batch may need more than one of the short times in between.
 PATIENCE_S = 60.0
 # Longer than PATIENCE_S, or the coordinator would abort a transaction that is still being retried.
 TRANSACTION_TIMEOUT_MS = 90_000
@@ -242,8 +241,12 @@ class PartitionWriter:
         self._in_transaction = False
 
     def _call(self, operation: Callable[[], object]) -> None:
-        """Run a transactional call, the same one again while the broker says that it may work."""
+        """Run a transactional call, the same one again while the broker says that it may work.
+
+        Patience begins anew with every message that gets through: between outages in a row, much goes in parts.
+        """
         give_up_at = self._log.monotonic() + PATIENCE_S
+        least: int | None = None
         while True:
             try:
                 operation()
@@ -252,6 +255,9 @@ class PartitionWriter:
                 error = exception.args[0]
                 if error.txn_requires_abort():
                     raise TransactionAborted(str(error)) from exception
+                left = self._producer.flush(0)
+                if least is None or left < least:
+                    least, give_up_at = left, self._log.monotonic() + PATIENCE_S
                 if not error.retriable() or self._log.monotonic() > give_up_at:
                     raise
                 logger.warning("partition %d: %s, trying again", self.partition, error)
