@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from contractnet.access import client_settings
@@ -24,6 +24,11 @@ from services.opening import trusted_operator
 LEAVE_S = 15.0
 _ADMIN_S = 10.0
 _PAUSE_S = 0.5
+_COORDINATOR_COMES = {
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+}
 
 
 def check_operator(directory: DataDirectory, bootstrap: str, market: str) -> None:
@@ -61,11 +66,17 @@ def wait_for_absence(group: str, bootstrap: str, tell: Callable[[str], None], pa
 
 
 def _members(admin: AdminClient, group: str, bootstrap: str) -> int:
-    try:
-        described = admin.describe_consumer_groups([group], request_timeout=_ADMIN_S)[group].result(_ADMIN_S)
-    except KafkaException as error:
-        raise BrokerUnreachableError(f"The broker at {bootstrap} told no groups: {error.args[0].str()}.") from error
-    return len(described.members)
+    give_up_at = time.monotonic() + _ADMIN_S
+    while True:
+        try:
+            described = admin.describe_consumer_groups([group], request_timeout=_ADMIN_S)[group].result(_ADMIN_S)
+        except KafkaException as error:
+            # A coordinator that has just started, or is being elected, says so for a moment.
+            if error.args[0].code() in _COORDINATOR_COMES and time.monotonic() < give_up_at:
+                time.sleep(_PAUSE_S)
+                continue
+            raise BrokerUnreachableError(f"The broker at {bootstrap} told no groups: {error.args[0].str()}.") from error
+        return len(described.members)
 
 
 async def _operator_of(bootstrap: str, market: str) -> bytes | None:
