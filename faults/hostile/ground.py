@@ -17,6 +17,7 @@ from contractnet.messages import Code, Command, Direction, Pricing
 from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 from faults.world import PARTITIONS, Market
+from market.rules import RULES
 
 ACCEPTED = str(Code.ACCEPTED)
 REPEATED = "REPEATED"
@@ -113,7 +114,7 @@ class Ground(Market):
 
     def found(self) -> list[Shot]:
         """Open the market with all its members; in its order."""
-        genesis = self.sealed(c.OpenMarket(self.bank.public, PARTITIONS, 1, True), self.operator)
+        genesis = self.sealed(c.OpenMarket(self.bank.public, PARTITIONS, max(RULES), True), self.operator)
         self.genesis = hashlib.sha256(genesis.value).digest()
         shots = [self.shot_of(genesis, ACCEPTED, hostile=False)]
         members = {"manager": self.manager, "mallory": self.mallory, "fence": self.fence}

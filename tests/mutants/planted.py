@@ -154,7 +154,7 @@ SHELL_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a damaged manifest is an error",
         SNAPSHOTS,
-        "except (ValueError, TypeError):",
+        "except (ValueError, TypeError, RecursionError):",
         "except KeyError:",
         "a damaged cache ends every restore",
         (SEEDS,),

@@ -176,11 +176,15 @@ class Crowd:
         self.keys_made += 1
         made = pair_of(f"{who} {self.keys_made}")
         self.pairs[made.public] = made
-        kind = self.dice.randrange(3)
+        kind = self.dice.randrange(13)
+        # Versions before the third know no end of a key, and answer UNKNOWN_RULES.
+        ends_at_ms = self.books.now_ms + self.dice.randrange(1, 20_000) if self.dice.random() < 0.3 else None
         if kind == 0:
-            return self.seal(c.RotateKey(made.public), self.keys_of(who))
-        if kind == 1:
-            return self.seal(c.RegisterKey(self.account(who), made.public), self.keys_of(who))
+            return self.seal(c.RotateKey(made.public), OPERATOR)
+        if kind < 5:
+            return self.seal(c.RotateKey(made.public, ends_at_ms), self.keys_of(who))
+        if kind < 9:
+            return self.seal(c.RegisterKey(self.account(who), made.public, ends_at_ms), self.keys_of(who))
         live = [k for k, owner in self.books.keys.items() if owner == self.account(who)] or [made.public]
         return self.seal(c.RevokeKey(self.account(who), self.dice.choice(live)), self.keys_of(who))
 
