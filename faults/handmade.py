@@ -80,8 +80,8 @@ def plain(records: Iterable[RawRecord]) -> bytes:
 
 
 def varint(number: int) -> bytes:
-    """A number as protobuf's zig-zag varint."""
-    left = (number << 1) ^ (number >> 63)
+    """A number as Kafka and Avro have it, zig-zag; also one of more than 64 bits, which neither may hold."""
+    left = (number << 1) ^ (-1 if number < 0 else 0)
     out = bytearray()
     while left > 0x7F:
         out.append(left & 0x7F | 0x80)

@@ -8,6 +8,7 @@ from typing import Any
 from contractnet.messages import Claim, Code, Priority
 from contractnet.messages import commands as c
 from contractnet.messages.commands import Command
+from faults.handmade import varint
 from faults.hostile.ground import ACCEPTED, CREDITS, DAY_MS, Ground, Shot, bid, encoded, words
 from market import limits
 
@@ -191,12 +192,12 @@ class Bombs:
         good = encoded(rng.choice(offers))
         head, task = good[:10], encoded(offers[0])
         at = task.index(b"\x08task")
-        gigabytes = _varint(rng.choice((2**31 - 1, 2**32, 2**40, 2**62, LONG_MAX)))
+        gigabytes = varint(rng.choice((2**31 - 1, 2**32, 2**40, 2**62, LONG_MAX)))
         bad = [
             task[:at] + gigabytes + task[at + 1 :],
-            task[:at] + _varint(-rng.randrange(1, 2**62)) + task[at + 1 :],
+            task[:at] + varint(-rng.randrange(1, 2**62)) + task[at + 1 :],
             task[:26] + b"\xff" * rng.randrange(10, 2000) + b"\x01",
-            task[:-1] + _varint(rng.choice((2, 2**31, 2**62, -1))),
+            task[:-1] + varint(rng.choice((2, 2**31, 2**62, -1))),
             good[: rng.randrange(10, len(good))],
             good + good,
             good + bytes(rng.randrange(1, 60_000)),
@@ -210,14 +211,3 @@ class Bombs:
         odd = (head + rng.randbytes(rng.randrange(17, 3000)), head + gigabytes + b"x" * rng.randrange(100))
         noise = [ground.bytes_of(value, keys, *nothing) for value in odd]
         return [*(ground.bytes_of(value, keys, Code.UNREADABLE) for value in bad), *noise]
-
-
-def _varint(number: int) -> bytes:
-    """A number as Avro has it, however large."""
-    left = (number << 1) ^ (number >> 63)
-    out = bytearray()
-    while left > 0x7F:
-        out.append(left & 0x7F | 0x80)
-        left >>= 7
-    out.append(left)
-    return bytes(out)

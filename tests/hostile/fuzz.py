@@ -30,6 +30,7 @@ from contractnet.messages import commands as c
 from contractnet.settings import embedded_bootstrap
 from contractnet.signing import KeyPair
 from contractnet.topics import LEDGER, SNAPSHOTS
+from faults.handmade import varint
 from services import state as up_state
 from streams.records import ReadableRecords
 from streams.snapshots import read_snapshots, write_snapshot
@@ -75,17 +76,6 @@ def mutated(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
                 out[at : at + 8] = struct.pack(">q", rng.choice((0, -1, 2**63 - 1, -(2**63))))
             case _:
                 out[at:at] = rng.choice(LONG)
-    return bytes(out)
-
-
-def varint(number: int) -> bytes:
-    """A number as Avro has it, also one of more than 64 bits."""
-    left = (number << 1) ^ (number >> 100)
-    out = bytearray()
-    while left > 0x7F:
-        out.append(left & 0x7F | 0x80)
-        left >>= 7
-    out.append(left)
     return bytes(out)
 
 
