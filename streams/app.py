@@ -27,9 +27,9 @@ from streams.settings import Settings
 from streams.slots import Slot
 from streams.tables import NoTables
 from streams.topics import wait_for_topics
-from streams.writer import PATIENCE_S
 
 POSITIONS_INTERVAL_S = 1.0
+BROKER_WAIT_S = 60.0
 # Logging is 18% of Faust's CPU time even at WARN, most of it in these.
 QUIET = ("aiokafka", "faust.topics", "faust.transport")
 
@@ -129,8 +129,8 @@ async def prometheus(_view: Any, _request: Any) -> Any:
 
 
 def _wait_for_broker(_app: Any, **_: Any) -> None:
-    """A worker that starts while the broker is away waits as long as one that runs; Faust would end at once."""
-    wait_for_topics(settings.bootstrap, PATIENCE_S)
+    """A worker that starts while the broker is away waits for it; Faust would end at once."""
+    wait_for_topics(settings.bootstrap, BROKER_WAIT_S)
 
 
 async def _leave(_app: Any, **_: Any) -> None:

@@ -24,6 +24,7 @@ from contractnet.envelope import open_record
 from contractnet.messages import Entry, Submission
 from contractnet.messages.events import AwardMade, CommandRejected
 from contractnet.sealing import values_of
+from contractnet.stall import FRESH
 from contractnet.topics import LEDGER, NOTICES
 from market import Shard, told
 from market.invariants import violations
@@ -35,8 +36,9 @@ from streams.signatures import SignatureChecks
 logger = logging.getLogger(__name__)
 
 # How long one call may be repeated while the broker is away: a restart of the broker must not cost a worker its life.
-PATIENCE_S = 60.0
-# Longer than PATIENCE_S, or the coordinator would abort a transaction that is still being retried.
+PATIENCE_S = 20.0
+# Much longer than PATIENCE_S, which begins anew where something gets through; the coordinator would abort a transaction
+# that is still being retried.
 TRANSACTION_TIMEOUT_MS = 90_000
 INIT_TIMEOUT_S = 30.0
 CALL_TIMEOUT_S = 5.0
@@ -122,6 +124,7 @@ class PartitionWriter:
                 # librdkafka waits up to 10 s between attempts to connect, and so overslept a broker that was back for a
                 # second between two outages, until PATIENCE_S was over.
                 "reconnect.backoff.max.ms": 500,
+                **FRESH,
             }
         )
         self._producer.init_transactions(INIT_TIMEOUT_S)

@@ -8,7 +8,7 @@ from faults.arena import Arena
 
 OUTAGE_S_MAX = 3.0
 AWAY_S_MAX = 15.0
-"""With the time that the broker takes to stop and to start; a worker's patience is 60 s, over several outages."""
+"""With the time that the broker takes to stop and to start; a worker's patience is 20 s."""
 WORKERS = 2
 
 
