@@ -60,7 +60,7 @@ def aot_flags(java: Java, jars: Sequence[Path], notify: Notify) -> list[str]:
         return []
     with suppress(OSError):
         os.utime(cache)  # used last, see _prune
-    # Without the log switch the JVM names every stub that it could not link, at every start.
+    # Without the log switch the JVM names every adapter that it could not link, at every start.
     return [f"-XX:AOTCache={cache}", "-Xlog:aot*=off"]
 
 

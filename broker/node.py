@@ -16,7 +16,8 @@ from contractnet.access import write_secret
 from contractnet.errors import BrokerNotRunningError, BrokerStartError, BrokerStopError
 
 # A small heap, the cheapest collector and the fast compiler only: a market's broker is idle most of the time, and
-# what counts is that it starts soon. Out of memory it ends, and whoever supervises it starts it again.
+# what counts is that it starts soon. Out of memory it ends, and whoever supervises it starts it again. Its log has
+# ISO 8601 dates; the end of that pattern is Java's word for the offset with a colon.
 FLAGS = (
     "-Xms64m",
     "-Xmx256m",

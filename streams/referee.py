@@ -111,5 +111,5 @@ class Referee:
             return list(await asyncio.gather(*(loop.run_in_executor(self._pool, w) for w in work)))
         except asyncio.CancelledError:
             raise
-        except BaseException as why:  # a fault of Kafka or a broken assertion: what did not commit must end the process
+        except BaseException as why:  # any at all (Kafka's, an assertion's): what did not commit must end the process
             die(why)

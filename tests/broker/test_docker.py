@@ -22,6 +22,7 @@ def subject() -> Iterator[Broker]:
         yield running
 
 
+# Reason of both skips: one needs a container engine, the other its absence, and a machine has one of the two.
 @pytest.mark.skipif(NO_ENGINE is not None, reason=f"no container engine answers: {NO_ENGINE}")
 class TestDockerBroker(OwnedBrokerContract):
     """All of the contract for brokers of our own."""

@@ -56,7 +56,7 @@ MACHINE_PATHS = re.compile("|".join((r"/ho" r"me/\w", r"/Us" r"ers/\w", r"/ro" r
 def files_of_the_tree() -> list[Path]:
     """Return the files that git tracks or would track: a rule holds before the commit, too."""
     if shutil.which("git") is None or not (ROOT / ".git").exists():
-        # The rules are about what is committed; an unpacked archive or an image has no index to ask.
+        # Reason: the rules are about what is committed, and an unpacked archive or an image has no index to ask.
         pytest.skip("no git checkout here: which files belong to the tree is unknown")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listing = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout

@@ -77,10 +77,9 @@ def run_chunk(seeds: Sequence[int]) -> tuple[list[Report], dict[int, str]]:
     for seed in seeds:
         try:
             reports.append(simulate(seed))
-        # A bug under test may show as any exception at all, and the seed that finds it has to be named.
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a bug may show as anything, and the seed that finds it has to be named
             failures[seed] = "".join(traceback.format_exception(error, limit=-4))
     return reports, failures
 
