@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from contractnet.errors import CheckpointError
+from contractnet.files import write_secret
 from contractnet.signing import KeyPair, verify
 
 VERSION = 2
@@ -102,12 +101,7 @@ def write(checkpoint: Checkpoint, keys: KeyPair, path: Path) -> None:
     signature = keys.sign(_signed(content))
     document = {"key": keys.public.hex(), "signature": signature.hex(), "content": content}
     try:
-        descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.absolute().parent)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(document, file, ensure_ascii=False)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
+        write_secret(path, json.dumps(document, ensure_ascii=False))
     except OSError as error:
         raise CheckpointError(f"cannot write the checkpoint {path}: {error.strerror}") from error
 

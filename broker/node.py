@@ -12,8 +12,8 @@ from pathlib import Path
 from broker.java import Java
 from broker.lock import InstanceLock, is_locked, read_pid
 from broker.settings import as_properties
-from contractnet.access import write_secret
 from contractnet.errors import BrokerNotRunningError, BrokerStartError, BrokerStopError
+from contractnet.files import write_secret
 
 # A small heap, the cheapest collector and the fast compiler only: a market's broker is idle most of the time, and
 # what counts is that it starts soon. Out of memory it ends, and whoever supervises it starts it again. Its log has

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from contractnet.errors import CredentialError
+from contractnet.files import write_secret
 
 ACCESS_ENV = "CONTRACTNET_ACCESS"
 MECHANISM = "SCRAM-SHA-512"
@@ -137,18 +137,3 @@ def save_access(access: Access, path: Path) -> None:
         write_secret(path, text)
     except OSError as error:
         raise CredentialError(f"cannot write {path}: {error.strerror}") from error
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, in one step. Raises OSError."""
-    # mkstemp creates with 0600 from the first byte on, whatever the umask.
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -15,8 +15,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from contractnet.access import PLAINTEXT, Access, access_of, is_off, load_access, role_file, write_secret
+from contractnet.access import PLAINTEXT, Access, access_of, is_off, load_access, role_file
 from contractnet.errors import CredentialError
+from contractnet.files import write_secret
 from contractnet.signing import KeyPair
 
 VERSION = 1

@@ -7,6 +7,7 @@ only described is one that a client names and never joins.
 
 from __future__ import annotations
 
+import os
 import shlex
 from dataclasses import dataclass
 
@@ -21,6 +22,12 @@ ACTS_AS = {"agent": EVERYBODY, "clock": "referee", "bank": "operator"}
 
 APP_ID = "contractnet"
 """The consumer group of all referees of a cluster and the prefix of their transactional ids, by default."""
+
+
+def app_id() -> str:
+    """The consumer group and prefix of this process: the environment's CONTRACTNET_APP, else APP_ID."""
+    return os.environ.get("CONTRACTNET_APP", APP_ID)
+
 
 NOTICES_GROUP = "contractnet-notices"
 PROJECTOR_GROUP = "contractnet-projector"

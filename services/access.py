@@ -6,7 +6,6 @@ stays: passwords last as long as the directory.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,18 +18,13 @@ from contractnet.cli.directory import DataDirectory
 from contractnet.credentials import Credential, load, save
 from contractnet.errors import BrokerUnreachableError, CredentialError
 from contractnet.principals import Principals, new_agent_user, new_password
-from contractnet.rights import APP_ID, ROLES, rights
+from contractnet.rights import ROLES, app_id, rights
 from services.quotas import set_quotas
 
 INSECURE = (
     "INSECURE, for development only: the broker has no access control, so anybody who reaches it reads every bid and "
     "writes every topic"
 )
-
-
-def app_id() -> str:
-    """The consumer group of the referees, which their rights are for."""
-    return os.environ.get("CONTRACTNET_APP", APP_ID)
 
 
 def security_of(directory: DataDirectory, *, insecure: bool) -> Security | None:

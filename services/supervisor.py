@@ -18,6 +18,7 @@ from broker.ports import find_free
 from contractnet.access import ACCESS_ENV, client_settings, own_access
 from contractnet.cli.directory import DataDirectory
 from contractnet.errors import BrokerError, BrokerUnreachableError, ServiceError
+from contractnet.rights import app_id
 from contractnet.topics import COMMANDS, PARTITIONS_DEFAULT
 from services import access, state
 from services.brokers import embedded, is_dead
@@ -160,7 +161,7 @@ class Supervisor:
             check_operator(self.directory, self.bootstrap, self.options.market)
         # A broker of our own that was just started has no clients yet.
         if not self._owns_broker:
-            wait_for_absence(access.app_id(), self.bootstrap, self._tell)
+            wait_for_absence(app_id(), self.bootstrap, self._tell)
 
     def _look_at_broker(self, broker: Broker) -> None:
         now = time.monotonic()

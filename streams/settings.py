@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from contractnet.errors import SettingsError
-from contractnet.rights import APP_ID
+from contractnet.rights import app_id
 from contractnet.settings import bootstrap, data_dir
 from contractnet.topics import PARTITIONS_DEFAULT
 
@@ -41,7 +41,7 @@ class Settings:
         return cls(
             bootstrap=bootstrap(data=data),
             data=data,
-            app_id=os.environ.get("CONTRACTNET_APP", APP_ID),
+            app_id=app_id(),
             partitions=_number("CONTRACTNET_PARTITIONS", PARTITIONS_DEFAULT),
             replication=_number("CONTRACTNET_REPLICATION", 1),
             operator_key=_operator_key(data),

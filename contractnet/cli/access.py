@@ -14,7 +14,7 @@ from contractnet.access import load_access, own_access
 from contractnet.cli.root import Where, app, out, where
 from contractnet.credentials import load, save
 from contractnet.errors import SettingsError
-from contractnet.rights import APP_ID, ROLES, as_command, rights
+from contractnet.rights import ROLES, app_id, as_command, rights
 
 if TYPE_CHECKING:
     from contractnet.principals import Principals
@@ -30,7 +30,7 @@ _PLACE = "kafka.example:9092"
 def show(ctx: typer.Context) -> None:
     """Print the rights of all roles as commands of Kafka's own tool, kafka-acls.sh."""
     bootstrap = where(ctx).bootstrap_flag or _PLACE
-    for right in rights(os.environ.get("CONTRACTNET_APP", APP_ID)):
+    for right in rights(app_id()):
         print(as_command(right, bootstrap))
 
 
