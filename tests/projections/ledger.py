@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Sequence
 
@@ -13,8 +14,10 @@ from contractnet.chain import CHAIN_START, chain
 from contractnet.codec import encode
 from contractnet.messages import Entry
 from contractnet.topics import LEDGER
+from streams.reading import new_consumer, watermarks
 
 _TIMEOUT_S = 30.0
+_LEVELS = ("uncommitted", "committed")
 
 
 class Ledger:
@@ -63,6 +66,20 @@ class Ledger:
             self.written += len(values)
         else:
             self._producer.abort_transaction(_TIMEOUT_S)
+
+    def wait_visible(self, partition: int) -> None:
+        """Return when the end is visible at read_committed: Kafka acknowledges a commit a moment earlier."""
+        give_up_at = time.monotonic() + _TIMEOUT_S
+        place = TopicPartition(self.topic, partition)
+        ends = [-1, -2]
+        readers = [new_consumer(self.bootstrap, **{"isolation.level": f"read_{kind}"}) for kind in _LEVELS]
+        try:
+            while len(set(ends)) > 1:
+                assert time.monotonic() < give_up_at, f"after {_TIMEOUT_S} s the committed end is not visible: {ends}"
+                ends = [watermarks(reader, place)[1] for reader in readers]
+        finally:
+            for reader in readers:
+                reader.close()
 
     def _produce(self, partition: int, key: bytes | None, value: bytes, head: bytes, stamp: int) -> None:
         while True:

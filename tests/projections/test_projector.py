@@ -165,6 +165,8 @@ def test_another_ledger_is_recognised(broker: Broker, tmp_path: Path) -> None:
     shorter.write(0, "m", History("m", 1).take(10))
     # The same number of records up to the stored offset, so that only the chain tells them apart.
     longer.write(0, "m", History("m", 2).take(1100))
+    for other in (shorter, longer):
+        other.wait_visible(0)
     for other, message in ((shorter, r"ends at offset 1\d, but \d+ was reached"), (longer, "holds another record")):
         with pytest.raises(LedgerChangedError, match=message + r".*projections\.rebuild"):
             Projector(replace(settings, topic=other.topic)).run()
