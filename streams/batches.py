@@ -150,6 +150,11 @@ class BatchConsumer(FaustConsumer):
                     continue
                 if fetches := feed.wrap(fetched):
                     await feed.queue.put(fetches)
+        except asyncio.CancelledError:
+            # While the group rebalances, Faust's fetcher answers this by waking a supervisor that it does not have,
+            # and a worker that was told to leave would end with code 1.
+            if not (self.transport.app.should_stop or fetcher.should_stop):
+                raise
         except self.consumer_stopped_errors:
             if not self.transport.app.should_stop:
                 raise

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 import faust
 import pytest
@@ -19,7 +19,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from contractnet.errors import SettingsError
 from market.limits import CLOCK_STEP_MS_MAX
-from streams.batches import RECORDS_MAX, Feed, Fetch, merged
+from streams.batches import RECORDS_MAX, BatchConsumer, BatchTransport, Feed, Fetch, merged
 from streams.clock import BURST_MAX, Clock
 from streams.metrics import Metrics
 from streams.referee import Referee
@@ -156,6 +156,36 @@ def test_a_referee_that_was_closed_judges_nothing(monkeypatch: pytest.MonkeyPatc
         assert list(referee.writers) == [0]
 
     asyncio.run(leave())
+
+
+@pytest.mark.parametrize("leaving", [True, False])
+def test_a_fetcher_that_is_cancelled_ends_quietly_only_when_the_worker_leaves(leaving: bool) -> None:
+    """Faust's fetcher answers a cancellation in a rebalance by waking a supervisor that does not exist."""
+
+    async def leave() -> None:
+        transport = BatchTransport.__new__(BatchTransport)
+        transport.app = cast("Any", SimpleNamespace(should_stop=leaving))
+        transport.feed = Feed("commands")
+        consumer = cast(
+            "Any",
+            SimpleNamespace(
+                transport=transport,
+                should_stop=False,
+                flow_active=False,
+                _wait_next_records=lambda _: asyncio.sleep(3600),
+                consumer_stopped_errors=(),
+            ),
+        )
+        draining = asyncio.ensure_future(BatchConsumer._drain_messages(consumer, SimpleNamespace(should_stop=False)))
+        await asyncio.sleep(0)
+        draining.cancel()
+        await draining
+
+    if leaving:
+        asyncio.run(leave())
+    else:
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(leave())
 
 
 def test_faust_is_the_version_whose_private_parts_are_overridden() -> None:
