@@ -79,6 +79,10 @@ def the_referee() -> Referee:
     return referee
 
 
+async def _revoked(_app: Any, _partitions: set[Any], **_: Any) -> None:
+    await the_referee().revoked()
+
+
 async def _assigned(_app: Any, assigned: set[Any], **_: Any) -> None:
     await the_referee().assigned({tp.partition for tp in assigned if tp.topic == COMMANDS.name})
 
@@ -142,6 +146,7 @@ async def _leave(_app: Any, **_: Any) -> None:
 signals: Any = app  # Faust types what a signal may call so narrowly that its own examples fail
 signals.on_before_configured.connect(_quieten)
 signals.on_worker_init.connect(_wait_for_broker)
+signals.on_partitions_revoked.connect(_revoked)
 signals.on_partitions_assigned.connect(_assigned)
 signals.on_before_shutdown.connect(_leave)
 

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 EXIT_FAULT = 70
 """Exit code after a fault of the environment: the supervisor restarts the worker, which recovers from the log."""
+HAND_OVER_S = 3.0
+"""How long a rebalance waits for a batch under way: less than the shortest session, which a slow one would lose."""
 
 
 def die(why: BaseException) -> NoReturn:
@@ -48,12 +50,25 @@ class Referee:
         self._turn = threading.Lock()
         self.ready = False
         self._closed = False
+        self._held = False
+
+    async def revoked(self) -> None:
+        """Hold still until partitions are assigned again, once the batch under way has committed.
+
+        Its next owner would fence a transaction in the middle, and a fenced worker has to end.
+        """
+        self._held = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HAND_OVER_S):
+                async with self._busy:
+                    pass
 
     async def assigned(self, partitions: set[int]) -> None:
         """Take over exactly these partitions: all new writers fence and restore in parallel, before any data flows."""
         async with self._busy:
             if self._closed:
                 return
+            self._held = False
             self._feed.forget()
             for partition in set(self.writers) - partitions:
                 self.writers.pop(partition).close()
@@ -69,7 +84,7 @@ class Referee:
     async def judge(self, fetches: list[Fetch]) -> None:
         """Judge fetches, partitions side by side, and count what came of them."""
         async with self._busy:
-            if self._closed:
+            if self._closed or self._held:
                 return
             mine = [(self.writers[f.partition], f) for f in fetches if f.partition in self.writers]
             work = [partial(w.process, f.records, sought=f.sought) for w, f in mine]

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from streams.metrics import Metrics
 from streams.referee import Referee
 from streams.settings import Settings
 from streams.slots import Slot
-from streams.writer import Due, PartitionWriter
+from streams.writer import Due, Outcome, PartitionWriter
 
 NOW_MS = 1_800_000_000_000
 
@@ -156,6 +157,40 @@ def test_a_referee_that_was_closed_judges_nothing(monkeypatch: pytest.MonkeyPatc
         assert list(referee.writers) == [0]
 
     asyncio.run(leave())
+
+
+def test_a_rebalance_waits_for_the_batch_under_way_and_nothing_is_judged_until_it_ends(tmp_path: Path) -> None:
+    """The next owner fences whoever is in the middle of a transaction."""
+    done: list[int] = []
+    may_end = threading.Event()
+
+    def process(records: list[Any], **_: Any) -> Outcome:
+        may_end.wait(10)
+        done.append(records[0].offset)
+        return Outcome(commands=1)
+
+    async def rebalance() -> None:
+        settings = Settings("127.0.0.1:1", tmp_path, "app", 4, 1, bytes(32), 0, 6066, 10.0)
+        referee = Referee(settings, Feed("commands"), Metrics())
+        writer = SimpleNamespace(process=process, partition=0, position=2, stamped_at_ms=0)
+        referee.writers[0] = cast("PartitionWriter", writer)
+        judging = asyncio.ensure_future(referee.judge([fetch(0, 1)]))
+        await asyncio.sleep(0.05)
+        revoking = asyncio.ensure_future(referee.revoked())
+        await asyncio.sleep(0.05)
+        assert not revoking.done()
+        may_end.set()
+        await revoking
+        assert done == [1]
+        await judging
+        await referee.judge([fetch(0, 2)])
+        assert done == [1]
+        await referee.assigned({0})
+        await referee.judge([fetch(0, 2)])
+        assert done == [1, 2]
+        referee.close()
+
+    asyncio.run(rebalance())
 
 
 @pytest.mark.parametrize("leaving", [True, False])
