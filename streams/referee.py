@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 EXIT_FAULT = 70
 """Exit code after a fault of the environment: the supervisor restarts the worker, which recovers from the log."""
-HAND_OVER_S = 3.0
-"""How long a rebalance waits for a batch under way: less than the shortest session, which a slow one would lose."""
+HAND_OVER_S = 20.0
+"""How long a rebalance waits for a batch under way, which may find the broker away; the group waits for 60 s, and
+heartbeats go on meanwhile."""
 
 
 def die(why: BaseException) -> NoReturn:
