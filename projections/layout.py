@@ -22,6 +22,7 @@ class Layout:
         self.data_dir = data_dir.absolute()
         self.directory = self.data_dir / "projection"
         self.segments = self.directory / "segments"
+        self.merged = self.segments / "merged.draft"
         self.state = self.directory / "state.duckdb"
         self.rebuilding = self.directory / "rebuilding.duckdb"
         self.lock = self.directory / "projector.lock"

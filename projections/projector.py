@@ -25,6 +25,7 @@ from confluent_kafka import KafkaException
 from contractnet.errors import ContractnetError
 from projections.layout import Layout, remove_database
 from projections.lock import ProjectorLock
+from projections.merge import Merger
 from projections.publish import Publisher
 from projections.reader import LedgerReader
 from projections.settings import ProjectionSettings
@@ -69,7 +70,7 @@ class Projector:
                 store.close()
 
     def _follow(self, store: Store) -> None:
-        publisher = Publisher(store, self._settings)
+        publisher, merger = Publisher(store, self._settings), Merger(store, self._settings)
         reader = LedgerReader(self._settings, store.positions())
         self._reported_events = store.event_count()
         log.info(
@@ -83,10 +84,12 @@ class Projector:
         try:
             while not self._stopping:
                 self._step(reader, store, publisher)
+                merger.step()
             self._publish(publisher)
             publisher.close()
         finally:
             reader.close()
+            merger.close()
         log.info("stopped at %d events, generation %d", store.event_count(), publisher.generation)
 
     def _step(self, reader: LedgerReader, store: Store, publisher: Publisher) -> None:

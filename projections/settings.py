@@ -26,13 +26,16 @@ class ProjectionSettings:
     seal_rows: int = 25_000
     """Rows of one table that leave the mutable part for a Parquet segment. More rows make every publication slower
     (they are copied each time), fewer make queries slower (more files)."""
+    merge_files: int = 8
+    """So many segments of one table and size become one (projections/merge.py): a query takes as long as its files are
+    many, and every row is written again once a level."""
     seal_grace_offsets: int = 5_000
     """A row stays mutable until the ledger is this much further: events of one command may fall into two batches, and
     a command yields far fewer events."""
     generation_kept_s: float = 120.0
     """How long an older generation file can still be opened. A process that has it open is not affected: the file
     lives until it is closed, and its segments longer than that (docs/decisions/0102)."""
-    segment_kept_s: float = 900.0
+    segment_kept_s: float = 3600.0
     """How long a segment that no current table names stays, for processes that read an older generation."""
     connect_timeout_s: float = 30.0
     """How long the start waits for the broker and the topic before the supervisor is asked for another try."""

@@ -99,12 +99,29 @@ class Store:
             sealed += self._seal(table)
         return sealed
 
+    def manifest(self) -> list[tuple[str, str, int]]:
+        """Table, file name and number of rows of every segment, oldest file first."""
+        return self.connection.execute("SELECT table_name, file, row_count FROM segments ORDER BY file").fetchall()
+
     def segments(self) -> dict[str, list[str]]:
         """Segment file names by table, oldest first."""
         named: dict[str, list[str]] = {}
-        for table, file in self.connection.execute("SELECT table_name, file FROM segments ORDER BY file").fetchall():
+        for table, file, _ in self.manifest():
             named.setdefault(table, []).append(file)
         return named
+
+    def replace_segments(self, table: str, parts: Sequence[str]) -> None:
+        """Name the file that a merge has written in the place of its parts: one transaction. The parts stay for those
+        who read an older generation."""
+        with self.transaction():
+            file = self._place(table, self.layout.merged)
+            marks = ", ".join("?" * len(parts))
+            self.connection.execute(
+                f"INSERT INTO segments SELECT ?, ?, sum(row_count) FROM segments WHERE file IN ({marks})",
+                [table, file, *parts],
+            )
+            self.connection.execute(f"DELETE FROM segments WHERE file IN ({marks})", [*parts])
+        log.info("merged %d segments of %s into %s", len(parts), table, file)
 
     @property
     def catalog(self) -> str:
@@ -191,13 +208,16 @@ class Store:
         return True
 
     def _write_segment(self, table: str, query: str) -> str:
-        """Write a segment under a name that no file has ever had here: an older generation may name any of them."""
-        taken = [int(path.stem.rpartition("-")[2]) for path in self.layout.segments.glob(f"{table}-*.parquet")]
-        file = f"{table}-{max(taken, default=0) + 1:09d}.parquet"
-        draft = self.layout.segments / f"{file}.draft"
+        draft = self.layout.segments / f"{table}.draft"
         self.connection.execute(
             f"COPY ({query} ORDER BY partition, ledger_offset) TO {quoted(draft)} (FORMAT parquet, COMPRESSION zstd)"
         )
+        return self._place(table, draft)
+
+    def _place(self, table: str, draft: Path) -> str:
+        """Give a written segment a name that no file has ever had here: an older generation may name any of them."""
+        taken = [int(path.stem.rpartition("-")[2]) for path in self.layout.segments.glob(f"{table}-*.parquet")]
+        file = f"{table}-{max(taken, default=0) + 1:09d}.parquet"
         _sync(draft)
         os.chmod(draft, 0o600)
         draft.rename(self.layout.segments / file)
