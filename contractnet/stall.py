@@ -16,9 +16,16 @@ LOOK_S = 10.0
 """How long a partition may be silent before the broker is asked whether there is more, and again after each answer."""
 _ANSWER_S = 5.0
 
-FRESH = {"metadata.max.age.ms": 30_000, "topic.metadata.refresh.interval.ms": 10_000}
-"""Settings of long-lived consumers: what a broker that was just starting said about a topic is not believed for long
-(librdkafka's own: 15 and 5 minutes)."""
+LONG_LIVED = {
+    "metadata.max.age.ms": 30_000,
+    "topic.metadata.refresh.interval.ms": 10_000,
+    "metadata.recovery.strategy": "none",
+}
+"""Settings of long-lived clients. What a broker that was just starting said about a topic is not believed for long
+(librdkafka's own: 15 and 5 minutes). And the brokers are not forgotten when all of them are away: since 2.11 librdkafka
+does so by default (KIP-899), several times a second, moves its queues each time, and has open issues about what is lost
+on the way (5511, 5600; docs/decisions/0008). Who has to find brokers at new addresses starts anew, as our processes
+do."""
 
 
 class StallDetector:

@@ -25,6 +25,7 @@ class Watch:
         self._partitions = range(partitions)
         self._beyond: dict[int, int] = {}
         self._first_after: float | None = None
+        self._awarding: set[int] = set()
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._views = {
@@ -39,13 +40,19 @@ class Watch:
         """Look for the first award that is written from now on: it lies beyond what is in the log."""
         ends = {p: self.end_of(LEDGER.name, p) for p in self._partitions}
         with self._lock:
-            self._beyond, self._first_after = ends, None
+            self._beyond, self._first_after, self._awarding = ends, None, set()
 
     @property
     def award_after(self) -> float | None:
         """When it appeared; None as long as it has not."""
         with self._lock:
             return self._first_after
+
+    @property
+    def awarded_everywhere(self) -> bool:
+        """Whether such an award appeared on every partition."""
+        with self._lock:
+            return self._awarding.issuperset(self._partitions)
 
     def open_transactions(self) -> int:
         """Partitions of ledger and notices whose last stable offset lies before the end: a transaction is open."""
@@ -101,5 +108,6 @@ class Watch:
 
     def _saw(self, partition: int, offset: int) -> None:
         with self._lock:
-            if self._beyond and offset >= self._beyond[partition] and self._first_after is None:
-                self._first_after = time.monotonic()
+            if self._beyond and offset >= self._beyond[partition]:
+                self._awarding.add(partition)
+                self._first_after = self._first_after or time.monotonic()

@@ -12,7 +12,7 @@ from contractnet.access import client_settings
 from contractnet.errors import BrokerUnreachableError, LedgerChangedError
 from contractnet.refusals import is_refusal, refused
 from contractnet.rights import PROJECTOR_GROUP
-from contractnet.stall import FRESH, StallDetector
+from contractnet.stall import LONG_LIVED, StallDetector
 from projections.decode import LedgerRecord
 from projections.settings import ProjectionSettings
 from projections.store import Position
@@ -73,7 +73,7 @@ class LedgerReader:
                 "reconnect.backoff.max.ms": 1000,
                 "log_level": 2,
                 "error_cb": self._on_broker_error,
-                **FRESH,
+                **LONG_LIVED,
             }
         )
 

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from contractnet.access import client_settings
 from contractnet.rights import READER_GROUPS
-from contractnet.stall import FRESH
+from contractnet.stall import LONG_LIVED
 
 READ_TIMEOUT_S = 60.0
 _ANSWER_S = 5.0
@@ -49,7 +49,7 @@ def new_consumer(bootstrap: str, **more: object) -> Consumer:
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
             "fetch.wait.max.ms": 20,
-            **FRESH,
+            **LONG_LIVED,
             **more,
         }
     )

@@ -24,7 +24,7 @@ from contractnet.envelope import open_record
 from contractnet.messages import Entry, Submission
 from contractnet.messages.events import AwardMade, CommandRejected
 from contractnet.sealing import values_of
-from contractnet.stall import FRESH
+from contractnet.stall import LONG_LIVED
 from contractnet.topics import LEDGER, NOTICES
 from market import Shard, told
 from market.invariants import violations
@@ -124,7 +124,7 @@ class PartitionWriter:
                 # librdkafka waits up to 10 s between attempts to connect, and so overslept a broker that was back for a
                 # second between two outages, until PATIENCE_S was over.
                 "reconnect.backoff.max.ms": 500,
-                **FRESH,
+                **LONG_LIVED,
             }
         )
         self._producer.init_transactions(INIT_TIMEOUT_S)

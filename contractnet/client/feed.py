@@ -22,7 +22,7 @@ from contractnet.messages import Notice
 from contractnet.messages.partition import partition_of
 from contractnet.refusals import Refusals, hint, list_topics, topic_metadata
 from contractnet.rights import NOTICES_GROUP
-from contractnet.stall import FRESH, StallDetector
+from contractnet.stall import LONG_LIVED, StallDetector
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class NoticeFeed:
                 "error_cb": self._refusals,
                 "statistics.interval.ms": STATISTICS_MS,
                 "stats_cb": self._connected,
-                **FRESH,
+                **LONG_LIVED,
             }
         )
 

@@ -39,10 +39,10 @@ def run(arena: Arena) -> None:
         cluster.kill_node(number)
         arena.tally.broker += 1
         arena.tally.notes[f"{what}s_killed"] += 1
-        arena.wait_for_award(TIMEOUT_S)
+        arena.wait_for_award(TIMEOUT_S, everywhere=True)
         time.sleep(arena.rng.uniform(0.0, DOWN_S))
         cluster.start()
-        arena.wait_for_award(TIMEOUT_S)
+        arena.wait_for_award(TIMEOUT_S, everywhere=True)
         arena.demand_alive(f"broker fault {n + 1} ({what})")
         arena.plan.progress(n + 1, faults, "leaders and controllers killed")
 

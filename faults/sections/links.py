@@ -72,6 +72,6 @@ def run(arena: Arena) -> None:
             time.sleep(CUT_S_MAX if n % 4 == 0 else arena.rng.uniform(0.1, CUT_S_MAX))
             proxy.mend()
         arena.tally.other["links_delayed" if n % 2 else "links_cut"] += 1
-        arena.wait_for_award()
+        arena.wait_for_award(everywhere=True)
         arena.demand_alive(f"link fault {n + 1}")
         arena.plan.progress(n + 1, faults, "faults of the link")
