@@ -38,8 +38,8 @@ def lines(data_dir: Path, market: str, account: str | None = None) -> list[str]:
         [(at,)] = published.fetchall()
     except duckdb.CatalogException as error:
         raise QueryError(
-            f"{data_dir} was published by a version of contractnet that had no table of keys. Rebuild it, while the "
-            f"market is down: python -m projections.rebuild --data {data_dir}"
+            f"{data_dir} was published by a version of contractnet that had no table of keys. While the market is up: "
+            f"python -m projections.rebuild --data {data_dir}; then `contractnet down` and `contractnet up`."
         ) from error
     finally:
         connection.close()

@@ -191,7 +191,7 @@ def revoke(ctx: typer.Context, account: Account, key_hex: KeyHex, own: Own = Fal
     signer, who = bank_credential(here) if file is None else load(file), account_id(here, account)
     itself = " It is the very key that signs this." if signer.keys.public == public else ""
     _confirm(f"Key {public.hex()} of account {who.hex()} will sign nothing any more, for ever.{itself}", yes)
-    ident = asyncio.run(_send(here, signer, file, c.RevokeKey(who, public), f"to revoke the key {public.hex()}"))
+    ident = asyncio.run(_send(here, signer, file, c.RevokeKey(who, public), f"the end of key {public.hex()}"))
     out.print(f"account {who.hex()}: key {public.hex()} is revoked; command {ident.hex()}", soft_wrap=True)
 
 
