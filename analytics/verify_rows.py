@@ -35,6 +35,8 @@ COLUMNS: dict[str, str] = {
     "markets": "partition, market, bank_id, rules_version, signed, operator_key, genesis_hash, epoch_ms(opened_at)",
     "accounts": "partition, market, account_id, name, project, budget_root, is_bank, weight_permille, balance_ucr,"
     " held_ucr, balance_ucr - held_ucr = available_ucr, epoch_ms(opened_at)",
+    "keys": "partition, market, signing_key, account_id, epoch_ms(registered_at), epoch_ms(expires_at),"
+    " epoch_ms(revoked_at)",
     "pools": "partition, market, pool, owner_id, owner, units, epoch_ms(created_at), epoch_ms(resized_at)",
     "meta": "partition, next_offset, events, epoch_ms(newest_event_at)",
 }
@@ -64,6 +66,7 @@ class Rows:
     final: dict[str, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
     markets: dict[str, Row] = field(default_factory=dict)
     accounts: dict[tuple[str, str], Row] = field(default_factory=dict)
+    keys: dict[tuple[str, str], Row] = field(default_factory=dict)
     pools: dict[tuple[str, str], Row] = field(default_factory=dict)
     events: int = 0
     last_offset: int = -1
@@ -118,6 +121,8 @@ class Rows:
         self.markets[m] = [self.partition, m, bank, e["rules_version"], e["signed"], *keys, _ms(at_ms)]
         names = ["bank", "bank", "bank", True, 1000, 0, 0, True, _ms(at_ms)]
         self.accounts[m, bank] = [self.partition, m, bank, *names]
+        self._add_key(m, e["operator_key"], None, at_ms)
+        self._add_key(m, e["bank_key"], bank, at_ms)
 
     def _rules_activated(self, _: int, m: str, e: Fields, __: int) -> None:
         self.markets[m][3] = e["version"]
@@ -126,6 +131,23 @@ class Rows:
         ident = e["account"].hex()
         names = [e["name"], e["project"], e["budget_root"], False, 1000, 0, 0, True, _ms(at_ms)]
         self.accounts[m, ident] = [self.partition, m, ident, *names]
+        self._add_key(m, e["signing_key"], ident, at_ms)
+
+    def _add_key(self, m: str, key: bytes, account: str | None, at_ms: int) -> None:
+        self.keys[m, key.hex()] = [self.partition, m, key.hex(), account, _ms(at_ms), None, None]
+
+    def _key_registered(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        self._add_key(m, e["signing_key"], e["account"].hex(), at_ms)
+
+    def _key_expires(self, _: int, m: str, e: Fields, __: int) -> None:
+        self.keys[m, e["signing_key"].hex()][5] = _ms(e["expires_at_ms"])
+
+    def _key_revoked(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        self.keys[m, e["signing_key"].hex()][6] = _ms(at_ms)
+
+    def _operator_rotated(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        self._add_key(m, e["signing_key"], None, at_ms)
+        self.keys[m, e["revoked_key"].hex()][6] = _ms(at_ms)
 
     def _weight_changed(self, _: int, m: str, e: Fields, __: int) -> None:
         self.accounts[m, e["account"].hex()][7] = e["weight_permille"]
@@ -241,6 +263,10 @@ _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "MarketOpened": Rows._market_opened,
     "RulesActivated": Rows._rules_activated,
     "AccountOpened": Rows._account_opened,
+    "KeyRegistered": Rows._key_registered,
+    "KeyExpires": Rows._key_expires,
+    "KeyRevoked": Rows._key_revoked,
+    "OperatorKeyRotated": Rows._operator_rotated,
     "WeightChanged": Rows._weight_changed,
     "PoolCreated": Rows._pool_created,
     "PoolResized": Rows._pool_resized,

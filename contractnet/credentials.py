@@ -81,8 +81,12 @@ class Credential:
     def promoted(self) -> Credential:
         """This credential after its pending rotation took effect."""
         assert self.pending is not None
+        return self.with_keys(KeyPair.from_seed(self.pending.seed))
+
+    def with_keys(self, keys: KeyPair) -> Credential:
+        """This credential with other keys in place of its own, whose seed it goes on to hold."""
         retired = (self.keys.seed, *self.retired_seeds)[:RETIRED_SEEDS_MAX]
-        return replace(self, keys=KeyPair.from_seed(self.pending.seed), retired_seeds=retired, pending=None)
+        return replace(self, keys=keys, retired_seeds=retired, pending=None)
 
 
 def access_for(credential: Credential, path: str | Path | None = None) -> Access | None:

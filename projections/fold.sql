@@ -32,6 +32,42 @@ SELECT market, id(account) AS account_id, name, project, budget_root, false AS i
     0 AS balance_ucr, 0 AS held_ucr, ts(at_ms) AS opened_at, partition
 FROM in_AccountOpened i ANTI JOIN accounts a ON a.market = i.market AND a.account_id = id(i.account);
 
+-- Keys are registered once, and revoked or given an end only after that: inserting first holds for them as well.
+-- on MarketOpened
+INSERT INTO keys BY NAME
+SELECT market, id(operator_key) AS signing_key, ts(at_ms) AS registered_at, partition FROM in_MarketOpened;
+
+-- on MarketOpened
+INSERT INTO keys BY NAME
+SELECT market, id(bank_key) AS signing_key, id(bank) AS account_id, ts(at_ms) AS registered_at, partition
+FROM in_MarketOpened;
+
+-- on AccountOpened
+INSERT INTO keys BY NAME
+SELECT market, id(signing_key) AS signing_key, id(account) AS account_id, ts(at_ms) AS registered_at, partition
+FROM in_AccountOpened;
+
+-- on KeyRegistered
+INSERT INTO keys BY NAME
+SELECT market, id(signing_key) AS signing_key, id(account) AS account_id, ts(at_ms) AS registered_at, partition
+FROM in_KeyRegistered;
+
+-- on OperatorKeyRotated
+INSERT INTO keys BY NAME
+SELECT market, id(signing_key) AS signing_key, ts(at_ms) AS registered_at, partition FROM in_OperatorKeyRotated;
+
+-- on OperatorKeyRotated
+UPDATE keys SET revoked_at = ts(i.at_ms)
+FROM in_OperatorKeyRotated i WHERE keys.market = i.market AND keys.signing_key = id(i.revoked_key);
+
+-- on KeyExpires
+UPDATE keys SET expires_at = ts(i.expires_at_ms)
+FROM in_KeyExpires i WHERE keys.market = i.market AND keys.signing_key = id(i.signing_key);
+
+-- on KeyRevoked
+UPDATE keys SET revoked_at = ts(i.at_ms)
+FROM in_KeyRevoked i WHERE keys.market = i.market AND keys.signing_key = id(i.signing_key);
+
 -- on WeightChanged
 UPDATE accounts SET weight_permille = i.weight_permille
 FROM (

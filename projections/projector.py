@@ -22,7 +22,9 @@ from types import FrameType
 import duckdb
 from confluent_kafka import KafkaException
 
-from contractnet.errors import ContractnetError
+from contractnet.access import act_as
+from contractnet.errors import ContractnetError, SettingsError
+from contractnet.settings import bootstrap
 from projections.layout import Layout, remove_database
 from projections.lock import ProjectorLock
 from projections.merge import Merger
@@ -125,15 +127,20 @@ class Projector:
 
 
 def settings_from(arguments: Sequence[str] | None, program: str, purpose: str) -> ProjectionSettings:
-    """Settings from flags, else from CONTRACTNET_BOOTSTRAP and CONTRACTNET_DATA."""
+    """Settings from flags, else from CONTRACTNET_BOOTSTRAP and CONTRACTNET_DATA, else those of the data directory,
+    whose access for projectors this process then uses."""
     parser = argparse.ArgumentParser(prog=f"python -m {program}", description=purpose)
-    bootstrap = os.environ.get("CONTRACTNET_BOOTSTRAP", "127.0.0.1:9092")
-    parser.add_argument("--bootstrap", default=bootstrap, help="address of the broker (CONTRACTNET_BOOTSTRAP)")
+    parser.add_argument("--bootstrap", help="address of the broker (CONTRACTNET_BOOTSTRAP; the data directory's)")
     data = Path(os.environ.get("CONTRACTNET_DATA", ".contractnet"))
     parser.add_argument("--data", type=Path, default=data, help="the data directory (CONTRACTNET_DATA)")
     parser.add_argument("--topic", default=ProjectionSettings.__dataclass_fields__["topic"].default)
     options = parser.parse_args(arguments)
-    return ProjectionSettings(bootstrap=options.bootstrap, data_dir=options.data, topic=options.topic)
+    try:
+        address = bootstrap(options.bootstrap, data=options.data)
+    except SettingsError as error:
+        parser.error(str(error))
+    act_as("projector", options.data)
+    return ProjectionSettings(bootstrap=address, data_dir=options.data, topic=options.topic)
 
 
 def guarded(action: str, run: object) -> int:

@@ -25,6 +25,11 @@ CREATE TABLE accounts (
     weight_permille INTEGER, balance_ucr BIGINT, held_ucr BIGINT, opened_at TIMESTAMP, partition INTEGER
 );
 
+CREATE TABLE keys (
+    market VARCHAR, signing_key VARCHAR, account_id VARCHAR,   -- the operator's keys have no account
+    registered_at TIMESTAMP, expires_at TIMESTAMP, revoked_at TIMESTAMP, partition INTEGER
+);
+
 CREATE TABLE pools (
     market VARCHAR, pool VARCHAR, owner_id VARCHAR, owner VARCHAR, units INTEGER, created_at TIMESTAMP,
     resized_at TIMESTAMP, partition INTEGER

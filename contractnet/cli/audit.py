@@ -10,22 +10,11 @@ from typing import Annotated
 import typer
 
 from contractnet.cli.lazy import service
-from contractnet.cli.root import app, where
+from contractnet.cli.root import app, public_key, where
 from contractnet.errors import SettingsError
 from contractnet.terminal import printable
 
 EXIT_DIVERGENCE = 1
-KEY_BYTES = 32
-
-
-def _key(text: str, option: str) -> bytes:
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise typer.BadParameter(f"{option} takes a public key of 64 hex digits, not {text!r}")
-    return key
 
 
 def _operator(text: str | None, data: Path) -> bytes:
@@ -38,7 +27,7 @@ def _operator(text: str | None, data: Path) -> bytes:
         raise SettingsError(
             f"No operator is trusted: give --operator-key, or --data of the market ({file} is missing)."
         )
-    return _key(found, "--operator-key")
+    return public_key(found, "--operator-key")
 
 
 def _need_both(write_checkpoint: Path | None, sign_with: Path | None) -> None:
@@ -95,7 +84,7 @@ def verify(
         against_checkpoint=against_checkpoint,
         write_checkpoint=write_checkpoint,
         sign_with=sign_with,
-        trust=frozenset(_key(text, "--trust-key") for text in trust_key or []),
+        trust=frozenset(public_key(text, "--trust-key") for text in trust_key or []),
         out=None if quiet else sys.stderr,
     )
     # A divergence may quote what a stranger wrote into a topic.

@@ -1,7 +1,8 @@
 """The data directory: what lies where, whose it is, and which version wrote it.
 
 VERSION            one line, the version of this layout
-keys/              operator.json, operator.pub, bank-<market>.json: the secrets of a market, mode 0600
+keys/              operator.json, operator.pub, bank-<market>.json: the secrets of a market, mode 0600;
+                   operator-<market>.json where the operator's key was rotated in that market
 access/            what each role shows the broker, mode 0600; agents have theirs in their credential files
 agents/            credential files that `enroll`, `demo` and `simulate` write
 logs/              one file for each part that `up` runs
@@ -42,6 +43,10 @@ class DataDirectory:
     def bank(self, market: str) -> Path:
         """The bank's credential file of a market, whose name may hold any character."""
         return self.keys / f"bank-{quote(market, safe='')}.json"
+
+    def operator_of(self, market: str) -> Path:
+        """The operator's credential file of a market in which its key was rotated."""
+        return self.keys / f"operator-{quote(market, safe='')}.json"
 
     def agent(self, name: str) -> Path:
         """The default place of an agent's credential file."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.markup import escape
@@ -22,6 +22,7 @@ from contractnet.money import credits as ucr_of
 from contractnet.settings import embedded_bootstrap
 from contractnet.terminal import printable
 
+T = TypeVar("T")
 CONNECT_S = 8.0
 # The bank only sends: what happened before it connected does not matter to it.
 LOOK_BACK_S = 5.0
@@ -85,7 +86,7 @@ def create(
     here = where(ctx)
     here.act_as("operator")
     _check_name(name, "the pool's name")
-    asyncio.run(_create_pool(here, name, _account(here, owner), units))
+    asyncio.run(_create_pool(here, name, account_id(here, owner), units))
     out.print(f"pool {escape(name)}: {units} units, owner {escape(printable(owner))}")
 
 
@@ -102,14 +103,13 @@ async def _enroll(
     async with Bank.connect(member, address, look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S) as bank:
         asked = bank.enroll(name, project, path, bootstrap_hint=hint, kafka=kafka or made_user)
         try:
-            made = await _answered(asked, f"the account {name!r}", "Choose another name.")
+            made = await answered(asked, f"the account {name!r}", {Code.NAME_TAKEN: "Choose another name."})
         except SettingsError:
             await asyncio.to_thread(_forget, address, made_user)
             raise
-        assert isinstance(made, Credential)
         assert made.account is not None
         if amount_ucr:
-            await _answered(bank.issue(made.account, amount_ucr, "enrolled"), f"the credits of {name!r}", "")
+            await answered(bank.issue(made.account, amount_ucr, "enrolled"), f"the credits of {name!r}")
         return made
 
 
@@ -134,19 +134,16 @@ async def _create_pool(here: Where, name: str, owner: bytes, units: int) -> None
         bank_credential(here), here.bootstrap(), look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S
     ) as bank:
         taken = "Choose another name: a demo in the same directory makes pools h100, a100 and l4."
-        await _answered(bank.create_pool(name, owner, units), f"the pool {name!r}", taken)
+        await answered(bank.create_pool(name, owner, units), f"the pool {name!r}", {Code.NAME_TAKEN: taken})
 
 
-async def _answered(asked: Awaitable[object], what: str, taken: str) -> object:
-    """The answer to a command, its rejection in words: `what` was asked for, what to do where the name is `taken`."""
+async def answered(asked: Awaitable[T], what: str, hints: Mapping[Code, str] | None = None) -> T:
+    """The answer to a command; its rejection in words: `what` was asked for, and what to do about each code."""
     try:
         return await asked
     except RejectedError as error:
-        hint = {
-            Code.NAME_TAKEN: taken,
-            Code.UNKNOWN_KEY: "The bank's credential file belongs to another market.",
-        }
-        raise SettingsError(f"The market rejected {what}. {error}. {hint.get(error.code, '')}".rstrip()) from error
+        known = {Code.UNKNOWN_KEY: "The bank's credential file belongs to another market.", **(hints or {})}
+        raise SettingsError(f"The market rejected {what}. {error}. {known.get(error.code, '')}".rstrip()) from error
 
 
 def bank_credential(here: Where) -> Credential:
@@ -161,14 +158,17 @@ def bank_credential(here: Where) -> Credential:
     return load(path)
 
 
-def _account(here: Where, owner: str) -> bytes:
+def credential_file(here: Where, owner: str) -> Path | None:
+    """The credential file behind an enrolled name or a path."""
+    # Not Path.is_file, which raises where the text is too long for a path.
+    return next((path for path in (here.directory.agent(owner), Path(owner)) if os.path.isfile(path)), None)
+
+
+def account_id(here: Where, owner: str) -> bytes:
     """The account id behind an enrolled name, a credential file, or the id itself in hex."""
-    for path in (here.directory.agent(owner), Path(owner)):
-        # Not Path.is_file, which raises where the text is too long for a path.
-        if os.path.isfile(path):
-            account = load(path).account
-            if account is not None:
-                return account
+    path = credential_file(here, owner)
+    if path is not None and (held := load(path).account) is not None:
+        return held
     try:
         account = bytes.fromhex(owner)
     except ValueError:

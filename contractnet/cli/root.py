@@ -22,8 +22,9 @@ from contractnet.messages.names import NAME_BYTES_MAX, name_problem
 
 _WITH_VALUE = ("--data", "--bootstrap", "--market")
 _FLAGS = ("--debug",)
+KEY_BYTES = 32
 _LISTENS_S = 1.0
-# Characters of a wrong path that an error repeats.
+# Characters of a wrong path or key that an error repeats.
 _SHOWN = 80
 
 
@@ -61,12 +62,14 @@ class Where:
         """Show the broker what the data directory has for a role, unless the environment names something else."""
         access.act_as(role, self.directory.path)
 
-    def bootstrap(self) -> str:
-        """The broker's address: the option, the environment, what `up` uses here, or the embedded broker's.
+    def bootstrap(self, hint: str | None = None, credential: Path | None = None) -> str:
+        """The broker's address: the option, the environment, what the file `credential` lies beside or has as its
+        `hint`, what `up` uses here, or the embedded broker's.
 
         Raises BrokerUnreachableError where nobody named a broker and none listens.
         """
-        found = settings.bootstrap(self.bootstrap_flag or self.directory.bootstrap(), data=self.directory.path)
+        hint = hint or self.directory.bootstrap()
+        found = settings.bootstrap(self.bootstrap_flag, data=self.directory.path, hint=hint, credential=credential)
         if self.bootstrap_flag is None and not _listens(found):
             raise BrokerUnreachableError(
                 f"No market runs in {self.directory.path}: nothing listens at {found}. Start it with `contractnet up`, "
@@ -146,6 +149,17 @@ def need_path(path: Path, option: str) -> None:
         return
     except OSError as error:
         raise SettingsError(f"{option} {str(path)[:_SHOWN]!r} can't be used: {error.strerror}.") from error
+
+
+def public_key(text: str, option: str) -> bytes:
+    """The 32 bytes of a public key in hex. Raises BadParameter, which names the option."""
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise typer.BadParameter(f"{option} takes a public key of 64 hex digits, not {text[:_SHOWN]!r}")
+    return key
 
 
 def where(ctx: typer.Context) -> Where:

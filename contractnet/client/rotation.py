@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 from contractnet.client.connection import TIMEOUT_S
 from contractnet.client.member import Member, sequence_of
 from contractnet.credentials import Credential, PendingRotation, save
-from contractnet.envelope import seal
+from contractnet.envelope import SALT_BYTES, seal
 from contractnet.errors import RejectedError
 from contractnet.messages import Code
 from contractnet.messages import commands as c
@@ -16,6 +17,9 @@ from contractnet.signing import KeyPair
 
 class Rotating(Member):
     """A member whose key can be replaced. Base of Agent, Bank and Operator."""
+
+    rotated_by: bytes | None = None
+    """Id of the command by which this object replaced its key last; that may be at `connect`, after a crash."""
 
     async def _begin(self) -> None:
         await super()._begin()
@@ -35,12 +39,14 @@ class Rotating(Member):
     async def _finish_rotation(self, timeout_s: float) -> None:
         """Send the pending rotation (again): the market answers what it answered at first.
 
-        Under rules version 1 it answers REVOKED_KEY instead; a key that is revoked was revoked by this very rotation.
+        Under rules version 1 it answers REVOKED_KEY instead. So it does where the key has expired, or was revoked by
+        somebody else: the new key tells which.
         """
         pending = self.credential.pending
         assert pending is not None
+        fresh = KeyPair.from_seed(pending.seed)
         sealed = seal(
-            c.RotateKey(KeyPair.from_seed(pending.seed).public, pending.expires_at_ms),
+            c.RotateKey(fresh.public, pending.expires_at_ms),
             market=self.connection.market,
             genesis=self._genesis(),
             keys=self.credential.keys,
@@ -50,10 +56,27 @@ class Rotating(Member):
         try:
             await self.submit(sealed, timeout_s)
         except RejectedError as error:
-            if error.code is not Code.REVOKED_KEY:
+            if error.code is not Code.REVOKED_KEY or not await self._is_known(fresh, timeout_s):
                 self._keep(replace(self.credential, pending=None))
                 raise
         self._keep(self.credential.promoted())
+        self.rotated_by = sealed.command_id
+
+    async def _is_known(self, keys: KeyPair, timeout_s: float) -> bool:
+        """Whether the market has registered a key, by its answer to a command without effect."""
+        sealed = seal(
+            c.ReleaseLease(bytes(16)),
+            market=self.connection.market,
+            genesis=self._genesis(),
+            keys=keys,
+            sequence=self.connection.next_sequence(keys.public),
+            salt=os.urandom(SALT_BYTES),
+        )
+        try:
+            await self.submit(sealed, timeout_s)
+        except RejectedError as error:
+            return error.code is not Code.UNKNOWN_KEY
+        return True
 
     def _keep(self, credential: Credential) -> None:
         if self._path is not None:

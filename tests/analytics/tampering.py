@@ -138,6 +138,7 @@ TABLES = {
     "unsealed.rejections": "rejections",
     "markets": "markets",
     "accounts": "accounts",
+    "keys": "keys",
     "pools": "pools",
     "meta": "meta",
 }

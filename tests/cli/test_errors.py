@@ -170,6 +170,46 @@ def test_a_name_that_no_market_takes(data: Path, command: list[str]) -> None:
     assert len(done.stderr) < 500
 
 
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["rotate", "{bank}", "--expires-in", "soon"], ["--expires-in", "30d"]),
+        (["rotate", "{bank}", "--expires-at", "1999-01-01"], ["--expires-at", "is over"]),
+        (["rotate", "{bank}", "--expires-at", "31.1.2030"], ["--expires-at", "2030-01-31"]),
+        (["rotate", "{bank}", "--expires-in", "1d", "--expires-at", "2099-01-01"], ["exclude each other"]),
+        (["rotate", "{bank}", "--out", "other.json"], ["--out", "operator"]),
+        (["rotate", "{operator}", "--expires-in", "1d"], ["operator", "does not expire"]),
+        (["rotate", "{operator}"], ["for ever", "--yes"]),
+        (["rotate", "{operator}", "--out", "{bank}"], ["exists already", "--out"]),
+        (["rotate", "missing.json"], ["no credential file"]),
+        (["new", "{bank}", "--out", "{operator}"], ["exists already", "--out"]),
+        (["new", "{operator}", "--out", "other.json"], ["contractnet key rotate"]),
+        (["revoke", "00" * 16, "11" * 32], ["for ever", "--yes"]),
+        (["revoke", "nobody", "11" * 32], ["nobody", "32 hex digits"]),
+        (["revoke", "nobody", "11" * 32, "--own"], ["--own", "credential file"]),
+        (["register", "{bank}", "11" * 32, "--bank", "--own"], ["exclude each other"]),
+        (["register", "{bank}", "11" * 32, "--market", "other"], ["bank-other.json", "contractnet up"]),
+        (["list"], ["ledger.duckdb", "contractnet up"]),
+    ],
+)
+def test_a_key_command_that_makes_no_sense(data: Path, command: list[str], words: list[str]) -> None:
+    """`key` says what is wrong before it asks the market anything, and changes no file."""
+    bank, operator, keys = data / "keys" / "bank-default.json", data / "keys" / "operator.json", KeyPair.generate()
+    trusted = fingerprint(keys.public)
+    save(Credential(Role.OPERATOR, "default", "operator", keys, trusted), operator)
+    save(Credential(Role.BANK, "default", "bank", KeyPair.generate(), trusted, bytes(32), bytes(16)), bank)
+    before = {file: file.read_bytes() for file in data.rglob("*.*")}
+    check(contractnet("--data", data, "key", *(part.format(bank=bank, operator=operator) for part in command)), *words)
+    assert {file: file.read_bytes() for file in data.rglob("*.*")} == before
+
+
+def test_a_key_that_is_none(data: Path) -> None:
+    """A public key has 64 hex digits; another is a wrong command line."""
+    wrong = contractnet("--data", data, "key", "revoke", "ann", "xyz")
+    assert wrong.returncode == 2
+    assert "64 hex digits" in wrong.stderr
+
+
 def test_an_address_that_is_none(data: Path) -> None:
     """`--bootstrap` has to be host:port."""
     check(contractnet("--data", data, "--bootstrap", "nonsense", "status"), "host:port")

@@ -26,6 +26,11 @@ WANTED = {
     "access show",
     "access grant",
     "access revoke",
+    "key list",
+    "key new",
+    "key rotate",
+    "key register",
+    "key revoke",
 }
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from contractnet import Agent, Bank, Connection, Credential, Operator, credits, operator_credential
+from contractnet.client.admin import RULES_VERSION
 from contractnet.signing import KeyPair
 
 OPERATOR = KeyPair.from_seed(bytes(range(32)))
@@ -32,11 +33,11 @@ class Stage:
         return credential
 
 
-async def new_market(bootstrap: str) -> Credential:
+async def new_market(bootstrap: str, rules_version: int = RULES_VERSION) -> Credential:
     """Open a market of a new name; its bank."""
     market = f"market-{uuid.uuid4().hex[:12]}"
     async with Operator.connect(operator_credential(market, keys=OPERATOR), bootstrap) as operator:
-        return await operator.open_market()
+        return await operator.open_market(rules_version=rules_version)
 
 
 @asynccontextmanager

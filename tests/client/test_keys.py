@@ -29,11 +29,12 @@ def operator_of(bank: Credential) -> Credential:
     return replace(operator_credential(bank.market, keys=OPERATOR), genesis=bank.genesis)
 
 
-def test_the_bank_rotates_its_key_across_a_crash(referee: Broker, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rules_version", [1, 3])
+def test_the_bank_rotates_its_key_across_a_crash(referee: Broker, tmp_path: Path, rules_version: int) -> None:
     """Whoever comes after the crash finishes the rotation, and the bank goes on with the new key alone."""
 
     async def play() -> None:
-        before, path = await new_market(referee.bootstrap), tmp_path / "bank.json"
+        before, path = await new_market(referee.bootstrap, rules_version), tmp_path / "bank.json"
         save(before, path)
         async with Bank.connect(path, referee.bootstrap) as bank:
             with pytest.raises(OutcomeTimeoutError):
@@ -88,5 +89,25 @@ def test_an_agents_key_expires_and_the_bank_renews_it(referee: Broker) -> None:
             await stage.bank.register_key(alice.credential, fresh.public)
             async with Agent.connect(replace(alice.credential, keys=fresh), referee.bootstrap) as renewed:
                 assert await code_of(renewed.cancel(bytes(16))) is Code.UNKNOWN_CFP
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("crash", [False, True])
+def test_a_key_that_the_bank_revoked_cannot_be_rotated(referee: Broker, tmp_path: Path, crash: bool) -> None:
+    """The rotation is refused, also when it is sent again after a crash, and the file keeps the key that it had."""
+
+    async def play() -> None:
+        async with staged(referee.bootstrap, bidders=0) as stage:
+            path = tmp_path / "ann.json"
+            before = await stage.bank.enroll("ann", "project", path)
+            await stage.bank.revoke_key(before, before.keys.public)
+            async with Agent.connect(path, referee.bootstrap) as ann:
+                if crash:
+                    with pytest.raises(OutcomeTimeoutError):
+                        await ann.rotate_key(timeout_s=0)
+                    assert load(path).pending is not None
+                assert await code_of(ann.rotate_key()) is Code.REVOKED_KEY
+            assert load(path) == before
 
     asyncio.run(play())

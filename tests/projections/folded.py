@@ -28,6 +28,7 @@ class Folded:
     pools: dict[Key, int] = field(default_factory=dict)
     weights: dict[Key, int] = field(default_factory=dict)
     names: dict[Key, str] = field(default_factory=dict)
+    keys: dict[Key, tuple[str | None, bool, bool]] = field(default_factory=dict)
     tasks: dict[Key, str] = field(default_factory=dict)
     awards: dict[Key, tuple[str, str, str, str, int, int]] = field(default_factory=dict)
     spent_ucr: Counter[tuple[str, str, str]] = field(default_factory=Counter)
@@ -40,6 +41,7 @@ def fold(market: str, entries: Iterable[Entry], state: Folded) -> None:
         event = entry.event
         state.types[type(event).__name__] += 1
         _fold_accounts(market, event, state)
+        _fold_keys(market, event, state)
         _fold_money(market, event, state)
         _fold_negotiation(market, event, state)
 
@@ -56,6 +58,24 @@ def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
             state.weights[market, event.account.hex()] = event.weight_permille
         case ev.PoolCreated() | ev.PoolResized():
             state.pools[market, event.pool] = event.units
+
+
+def _fold_keys(market: str, event: ev.Event, state: Folded) -> None:
+    match event:
+        case ev.MarketOpened():
+            state.keys[market, event.operator_key.hex()] = (None, False, False)
+            state.keys[market, event.bank_key.hex()] = (event.bank.hex(), False, False)
+        case ev.AccountOpened() | ev.KeyRegistered():
+            state.keys[market, event.signing_key.hex()] = (event.account.hex(), False, False)
+        case ev.KeyExpires():
+            account, _, revoked = state.keys[market, event.signing_key.hex()]
+            state.keys[market, event.signing_key.hex()] = (account, True, revoked)
+        case ev.KeyRevoked():
+            account, ends, _ = state.keys[market, event.signing_key.hex()]
+            state.keys[market, event.signing_key.hex()] = (account, ends, True)
+        case ev.OperatorKeyRotated():
+            state.keys[market, event.revoked_key.hex()] = (None, False, True)
+            state.keys[market, event.signing_key.hex()] = (None, False, False)
 
 
 def _fold_money(market: str, event: ev.Event, state: Folded) -> None:
@@ -125,6 +145,9 @@ def read_back(data_dir: Path) -> Folded:
             pools=table("SELECT market, pool, units FROM pools"),
             weights=table("SELECT market, account_id, weight_permille FROM accounts"),
             names=table("SELECT market, account_id, name FROM accounts"),
+            keys=table(
+                "SELECT market, signing_key, account_id, expires_at IS NOT NULL, revoked_at IS NOT NULL FROM keys"
+            ),
             tasks=table("SELECT market, bid_id, task FROM bids"),
             awards=table(
                 "SELECT market, award_id, cfp_id, account_id, agent, task, price_ucr, bid_price_ucr FROM awards"

@@ -47,6 +47,8 @@ class History:
         self._names: dict[bytes, str] = {}
         self._free_ucr: dict[bytes, int] = {}
         self._pools: list[str] = []
+        self._keys: list[tuple[bytes, bytes]] = []
+        self._operator_key = bytes(32)
         self._cfps: dict[bytes, _Cfp] = {}
         self._leases: list[tuple[bytes, str]] = []
         self._accounts_wanted = accounts
@@ -76,7 +78,7 @@ class History:
 
     def _events(self, command: bytes) -> list[Event]:
         if self._offset == 0:
-            return [ev.MarketOpened(bytes(32), bytes([1] * 32), self.bank, bytes([2] * 32), 4, 1, True)]
+            return [ev.MarketOpened(self._operator_key, bytes([1] * 32), self.bank, bytes([2] * 32), 4, 1, True)]
         if len(self._names) < self._accounts_wanted:
             return [self._accepted("OpenAccount"), *self._open_account(command)]
         if len(self._pools) < 3:
@@ -89,9 +91,10 @@ class History:
             self._end_lease,
             self._withdraw,
             self._cancel,
+            self._change_keys,
             self._other,
         )
-        maker = self._random.choices(makers, (50, 12, 10, 8, 3, 1, 10))[0]
+        maker = self._random.choices(makers, (50, 12, 10, 8, 3, 1, 3, 10))[0]
         return maker(command)
 
     def _account(self) -> bytes:
@@ -104,7 +107,8 @@ class History:
         name = f"agent-{len(self._names)}"
         self._names[account] = name
         self._free_ucr[account] = 10**9
-        opened = ev.AccountOpened(account, name, f"project-{len(self._names) % 4}", "root", bytes(32), bytes(32))
+        key, inbox_key = self._key(account), bytes(32)
+        opened = ev.AccountOpened(account, name, f"project-{len(self._names) % 4}", "root", key, inbox_key)
         return [opened, self._posting(self.bank, account, 10**9, PostingReason.ISSUE)]
 
     def _posting(
@@ -196,6 +200,24 @@ class History:
         award, pool = self._leases.pop(self._random.randrange(len(self._leases)))
         return [ev.LeaseEnded(award, pool, self._random.choice((LeaseEnd.EXPIRED, LeaseEnd.RELEASED)))]
 
+    def _key(self, account: bytes) -> bytes:
+        """A key that the market has not seen, as none is registered twice."""
+        key = self._random.randbytes(32)
+        self._keys.append((account, key))
+        return key
+
+    def _change_keys(self, _: bytes) -> list[Event]:
+        match self._random.randrange(3):
+            case 0:
+                account = self._account()
+                key = self._key(account)
+                end_at_ms = self._random.choice((self._at_ms + 1, 2**62))
+                return [ev.KeyRegistered(account, key), ev.KeyExpires(account, key, end_at_ms)]
+            case 1 if self._keys:
+                return [ev.KeyRevoked(*self._keys.pop(self._random.randrange(len(self._keys))))]
+        former, self._operator_key = self._operator_key, self._random.randbytes(32)
+        return [ev.OperatorKeyRotated(former, self._operator_key)]
+
     def _other(self, command: bytes) -> list[Event]:
         account, pool = self._account(), self._random.choice(self._pools)
         amount_ucr = self._random.randint(1, 1000)
@@ -211,14 +233,10 @@ class History:
                 [ev.CommandRejected(Code.BAD_NAME, "a\0b \u202e", None, None, None, "PlaceBid")],
                 [ev.CommandRepeated(Code.ACCEPTED, account, bytes(32), 7)],
                 [ev.CommandUnreadable(Unreadable.BAD_BODY, 12, bytes(range(32)))],
-                [ev.KeyRegistered(account, bytes(32))],
-                [ev.KeyRevoked(account, bytes(32))],
-                [ev.KeyExpires(account, bytes(32), 2**62)],
-                [ev.OperatorKeyRotated(bytes(32), bytes(range(32)))],
                 [ev.WeightChanged(account, self._random.randint(500, 1000))],
                 [ev.RulesActivated(self._random.randint(1, 9))],
                 [ev.PoolResized(pool, self._random.randint(1, 99))],
-                [ev.AccountOpened(command, f"late-{command.hex()}", "", "", bytes(32), bytes(32))],
+                [ev.AccountOpened(command, f"late-{command.hex()}", "", "", self._random.randbytes(32), bytes(32))],
                 paid or [ev.ClockAdvanced()],
             ]
         )

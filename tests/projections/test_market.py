@@ -13,10 +13,11 @@ import pytest
 import analytics
 from contractnet.codec import encode
 from contractnet.messages import commands as c
+from contractnet.signing import KeyPair
 from market.state import State
 from projections.decode import LedgerRecord
 from projections.publish import Publisher
-from tests.market.town import BANK, PARTITION, Answer, Town, bid, call, key_pair, small_town
+from tests.market.town import BANK, OPERATOR, PARTITION, Answer, Town, bid, call, key_pair, small_town
 from tests.projections.test_store import batches, opened, settings_of
 
 AGENTS = ("ann", "bob", "cat", "dan")
@@ -32,11 +33,14 @@ class Day:
         self.answers = [self.beginning.post(*record) for record in list(self.town.records)]
         self.rng = random.Random(seed)
         self.bids: list[bytes] = []
+        self.spare: list[tuple[bytes, bytes]] = []
+        self.operator = OPERATOR
 
     def play(self, commands: int) -> None:
         """Send so many commands."""
         actions: list[Callable[[], Answer | None]] = [self.bid] * 8 + [self.call] * 3 + [self.tick] * 3
         actions += [self.withdraw, self.cancel, self.release, self.resize, self.weigh, self.transfer, self.garbage]
+        actions += [self.register, self.revoke, self.rotate]
         for _ in range(commands):
             self.town.at_ms += self.rng.randint(0, 25)
             answer = self.rng.choice(actions)()
@@ -89,6 +93,19 @@ class Day:
         account = self.accounts[self.rng.choice(AGENTS)]
         return self.town.send(c.IssueCredits(account, 500, "more"), BANK)
 
+    def register(self) -> Answer:
+        account, key = self.accounts[self.rng.choice(AGENTS)], self.rng.randbytes(32)
+        self.spare.append((account, key))
+        end_at_ms = self.rng.choice([None, self.town.at_ms, self.town.at_ms + 5000])
+        return self.town.send(c.RegisterKey(account, key, end_at_ms), BANK)
+
+    def revoke(self) -> Answer | None:
+        return self.town.send(c.RevokeKey(*self.rng.choice(self.spare)), BANK) if self.spare else None
+
+    def rotate(self) -> Answer:
+        former, self.operator = self.operator, KeyPair.from_seed(self.rng.randbytes(32))
+        return self.town.send(c.RotateKey(self.operator.public), former)
+
     def garbage(self) -> Answer:
         return self.town.post(self.rng.choice([b"", b"\xff", None, b"default"]), b"garbage", [])
 
@@ -115,6 +132,15 @@ class Tables:
             (p.name, state.accounts[p.owner].name, p.units) for p in state.pools.values()
         }
         assert self.rows("SELECT bool_and(ok), count(*) FROM balances_check") == {(True, 1)}
+
+    def compare_keys(self, state: State) -> None:
+        """Every key that the market ever knew, whose it is, its end, and whether it was revoked."""
+        found = self.rows("SELECT signing_key, account_id, epoch_ms(expires_at), revoked_at IS NOT NULL FROM keys")
+        assert found == {
+            (k.hex(), None if x.account is None else x.account.hex(), x.expires_at_ms, x.revoked)
+            for k, x in state.keys.items()
+        }
+        assert {(end is None, revoked) for _, _, end, revoked in found} >= {(True, True), (False, False), (True, False)}
 
     def compare_negotiations(self, state: State) -> None:
         """Open CFPs with their bids, and leases."""
@@ -158,5 +184,6 @@ def test_the_tables_agree_with_the_market(tmp_path: Path, seed: int) -> None:
     with analytics.open(settings.data_dir) as connection:
         tables = Tables(connection)
         tables.compare_accounts(day.town.state)
+        tables.compare_keys(day.town.state)
         tables.compare_negotiations(day.town.state)
         tables.check_awards()

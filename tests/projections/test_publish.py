@@ -154,10 +154,8 @@ def test_an_empty_ledger_has_all_tables(settings: ProjectionSettings) -> None:
     store = opened(settings)
     Publisher(store, settings).publish()
     with analytics.open(settings.data_dir) as connection:
-        names = (
-            "meta markets accounts pools events cfps bids awards reservations transfers holds rejections attribution"
-        )
-        for name in (*names.split(), "balances_check", "unreadable_entries"):
+        names = "meta markets accounts keys pools events cfps bids awards reservations transfers holds rejections"
+        for name in (*names.split(), "attribution", "balances_check", "unreadable_entries"):
             assert connection.execute(f"FROM {name}").fetchall() == []
         columns = {c: t for c, t, *_ in connection.execute("DESCRIBE attribution").fetchall()}
     assert columns["credits"] == "BIGINT"
