@@ -7,7 +7,7 @@ revoked while it is connected tries what it could do before.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Producer, TopicPartition
@@ -18,35 +18,45 @@ from faults.hostile import attempts
 from faults.hostile.attempts import NOT_LET_IN, PATIENCE_S
 from faults.hostile.ground import Shot, words
 from faults.hostile.honest import negotiation
-from faults.hostile.rights import NAMED, TOPIC, TOPICS, Cell, allowed, cells, drawn, strangers
+from faults.hostile.rights import NAMED, TOPIC, TOPICS, Cell, allowed, cells, strangers
 from faults.hostile.siege import Siege
 
 NAME = "rights"
 SIDE_BY_SIDE = 4
 STRANGE = 5
-"""Cells that each stranger tries in a round of the short form."""
+"""Cells that each stranger tries in the short form; in the full one, every cell."""
+PART = 100
+"""Attempts between which honest members trade."""
 
 Trial = tuple[str, Cell, Access, str]
 
 
 def attack(siege: Siege, wanted: int) -> None:
-    """Rounds of every cell, until so many attempts are made; honest members trade between their parts."""
-    while siege.refused.attempts < wanted:
-        siege.fire(negotiation(siege.ground))
-        agent, revoked = siege.field.principals.new_agents(2)
-        _revoked_while_connected(siege, revoked)
-        listed = cells(f"own-{siege.ground.rng.randbytes(4).hex()}")
+    """Every cell as an agent, until so many attempts are made; strangers and revoked users beside the first round."""
+    rng, made = siege.ground.rng, 0
+    agent, revoked = siege.field.principals.new_agents(2)
+    siege.fire(negotiation(siege.ground))
+    _revoked_while_connected(siege, revoked)
+    while made < wanted:
+        listed = cells(f"own-{rng.randbytes(4).hex()}")
         trials: list[Trial] = [("an agent", cell, agent, cell.refusal) for cell in listed]
-        for who, (access, refusal) in strangers(agent, revoked).items():
-            tried = [*listed, *allowed()]
-            if not siege.arena.plan.full:
-                tried = drawn(tried, siege.ground.rng, STRANGE)
-            trials += [(who, cell, access, refusal) for cell in tried]
-        siege.ground.rng.shuffle(trials)
-        for start in range(0, len(trials), len(listed)):
-            _try_all(siege, trials[start : start + len(listed)])
+        if not made:
+            trials += _of_strangers(siege, [*listed, *allowed()], strangers(agent, revoked))
+        made += len(listed)
+        rng.shuffle(trials)
+        for start in range(0, len(trials), PART):
+            _try_all(siege, trials[start : start + PART])
             siege.fire(negotiation(siege.ground))
     siege.flush()
+
+
+def _of_strangers(siege: Siege, listed: list[Cell], known: Mapping[str, tuple[Access, str]]) -> list[Trial]:
+    count = siege.arena.plan.pick(STRANGE, len(listed))
+    return [
+        (who, cell, access, refusal)
+        for who, (access, refusal) in known.items()
+        for cell in siege.ground.rng.sample(listed, count)
+    ]
 
 
 def _try_all(siege: Siege, trials: Iterable[Trial]) -> None:

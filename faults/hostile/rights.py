@@ -5,8 +5,7 @@ By hand, not from the table that makes the ACLs: an agent writes `commands`, rea
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -83,11 +82,6 @@ def strangers(agent: Access, revoked: Access) -> Mapping[str, tuple[Access, str]
         "the broker's name over SCRAM": (scram(USER, "guess"), NOT_LET_IN),
         "a revoked user": (revoked, NOT_LET_IN),
     }
-
-
-def drawn(listed: Sequence[Cell], rng: random.Random, count: int) -> list[Cell]:
-    """So many cells in a random order, at most all."""
-    return rng.sample(listed, min(count, len(listed)))
 
 
 def _write(bootstrap: str, access: Access, topic: str) -> str | None:
