@@ -34,7 +34,7 @@ NOISE_MS = 75.0
 
 AHEAD = 200_000
 """Records of the flood that are stored before an honest command: they alone keep a worker busy for seconds."""
-MEANWHILE_S = 5.0
+MEANWHILE_S = 10.0
 GIVE_UP_S = 900.0
 
 
@@ -63,7 +63,7 @@ class Flood:
         settings = client_settings(address, load(data / "agents" / f"{agent}.json").kafka)
         settings |= {"linger.ms": 5, "log_level": 0}
         if packed:
-            settings |= {"linger.ms": 100, "batch.size": 1_000_000, "compression.type": "lz4"}
+            settings |= {"linger.ms": 100, "batch.size": 1_000_000, "compression.type": "zstd"}
         spawn = multiprocessing.get_context("spawn")
         self.bytes, self.stored, self.refused = (spawn.Value("Q", 0) for _ in range(3))
         self._ending = spawn.Event()
