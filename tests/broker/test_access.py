@@ -130,6 +130,17 @@ def test_only_the_operator_administers(guarded: Guarded, role: str, step: str) -
     assert cell.attempt(guarded.bootstrap, guarded.access[role]) == cell.refusal
 
 
+@pytest.mark.parametrize("role", MAY)
+def test_only_the_operator_sees_who_has_a_user(guarded: Guarded, role: str) -> None:
+    """Others are refused in words, which their process survives."""
+    principals = Principals(guarded.bootstrap, guarded.access[role])
+    if role == "operator":
+        assert set(ROLES) <= principals.users()
+    else:
+        with pytest.raises(AccessRefusedError, match="does not allow"):
+            principals.users()
+
+
 def test_wrong_credentials_are_told_at_once(guarded: Guarded) -> None:
     """A wrong password, an unknown user, an agent over PLAIN and a guess at the broker's own are refused in words."""
     agent = guarded.access["agent"]
