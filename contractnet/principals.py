@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
+from confluent_kafka.admin._cluster import DescribeClusterResult
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 from confluent_kafka.admin._scram import (
     ScramCredentialInfo,
@@ -74,7 +75,12 @@ class Principals:
         self._answers(self._admin.alter_user_scram_credentials([deletion]).values())
 
     def users(self) -> set[str]:
-        """The users that have a password. Raises KafkaException."""
+        """The users that have a password. Raises AccessRefusedError, KafkaException."""
+        # confluent-kafka 2.16 aborts the process where the broker refuses this request: find out beforehand.
+        (cluster,) = self._answers([self._admin.describe_cluster(include_authorized_operations=True)])
+        assert isinstance(cluster, DescribeClusterResult)
+        if AclOperation.DESCRIBE not in (cluster.authorized_operations or ()):
+            raise refused(self._bootstrap, KafkaError(KafkaError.CLUSTER_AUTHORIZATION_FAILED), self._access)
         future = self._admin.describe_user_scram_credentials()
         described = self._answers([future])[0]
         assert isinstance(described, dict)

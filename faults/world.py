@@ -19,6 +19,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from broker.interface import Broker
 from broker.jvm import JvmBroker
 from broker.ports import find_free
+from contractnet.access import ACCESS_ENV, Access, client_settings, role_file
+from contractnet.cli.directory import DataDirectory
 from contractnet.codec import decode_entry
 from contractnet.envelope import Sealed, seal
 from contractnet.messages import Command, Direction, Entry, Pricing
@@ -27,11 +29,15 @@ from contractnet.messages.partition import partition_of
 from contractnet.signing import NO_GENESIS, KeyPair
 from contractnet.topics import COMMANDS, LEDGER
 from market.rules import RULES
+from services.access import environment_of
+from services.brokers import embedded
 from streams.reading import Record, new_consumer, read_partition, watermarks
 from streams.topics import create_topics
 
 PARTITIONS = 4
 CREDITS = 10**12
+ROLES = {"faust": "referee", "streams.snapshotter": "snapshotter", "projections.projector": "projector"}
+"""The role of each module that runs as a process of the market; others have the access of this process."""
 
 
 @dataclass
@@ -132,8 +138,10 @@ class World:
         }
 
     def start(self, *command: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Start a Python module as a process of this world."""
+        """Start a Python module as a process of this world, with its role's access where there is one."""
         log = (self.data / "processes.log").open("ab")
+        own = os.environ.get(ACCESS_ENV)
+        environment[ACCESS_ENV] = environment_of(DataDirectory(self.data), ROLES.get(command[0], ""), own)
         process = subprocess.Popen(
             [sys.executable, "-m", *command], env=self.environment(**environment), stdout=log, stderr=log
         )
@@ -209,13 +217,48 @@ def new_world(data: Path) -> Iterator[World]:
 
 
 @contextmanager
+def guarded_world(data: Path, tell: Callable[[str], None]) -> Iterator[World]:
+    """A world whose broker has the access control of `contractnet up`: users, rights and quotas.
+
+    Each process of the market has its role's credentials. This one reads as the referee, who may read everything; the
+    world's producer sends as the operator, who has no quota.
+    """
+    directory = DataDirectory(data)
+    directory.prepare()
+    broker, _ = embedded(directory, tell, find_free())
+    try:
+        with _acting_as("operator", data), world_on(broker, data) as world, _acting_as("referee", data):
+            yield world
+    finally:
+        broker.stop()
+
+
+@contextmanager
+def _acting_as(role: str, data: Path) -> Iterator[None]:
+    former = os.environ.get(ACCESS_ENV)
+    os.environ[ACCESS_ENV] = str(role_file(data, role))
+    try:
+        yield
+    finally:
+        if former is None:
+            del os.environ[ACCESS_ENV]
+        else:
+            os.environ[ACCESS_ENV] = former
+
+
+def new_producer(bootstrap: str, access: Access | None = None) -> Producer:
+    """A producer for the market's commands. `access` None: that of this process."""
+    return Producer(
+        client_settings(bootstrap, access)
+        | {"enable.idempotence": True, "linger.ms": 2, "message.max.bytes": 2_000_000, "log_level": 2}
+    )
+
+
+@contextmanager
 def world_on(broker: Broker, data: Path, replication: int = 1) -> Iterator[World]:
     """The topics on a running broker, and whatever is started on it; the processes end with the block."""
     create_topics(broker.bootstrap, PARTITIONS, replication)
-    producer = Producer(
-        {"bootstrap.servers": broker.bootstrap, "enable.idempotence": True, "linger.ms": 2}
-        | {"message.max.bytes": 2_000_000, "log_level": 2}
-    )
+    producer = new_producer(broker.bootstrap)
     world = World(broker, data, KeyPair.generate(), producer, replication=replication)
     try:
         yield world

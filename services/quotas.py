@@ -64,7 +64,9 @@ class _Request(RequestStruct):  # type: ignore[misc]  # the same
     )
 
 
-class _AlterQuotas(Request[_Request]):  # type: ignore[misc]  # the same
+class AlterQuotas(Request[_Request]):  # type: ignore[misc]  # the same
+    """The request: quotas by user, None being all that have none of their own."""
+
     API_KEY = _API_KEY
 
     def __init__(self, users: Mapping[str | None, Mapping[str, float]]) -> None:
@@ -87,18 +89,22 @@ def set_quotas(bootstrap: str, access: Access) -> None:
         raise BrokerUnreachableError(f"The broker at {bootstrap} did not take the quotas: {error}.") from error
 
 
-async def _alter(bootstrap: str, access: Access, users: Mapping[str | None, Mapping[str, float]]) -> None:
+def aiokafka_settings(access: Access) -> dict[str, str | None]:
+    """An access without certificates as aiokafka's clients take it."""
     found = access.settings
-    admin = AIOKafkaAdminClient(
-        bootstrap_servers=bootstrap.split(","),
-        security_protocol=found.get("security.protocol", "PLAINTEXT"),
-        sasl_mechanism=found.get("sasl.mechanism", "PLAIN"),
-        sasl_plain_username=found.get("sasl.username"),
-        sasl_plain_password=found.get("sasl.password"),
-    )
+    return {
+        "security_protocol": found.get("security.protocol", "PLAINTEXT"),
+        "sasl_mechanism": found.get("sasl.mechanism", "PLAIN"),
+        "sasl_plain_username": found.get("sasl.username"),
+        "sasl_plain_password": found.get("sasl.password"),
+    }
+
+
+async def _alter(bootstrap: str, access: Access, users: Mapping[str | None, Mapping[str, float]]) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap.split(","), **aiokafka_settings(access))
     try:
         await admin.start()
-        answer = await admin._send_request(_AlterQuotas(users))
+        answer = await admin._send_request(AlterQuotas(users))
     finally:
         await admin.close()
     for code, message, _ in answer.entries:

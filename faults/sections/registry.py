@@ -53,7 +53,7 @@ _ALL = (
     Section("cluster", "three brokers lose a leader and the controller", clusters.run, clusters.build),
     Section("links", "the link between broker and services cut and slow", links.run, links.build),
     Section("clocks", "clocks of broker and worker off by 5 minutes", clocks.run, clocks.build, clocks.obstacle),
-    Section("hostile", "every kind of adversary on the wire, while honest members trade", hostile.run),
+    Section("hostile", "every kind of adversary on the wire, while honest members trade", hostile.run, hostile.build),
     Section("disks", "no space left for broker and projector", disks.run, disks.build, disks.obstacle),
 )
 SECTIONS = {section.name: section for section in _ALL}

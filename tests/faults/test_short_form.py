@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from faults.hostile.kinds import NAMES
+from faults.sections.hostile import WIRE_KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,7 +40,7 @@ def test_adversaries_on_the_wire_get_their_codes_and_nothing_else(tmp_path: Path
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"hostile: kinds=(\d+) attempts=\d+ accepted=0 honest_lost=0 least_per_kind=(\d+)", done.stdout)
     assert found is not None
-    assert (int(found[1]), int(found[2]) >= 25) == (len(NAMES) + 1, True)
+    assert (int(found[1]), int(found[2]) >= 25) == (len(NAMES) + len(WIRE_KINDS), True)
     assert "duplicate=0 lost=0 torn=0 diverged=0 rows_lost=0 rows_doubled=0" in done.stdout.splitlines()[-1]
 
 

@@ -1,16 +1,18 @@
-"""A flood of one agent is not the others' business: the broker's quotas hold it back."""
+"""A flood of one agent is not the others' business: quotas hold it back; what they do not hold, a revocation ends."""
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from contractnet import Agent
 from contractnet.access import client_settings
@@ -18,6 +20,7 @@ from contractnet.cli.directory import DataDirectory
 from contractnet.credentials import load
 from contractnet.errors import RejectedError
 from contractnet.topics import COMMANDS
+from services import state
 from services.quotas import AGENT_QUOTAS
 from tests.cli.command import contractnet
 
@@ -29,12 +32,18 @@ RATIO_MAX = 2.0
 NOISE_MS = 75.0
 
 
+AHEAD = 200_000
+"""Records of the flood that are stored before an honest command: they alone keep a worker busy for seconds."""
+MEANWHILE_S = 10.0
+GIVE_UP_S = 900.0
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A market with two agents."""
+    """A market with an honest agent and two that flood."""
     folder = tmp_path_factory.mktemp("flood") / "data"
     try:
-        for arguments in (("up", "--detach"), ("enroll", "ann", "--project", "x"), ("enroll", "eve", "--project", "x")):
+        for arguments in (("up", "--detach"), *(("enroll", name, "--project", "x") for name in ("ann", "eve", "mal"))):
             ended = contractnet("--data", folder, *arguments)
             assert ended.returncode == 0, ended.stderr
         yield folder
@@ -42,32 +51,70 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         contractnet("--data", folder, "down")
 
 
-class Flood(threading.Thread):
-    """Sends what is no command, as fast as the broker lets it."""
+class Flood:
+    """A process that sends what is no command, as fast as the broker lets it; `packed`: equal records, compressed.
 
-    def __init__(self, data: Path, partition: int) -> None:
-        super().__init__(daemon=True)
+    `bytes` and `stored` count what the broker took, `refused` what it did not.
+    """
+
+    def __init__(self, data: Path, partition: int, agent: str, *, packed: bool) -> None:
         address = DataDirectory(data).bootstrap()
         assert address is not None
-        settings = client_settings(address, load(data / "agents" / "eve.json").kafka) | {"linger.ms": 5, "log_level": 0}
-        self._producer = Producer(settings)
-        self._partition = partition
-        self.ending = threading.Event()
-        self.bytes = 0
+        settings = client_settings(address, load(data / "agents" / f"{agent}.json").kafka)
+        settings |= {"linger.ms": 5, "log_level": 0}
+        if packed:
+            settings |= {"linger.ms": 100, "batch.size": 1_000_000, "compression.type": "zstd"}
+        spawn = multiprocessing.get_context("spawn")
+        self.bytes, self.stored, self.refused = (spawn.Value("Q", 0) for _ in range(3))
+        self._ending = spawn.Event()
+        counts = (self.bytes, self.stored, self.refused)
+        self._process = spawn.Process(target=_pour, args=(settings, partition, packed, counts, self._ending))
 
-    def run(self) -> None:
-        while not self.ending.is_set():
+    def is_running(self) -> bool:
+        """Whether it still tries."""
+        return self._process.is_alive()
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Flood while the block lasts."""
+        self._process.start()
+        try:
+            yield
+        finally:
+            self._ending.set()
+            self._process.join()
+
+
+Counts = tuple["Synchronized[int]", "Synchronized[int]", "Synchronized[int]"]
+
+
+def _pour(
+    settings: dict[str, object], partition: int, packed: bool, counts: Counts, ending: multiprocessing.synchronize.Event
+) -> None:
+    size, stored, refused = counts
+
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        # This process alone writes them.
+        if error is None:
+            size.value += len(message)
+            stored.value += 1
+        else:
+            refused.value += 1
+
+    producer = Producer(settings)
+    while not ending.is_set():
+        for _ in range(100):
             try:
-                self._producer.produce(
-                    COMMANDS.name, os.urandom(300), b"default", self._partition, on_delivery=self._delivered
-                )
-                self._producer.poll(0)
+                value = bytes(300) if packed else os.urandom(300)
+                producer.produce(COMMANDS.name, value, b"default", partition, on_delivery=delivered)
             except BufferError:
-                self._producer.poll(0.01)
-        self._producer.purge()
-
-    def _delivered(self, error: KafkaError | None, message: Message) -> None:
-        self.bytes += len(message) if error is None else 0
+                producer.poll(0.01)
+            except KafkaException:
+                # A client that knows the topic for forbidden refuses by itself, until it has asked again.
+                refused.value += 1
+                producer.poll(0.01)
+        producer.poll(0)
+    producer.purge()
 
 
 async def p99_ms(agent: Agent) -> float:
@@ -95,17 +142,65 @@ def test_an_honest_agent_is_answered_while_another_floods(data: Path) -> None:
     async def measure() -> tuple[float, float, float]:
         async with Agent.connect(data / "agents" / "ann.json") as ann:
             alone_ms = await p99_ms(ann)
-            flood = Flood(data, ann.connection.partition)
-            flood.start()
-            await asyncio.sleep(3)  # Kafka lets a user that was quiet have some seconds' worth at once
-            before, begun = flood.bytes, time.monotonic()
-            flooded_ms = await p99_ms(ann)
-            rate = (flood.bytes - before) / (time.monotonic() - begun)
-            flood.ending.set()
-            await asyncio.to_thread(flood.join)
+            flood = Flood(data, ann.connection.partition, "eve", packed=False)
+            with flood.running():
+                while not flood.stored.value:
+                    await asyncio.sleep(0.1)
+                await asyncio.sleep(3)  # Kafka lets a user that was quiet have some seconds' worth at once
+                before, begun = flood.bytes.value, time.monotonic()
+                flooded_ms = await p99_ms(ann)
+                rate = (flood.bytes.value - before) / (time.monotonic() - begun)
         return alone_ms, flooded_ms, rate
 
     alone_ms, flooded_ms, rate = asyncio.run(measure())
     print(f"p99 {alone_ms:.0f} ms alone, {flooded_ms:.0f} ms with a flood of {rate / 1000:.0f} kB/s")
     assert flooded_ms <= RATIO_MAX * max(alone_ms, NOISE_MS)
     assert rate <= 2 * AGENT_QUOTAS["producer_byte_rate"]
+
+
+def workers(data: Path) -> list[tuple[str, int | None, int]]:
+    """The workers of a running `up`: name, pid, restarts."""
+    found = state.read(DataDirectory(data))
+    assert found is not None
+    return [(part.name, part.pid, part.restarts) for part in found.parts if part.name.startswith("worker")]
+
+
+def test_a_revocation_ends_a_flood_that_no_quota_holds(data: Path) -> None:
+    """Equal records that are compressed pass a quota of bytes by the thousand: nobody is answered. Once the flooding
+    user is revoked, its running flood stores nothing more, and the same worker answers others again."""
+    before = workers(data)
+
+    async def measure() -> str:
+        async with Agent.connect(data / "agents" / "ann.json") as ann:
+            flood = Flood(data, ann.connection.partition, "mal", packed=True)
+            with flood.running():
+                while flood.stored.value < AHEAD:
+                    assert flood.is_running()
+                    await asyncio.sleep(0.05)
+                meanwhile = asyncio.create_task(ann.release(bytes(16), timeout_s=GIVE_UP_S))
+                first, begun = flood.stored.value, time.monotonic()
+                await asyncio.sleep(MEANWHILE_S)
+                assert not meanwhile.done(), "the flood holds nobody up"
+                rate = (flood.stored.value - first) / (time.monotonic() - begun)
+                begun = time.monotonic()
+                file = data / "agents" / "mal.json"
+                revoked = await asyncio.to_thread(contractnet, "--data", data, "access", "revoke", file)
+                assert revoked.returncode == 0, revoked.stderr
+                revoked_s = time.monotonic() - begun
+                with pytest.raises(RejectedError):
+                    await ann.release(bytes(16), timeout_s=GIVE_UP_S)
+                answered_s = time.monotonic() - begun
+                stored, refused = flood.stored.value, flood.refused.value
+                await asyncio.sleep(MEANWHILE_S)
+                assert flood.is_running()
+                assert flood.refused.value > refused, "it goes on trying"
+                assert flood.stored.value == stored, "and stores nothing more"
+            with pytest.raises(RejectedError):
+                await meanwhile
+        return (
+            f"{rate:.0f} records/s of the flood, {stored} in all; revoked after {revoked_s:.1f} s, the next honest "
+            f"command answered {answered_s:.1f} s after the revocation was asked for"
+        )
+
+    print(asyncio.run(measure()))
+    assert workers(data) == before, "the worker lives"
