@@ -32,9 +32,9 @@ RATIO_MAX = 2.0
 NOISE_MS = 75.0
 
 
-AHEAD = 200_000
+AHEAD = 60_000
 """Records of the flood that are stored before an honest command: they alone keep a worker busy for seconds."""
-MEANWHILE_S = 10.0
+MEANWHILE_S = 2.0
 GIVE_UP_S = 900.0
 
 
