@@ -101,8 +101,8 @@ $(AUDITOR)/.installed: requirements-audit.lock $(STAMP)
 	$(BIN)/uv pip install --quiet --python $(AUDITOR)/bin/python --require-hashes -r $<
 	touch $@
 
-audit: $(AUDITOR)/.installed ## Look all locked packages up in the database of known vulnerabilities (needs a network)
-	@$(BIN)/python scripts/audit.py $(AUDITOR)/bin/pip-audit requirements.lock requirements-dev.lock requirements-audit.lock
+audit: $(AUDITOR)/.installed ## Look all locked packages up for known vulnerabilities; ADVISORIES=all.zip does it offline
+	@ADVISORIES='$(ADVISORIES)' $(BIN)/python -m scripts.audit $(AUDITOR)/bin/pip-audit requirements.lock requirements-dev.lock requirements-audit.lock
 
 # Only the newest versions that an existing lock allows change nothing: delete a lock first to upgrade everything.
 lock: $(STAMP) ## Bring the requirements files up to date with pyproject.toml

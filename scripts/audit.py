@@ -1,5 +1,7 @@
 """Look locked packages up in the database of known vulnerabilities: `make audit`.
 
+ADVISORIES=file looks them up in a file of advisories instead (scripts/advisories.py), where no database can be reached.
+
 Exit code 1 only where a vulnerability is known. Where the database can't be reached, or knows a package not, that is
 said, and counts as no answer: pip-audit itself reports "no known vulnerabilities" for packages that it could not find.
 """
@@ -7,12 +9,16 @@ said, and counts as no answer: pip-audit itself reports "no known vulnerabilitie
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from scripts.advisories import known, locked
 
 TIMEOUT_S = 600
 _ERROR_CHARACTERS = 300
@@ -43,7 +49,10 @@ def verdict(lock: str, found: Sequence[dict[str, Any]], why: str) -> tuple[list[
     count = sum(len(package["vulns"]) for package in weak)
     if not looked_up:
         reason = why or f"it knows none of the {len(found)} packages"
-        return [f"audit: {lock}: NOT CHECKED, the vulnerability database can't be reached ({reason})"], 0
+        return [
+            f"audit: {lock}: NOT CHECKED, the vulnerability database can't be reached ({reason}). Fetch the advisories "
+            f"elsewhere (PyPI/all.zip of osv.dev), and run: make audit ADVISORIES=all.zip"
+        ], 0
     lines = [f"audit: {lock}: {len(looked_up)} of {len(found)} packages checked, {count} known vulnerabilities"]
     for package in weak:
         for each in package["vulns"]:
@@ -58,12 +67,18 @@ def verdict(lock: str, found: Sequence[dict[str, Any]], why: str) -> tuple[list[
 def main() -> int:
     """`audit.py PIP_AUDIT LOCK...`"""
     pip_audit, *locks = sys.argv[1:]
-    known = 0
+    offline = os.environ.get("ADVISORIES")
+    vulnerabilities = 0
     for lock in locks:
-        lines, count = verdict(lock, *audit(pip_audit, lock))
+        try:
+            answer = (known(locked(Path(lock)), Path(offline)), "") if offline else audit(pip_audit, lock)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            print(f"audit: ADVISORIES={offline} can't be used: {error}", file=sys.stderr)
+            return 2
+        lines, count = verdict(lock, *answer)
         print("\n".join(lines), flush=True)
-        known += count
-    return 1 if known else 0
+        vulnerabilities += count
+    return 1 if vulnerabilities else 0
 
 
 if __name__ == "__main__":

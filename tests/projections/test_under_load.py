@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import analytics
-from benchmarks.reading import CONSISTENT
+from benchmarks.reading import WHOLE
 from broker.interface import Broker
 from contractnet.errors import QueryError
 from contractnet.messages import Entry
@@ -123,7 +123,7 @@ def test_kills_lose_and_double_nothing(broker: Broker, tmp_path: Path) -> None:
             os.kill(process.pid, signal.SIGKILL)
             process.wait(TIMEOUT_S)
             kills += 1
-            found_between.append(published(tmp_path, CONSISTENT))
+            found_between.append(published(tmp_path, WHOLE))
     finally:
         load.finish()
     assert found_between == [(True,)] * kills
