@@ -60,6 +60,12 @@ def test_limits(own: Fraction, others: Fraction) -> None:
     assert proposer_share((0, others)) == 1 - others
 
 
+def test_at_the_horizon_anything_is_taken() -> None:
+    """One round: the proposer gets all, and the other agrees to nothing."""
+    played = alternate(PieSplitter(0, (0.9, 0.9), 1), PieSplitter(1, (0.9, 0.9), 1), rounds_max=1)
+    assert (played.deal, played.rounds) == (Fraction(1), 1)
+
+
 def test_what_makes_no_sense() -> None:
     """Two patient parties without an end, discounts that are none, and no rounds."""
     with pytest.raises(ValueError, match="no determined share"):

@@ -138,6 +138,11 @@ def test_pace_moves_with_spending() -> None:
     pacer.settle(500, 500)
     pacer.set_aside(0)
     assert pacer.pace == 1, "the last round may spend all that is left"
+    waiting = Pacer(1_000, 10, step=1.0)
+    for _ in range(2):
+        waiting.set_aside(400)
+    waiting.settle(400, 100)
+    assert waiting.pace == 1, "100 is the target, as what is set aside may come back"
     steep = Pacer(1_000, 10, step=100.0, pace_max=2.0)
     steep.set_aside(900)
     steep.settle(900, 900)

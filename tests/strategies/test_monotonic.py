@@ -179,3 +179,9 @@ def test_domains_that_make_no_sense() -> None:
             Domain([number], [1])
         with pytest.raises(ValueError, match="a finite number"):
             Domain([1], [1], (0, number))
+
+
+def test_zeuthen_never_goes_below_what_it_is_offered() -> None:
+    """A party that conceded past the middle: 6 would shift the risk, but 7 is on the table, and 7 is taken."""
+    assert Zeuthen(PIE, 0).respond(Standing(10, 7, 1)) == 7
+    assert Zeuthen(PIE, 1).respond(Standing(0, 3, 1)) == 3

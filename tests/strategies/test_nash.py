@@ -164,3 +164,20 @@ def test_opposed_linear_issues(
     assert choices[played.deal] == deal
     mine_got, yours_got = what.exact_gains()[played.deal]
     assert mine_got * yours_got == Fraction(product)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_frontier_is_what_nothing_dominates(shape: str) -> None:
+    """One outcome, the first, for each acceptable pair of gains that no other is as good as for both; in order."""
+    for seed in range(20):
+        rng = random.Random(f"frontier {shape} {seed}")
+        what = SHAPES[shape](rng, rng.randint(2, 40))
+        gains = what.exact_gains()
+        acceptable = [pair for pair in gains if min(pair) >= 0]
+        kept = {
+            (mine, yours)
+            for mine, yours in acceptable
+            if not any(m >= mine and y >= yours and (m, y) != (mine, yours) for m, y in acceptable)
+        }
+        frontier = Domain(what.first, what.second, what.reserves).frontier
+        assert frontier == [gains.index(pair) for pair in sorted(kept, reverse=True)]
