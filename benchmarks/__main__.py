@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import latency, projection, scaling, speed
+from benchmarks import bargaining, latency, projection, scaling, speed
 from benchmarks.stage import start_faust_eos, start_peer, start_worker
 
 OUT = Path(__file__).parent / "out"
@@ -165,6 +165,29 @@ def bench_lag(*, short: bool) -> list[dict[str, object]]:
     ]
 
 
+def bench_bargaining(*, short: bool) -> list[dict[str, object]]:
+    """Strategies over the same random domains. Draws one negotiation of Zeuthen's into bargaining.svg."""
+    domains = bargaining.domains(20 if short else 500)
+    rows: list[dict[str, object]] = []
+    for name, play in bargaining.PLAYS.items():
+        played = [bargaining.measure(play, domain) for domain in domains]
+        rounds, shares = [one.rounds for one in played], [one.to_nash for one in played]
+        rows.append(
+            {
+                "strategy": name,
+                "rounds p50": round(statistics.median(rounds)),
+                "max": max(rounds),
+                "messages p50": round(statistics.median(one.messages for one in played)),
+                "wall ms p50": round(statistics.median(one.wall_ms for one in played), 3),
+                "to Nash mean": round(statistics.mean(shares), 3),
+                "least": round(min(shares), 3),
+                "Nash exactly": f"{sum(one.exact for one in played)}/{len(played)}",
+            }
+        )
+    (OUT / "bargaining.svg").write_text(bargaining.drawing())
+    return rows
+
+
 SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "scaling": bench_scaling,
     "sealing": bench_sealing,
@@ -173,6 +196,7 @@ SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "memory": bench_memory,
     "rebuild": bench_rebuild,
     "lag": bench_lag,
+    "bargaining": bench_bargaining,
 }
 
 

@@ -11,6 +11,7 @@
     ├── GateRefusedError                terminal   a gate does not admit: no current lease for this pass
     ├── MarketNotFoundError             terminal   no market of this name on the broker
     ├── CredentialError                 terminal   a credential file is missing, unreadable, or open to others
+    ├── BrokenRuleError                 terminal   a negotiating strategy broke a rule of its protocol
     ├── SettingsError                   terminal   an option or environment variable makes no sense
     ├── DataDirectoryError              terminal   the data directory is of another version, in use, or not there
     ├── LedgerChangedError              terminal   the ledger is not the one that a projection was built from
@@ -118,6 +119,10 @@ class MarketNotFoundError(ContractnetError):
 
 class CredentialError(ContractnetError):
     """A credential file is missing, unreadable, or readable by others."""
+
+
+class BrokenRuleError(ContractnetError):
+    """A negotiating strategy broke a rule of its protocol; the message names the party and the rule."""
 
 
 class SettingsError(ContractnetError):

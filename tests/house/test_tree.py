@@ -18,6 +18,7 @@ LAYOUT = (
     "contractnet/messages",
     "contractnet/client",
     "contractnet/cli",
+    "contractnet/strategies",
     "market",
     "streams",
     "projections",
