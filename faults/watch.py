@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from contractnet.codec import decode_entry
 from contractnet.messages.events import AwardMade
+from contractnet.stall import StallDetector
 from contractnet.topics import LEDGER, NOTICES
 from streams.reading import new_consumer
 
@@ -87,20 +89,28 @@ class Watch:
                 time.sleep(0.1)
 
     def _follow(self) -> None:
-        consumer = new_consumer(self._bootstrap, log_level=0, **{"auto.offset.reset": "earliest"})
-        consumer.assign([TopicPartition(LEDGER.name, p, 0) for p in self._partitions])
+        starts = [TopicPartition(LEDGER.name, p, 0) for p in self._partitions]
+        stalls = StallDetector(LEDGER.name)
         while not self._stopping.is_set():
-            for message in consumer.consume(500, 0.1):
-                value, partition, offset = message.value(), message.partition(), message.offset()
-                # Anything else is a broker that is away, which some sections do on purpose.
-                if message.error() is None and isinstance(value, bytes) and self._is_award(value):
-                    assert partition is not None
-                    assert offset is not None
-                    self._saw(partition, offset)
-        try:
-            consumer.close()
-        except KafkaException:
-            return
+            consumer = new_consumer(self._bootstrap, log_level=0, **{"auto.offset.reset": "earliest"})
+            consumer.assign(starts)
+            stalls.assigned(starts)
+            # Whoever watches outages meets what they do to consumers (contractnet/stall.py).
+            while not (self._stopping.is_set() or stalls.stalled(consumer)):
+                for message in consumer.consume(500, 0.1):
+                    self._note(message, stalls)
+            starts = stalls.starts()
+            with suppress(KafkaException):
+                consumer.close()
+
+    def _note(self, message: Message, stalls: StallDetector) -> None:
+        stalls.heard(message)
+        value, partition, offset = message.value(), message.partition(), message.offset()
+        # Anything else is a broker that is away, which some sections do on purpose.
+        if message.error() is None and isinstance(value, bytes) and self._is_award(value):
+            assert partition is not None
+            assert offset is not None
+            self._saw(partition, offset)
 
     @staticmethod
     def _is_award(value: bytes) -> bool:
