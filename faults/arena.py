@@ -97,13 +97,15 @@ class Arena:
         return died_at
 
     def wait_for_award(self, timeout_s: float = READY_S, *, revive: bool = False, everywhere: bool = False) -> None:
-        """Wait until an award appears that was made from now on, with `everywhere` one on each partition; with `revive`
-        as a supervisor waits, who starts a worker again that the fence has ended."""
+        """Wait until an award appears that was made from now on, with `everywhere` one on each market's partition; with
+        `revive` as a supervisor waits, who starts a worker again that the fence has ended."""
 
         def awarded() -> bool:
             if revive:
                 self._revive()
-            return self.watch.awarded_everywhere if everywhere else self.watch.award_after is not None
+            if everywhere:
+                return self.watch.awarded_on(market.partition for market in self.markets)
+            return self.watch.award_after is not None
 
         self.watch.wait_for_award()
         self.world.wait_for("an award is made", awarded, timeout_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -50,11 +51,10 @@ class Watch:
         with self._lock:
             return self._first_after
 
-    @property
-    def awarded_everywhere(self) -> bool:
-        """Whether such an award appeared on every partition."""
+    def awarded_on(self, partitions: Iterable[int]) -> bool:
+        """Whether such an award appeared on each of these partitions."""
         with self._lock:
-            return self._awarding.issuperset(self._partitions)
+            return self._awarding.issuperset(partitions)
 
     def open_transactions(self) -> int:
         """Partitions of ledger and notices whose last stable offset lies before the end: a transaction is open."""

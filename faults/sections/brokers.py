@@ -1,6 +1,6 @@
 """kill -9 and clean restart of the only broker, away for up to three seconds: no process of the market dies of it.
 
-The next outage comes when every partition has gone on after the last one. What is claimed is an outage of three
+The next outage comes when every market has gone on after the last one. What is claimed is an outage of three
 seconds, not fifty with nothing in between, which on a busy machine can be longer than any patience.
 """
 
