@@ -152,6 +152,11 @@ def run(
     if write_checkpoint is not None:
         if sign_with is None:
             raise CheckpointError("a checkpoint has to be signed: name a credential file with --sign-with")
+        if write_checkpoint.exists():
+            raise CheckpointError(
+                f"{write_checkpoint} exists already, and a checkpoint is never overwritten: it is evidence. Choose "
+                "another name."
+            )
         keys = load(sign_with).keys
     order = Order(
         operator_key,

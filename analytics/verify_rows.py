@@ -63,6 +63,9 @@ class Rows:
     """Expected rows of one partition. Final ones are kept as digests only; `small` tables as they are."""
 
     partition: int
+    wanted: tuple[str, int] | None = None
+    """Table and ledger offset of a row to keep in `found`, for a report of what differs."""
+    found: Row | None = None
     final: dict[str, dict[int, bytes]] = field(default_factory=lambda: defaultdict(dict))
     markets: dict[str, Row] = field(default_factory=dict)
     accounts: dict[tuple[str, str], Row] = field(default_factory=dict)
@@ -111,6 +114,8 @@ class Rows:
 
     def _keep(self, table: str, row: Row) -> None:
         self.final[table][row[1]] = digest(row)
+        if self.wanted == (table, row[1]):
+            self.found = list(row)
 
     def _agent(self, market: str, account: str | None) -> tuple[str | None, str | None]:
         row = self.accounts.get((market, account or ""))

@@ -49,15 +49,15 @@ def _compare(connection: duckdb.DuckDBPyConnection, source: RecordSource, partit
             raise DivergenceError("duckdb:meta", partition, None, f"expected {wanted}, found {meta[partition]}")
         compared["duckdb rows of meta"] += partition in meta
     for table in BY_OFFSET:
-        compared[f"duckdb rows of {table}"] = _compare_offsets(connection, table, folded)
+        compared[f"duckdb rows of {table}"] = _compare_offsets(connection, source, table, folded)
     for table in ("markets", "accounts", "keys", "pools"):
         compared[f"duckdb rows of {table}"] = _compare_small(connection, table, folded)
     _compare_sums(connection, folded)
     return compared
 
 
-def _fold(source: RecordSource, partition: int, next_offset: int) -> Rows:
-    rows = Rows(partition)
+def _fold(source: RecordSource, partition: int, next_offset: int, wanted: tuple[str, int] | None = None) -> Rows:
+    rows = Rows(partition, wanted)
     if not next_offset:
         return rows
     for record in source.read(LEDGER.name, partition, 0):
@@ -75,7 +75,9 @@ def _fold(source: RecordSource, partition: int, next_offset: int) -> Rows:
     return rows
 
 
-def _compare_offsets(connection: duckdb.DuckDBPyConnection, table: str, folded: dict[int, Rows]) -> int:
+def _compare_offsets(
+    connection: duckdb.DuckDBPyConnection, source: RecordSource, table: str, folded: dict[int, Rows]
+) -> int:
     expected = {partition: rows.final.get(table, {}) for partition, rows in folded.items()}
     wanted = sum(map(len, expected.values()))
     found: dict[int, set[int]] = {partition: set() for partition in folded}
@@ -85,9 +87,13 @@ def _compare_offsets(connection: duckdb.DuckDBPyConnection, table: str, folded: 
         for row in batch:
             partition, offset = row[0], row[1]
             if expected.get(partition, {}).get(offset) != digest(row):
-                here = offset in expected.get(partition, {})
-                what = "the row is not what the ledger says" if here else "the ledger has nothing for this row"
-                raise DivergenceError(f"duckdb:{table}", partition, offset, f"{what}: {_named(table, row)}")
+                if offset not in expected.get(partition, {}):
+                    what = f"the ledger has nothing for this row: {_named(table, row)}"
+                else:
+                    # Rows are kept as digests: what this one should be takes another fold.
+                    again = _fold(source, partition, folded[partition].last_offset + 1, (table, offset))
+                    what = f"the row is not what the ledger says: {_differences(table, row, again.found or [])}"
+                raise DivergenceError(f"duckdb:{table}", partition, offset, what)
             if offset in found[partition]:
                 raise DivergenceError(f"duckdb:{table}", partition, offset, "the row is there twice")
             found[partition].add(offset)
@@ -96,6 +102,14 @@ def _compare_offsets(connection: duckdb.DuckDBPyConnection, table: str, folded: 
         if missing:
             raise DivergenceError(f"duckdb:{table}", partition, min(missing), "the row is missing")
     return wanted
+
+
+def _differences(table: str, found: tuple[Any, ...], expected: list[Any]) -> str:
+    """The columns that differ, found and expected; the row's other columns after them."""
+    names = COLUMNS[table].split(", ")
+    pairs = list(zip(names, found, expected, strict=True))
+    differing = [f"{name} is {x!r}, not {y!r}" for name, x, y in pairs if x != y]
+    return f"{'; '.join(differing)}; in the row {_named(table, found)}"
 
 
 def _named(table: str, row: tuple[Any, ...]) -> str:

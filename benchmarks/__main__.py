@@ -215,6 +215,8 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="one small run of each: shows that it works, not how fast")
     parser.add_argument("--sections", default=",".join(SECTIONS), help="which, separated by commas")
     options = parser.parse_args()
+    if unknown := [name for name in options.sections.split(",") if name not in SECTIONS]:
+        parser.error(f"no such section: {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
     OUT.mkdir(exist_ok=True)
     for name in options.sections.split(","):
         rows = SECTIONS[name](short=options.short)

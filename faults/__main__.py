@@ -26,7 +26,8 @@ INTERRUPTED = 130
 
 def main() -> int:
     """Run the campaign; returns the exit code."""
-    full = os.environ.get("FAULTS", "") == "full"
+    form = os.environ.get("FAULTS") or "short"
+    full = form == "full"
     wanted = [name for name in os.environ.get("SECTIONS", "").split(",") if name] or list(SECTIONS)
     unknown = set(wanted) - set(SECTIONS)
     if unknown:
@@ -34,10 +35,16 @@ def main() -> int:
             f"faults: no such section: {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}", file=sys.stderr
         )
         return 2
-    seed = int(os.environ.get("SEED") or random.randrange(10**6))
-    rate = float(os.environ.get("RATE") or (RATE_FULL if full else RATE_SHORT))
-    at_a_time = int(os.environ.get("SIDE_BY_SIDE") or (SIDE_BY_SIDE_FULL if full else SIDE_BY_SIDE_SHORT))
-    form = "full" if full else "short"
+    if form not in ("full", "short"):
+        print(f"faults: FAULTS={form!r} is no form; there are full and short", file=sys.stderr)
+        return 2
+    try:
+        seed = int(os.environ.get("SEED") or random.randrange(10**6))
+        rate = float(os.environ.get("RATE") or (RATE_FULL if full else RATE_SHORT))
+        at_a_time = int(os.environ.get("SIDE_BY_SIDE") or (SIDE_BY_SIDE_FULL if full else SIDE_BY_SIDE_SHORT))
+    except ValueError as error:
+        print(f"faults: SEED and SIDE_BY_SIDE are whole numbers, RATE is a number: {error}", file=sys.stderr)
+        return 2
     data = Path(os.environ.get("FAULTS_DATA") or ".contractnet/faults").absolute() / form
     data.mkdir(parents=True, exist_ok=True)
     say("faults", f"{form} form, SEED={seed}, {', '.join(wanted)}, {at_a_time} at a time, data in {data}")

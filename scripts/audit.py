@@ -2,8 +2,9 @@
 
 ADVISORIES=file looks them up in a file of advisories instead (scripts/advisories.py), where no database can be reached.
 
-Exit code 1 only where a vulnerability is known. Where the database can't be reached, or knows a package not, that is
-said, and counts as no answer: pip-audit itself reports "no known vulnerabilities" for packages that it could not find.
+Exit code 1 where a vulnerability is known, 3 where a lock could not be looked up at all. Where the database can't be
+reached, or knows a package not, that is said, and counts as no answer: pip-audit itself reports "no known
+vulnerabilities" for packages that it could not find.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 from scripts.advisories import known, locked
 
 TIMEOUT_S = 600
+NOT_CHECKED = 3
 _ERROR_CHARACTERS = 300
 
 
@@ -68,7 +70,7 @@ def main() -> int:
     """`audit.py PIP_AUDIT LOCK...`"""
     pip_audit, *locks = sys.argv[1:]
     offline = os.environ.get("ADVISORIES")
-    vulnerabilities = 0
+    vulnerabilities, unchecked = 0, 0
     for lock in locks:
         try:
             answer = (known(locked(Path(lock)), Path(offline)), "") if offline else audit(pip_audit, lock)
@@ -78,7 +80,8 @@ def main() -> int:
         lines, count = verdict(lock, *answer)
         print("\n".join(lines), flush=True)
         vulnerabilities += count
-    return 1 if vulnerabilities else 0
+        unchecked += "NOT CHECKED" in lines[0]
+    return 1 if vulnerabilities else NOT_CHECKED if unchecked else 0
 
 
 if __name__ == "__main__":

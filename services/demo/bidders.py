@@ -30,6 +30,8 @@ STALE_AFTER_S = 0.5
 STALE_SHARE = 0.1
 RELEASE_SHARE = 0.5
 _REPORT_S = 0.5
+_GATE_S = 60.0
+_GATE_LOOK_S = 0.1
 _SHORTEST_LEFT_S = 0.15
 
 
@@ -179,7 +181,7 @@ def capacity_gpu_s(cfp: Cfp, task: Task) -> float:
 
 async def show_pass(port: int, award: Award) -> dict[str, object]:
     """What the pool's gate answers to the award's pass."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await _connect(port)
     try:
         pass_ = {"award": award.id.hex(), "token": str(award.token), "secret": award.secret.hex()}
         writer.write(json.dumps(pass_).encode() + b"\n")
@@ -187,6 +189,18 @@ async def show_pass(port: int, award: Award) -> dict[str, object]:
         return answer
     finally:
         writer.close()
+
+
+async def _connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to a gate, which on a busy machine may open after the first awards."""
+    give_up_at = time.monotonic() + _GATE_S
+    while True:
+        try:
+            return await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            if time.monotonic() > give_up_at:
+                raise
+            await asyncio.sleep(_GATE_LOOK_S)
 
 
 def tell(tally: Tally, *, final: bool = False) -> None:
