@@ -247,6 +247,7 @@ class BudgetWindowStarted(Event):
     budget: bytes
     starts_at_ms: int
     ends_at_ms: int
+    limit_ucr: int | None
     spent_ucr: int
     decayed_ucr: int
     issued_ucr: int

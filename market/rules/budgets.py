@@ -121,6 +121,7 @@ def next_window(state: State, budget: Budget) -> list[Event]:
         budget=budget.id,
         starts_at_ms=budget.ends_at_ms,
         ends_at_ms=budget.ends_at_ms + budget.window_ms,
+        limit_ucr=budget.limit_ucr,
         spent_ucr=budget.spent_ucr,
         decayed_ucr=decayed_ucr,
         issued_ucr=issued_ucr,
