@@ -23,6 +23,7 @@ from contractnet.codec import HEADER_BYTES, registry
 from contractnet.envelope import Sealed
 from contractnet.errors import (
     BrokerUnreachableError,
+    BudgetExceededError,
     ConnectionClosedError,
     CredentialError,
     MarketNotFoundError,
@@ -213,7 +214,8 @@ class Connection:
                 sealed,
             ) from error
         if code is not Code.ACCEPTED:
-            raise RejectedError(code, sealed.command_id)
+            kind = BudgetExceededError if code is Code.BUDGET_EXCEEDED else RejectedError
+            raise kind(code, sealed.command_id)
 
     async def cfp_outcome(self, cfp: bytes, timeout_s: float | None = None) -> CfpSettled:
         """How a CFP ended. Raises OutcomeTimeoutError."""
