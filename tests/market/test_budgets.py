@@ -189,3 +189,36 @@ def test_a_replayed_command_of_a_budget_has_one_effect(keys: KeyPair) -> None:
     town.send(c.ClearBudget(None, "project"), BANK)
     assert town.post(*refused).code is Code.BUDGET_EXCEEDED
     assert not town.state.bids
+
+
+def test_the_example_of_the_docs() -> None:
+    """docs/budgets.md, number by number."""
+    town, _ = small_town(units=4)
+    hour_ms, day_ms = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
+    town.at_ms += -town.at_ms % day_ms
+    for name, credits_ucr in (("ann", 500), ("bob", 100)):
+        opened = town.send(c.OpenAccount(name, "vision", "root", key_pair(name).public, inbox_key(name)), BANK).id
+        town.send(c.IssueCredits(opened, credits_ucr, ""), BANK)
+    ann, bob = (town.state.accounts[town.state.account_names[name]] for name in ("ann", "bob"))
+    vision = {"limit_ucr": 500, "allowance_ucr": 400, "decay_permille": 100, "cap_allowances": 2}
+    town.send(budget(None, "vision", **vision, window_ms=hour_ms), BANK)
+    town.send(budget(ann.id, limit_ucr=300, window_ms=day_ms), BANK)
+
+    def counts() -> list[tuple[int, int, int | None]]:
+        return [(b.spent_ucr, b.held_ucr, b.room_ucr) for b in (town.state.scopes[ann.id], town.state.scopes["vision"])]
+
+    cfp = town.cfp(reserve_price_ucr=90)
+    town.bid(cfp, "ann", 120)
+    assert counts() == [(0, 120, 180), (0, 120, 380)]
+    assert town.settle(cfp)[0].price_ucr == 90
+    assert counts() == [(90, 0, 210), (90, 0, 410)]
+    cfp = town.cfp(reserve_price_ucr=100)
+    assert town.bid(cfp, "ann", 211).code is Code.BUDGET_EXCEEDED
+    assert town.bid(cfp, "bob", 100).code is Code.ACCEPTED
+    town.settle(cfp)
+    assert counts() == [(90, 0, 210), (190, 0, 310)]
+    for _ in range(60):
+        town.at_ms += MINUTE_MS
+        town.tick()
+    assert counts() == [(90, 0, 210), (0, 0, 500)]
+    assert (ann.balance_ucr, bob.balance_ucr) == (400, 200)
