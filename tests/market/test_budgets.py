@@ -195,14 +195,14 @@ def test_the_example_of_the_docs() -> None:
     """docs/budgets.md, number by number."""
     town, _ = small_town(units=4)
     hour_ms, day_ms = 60 * MINUTE_MS, 24 * 60 * MINUTE_MS
-    town.at_ms += -town.at_ms % day_ms
+    starts_at_ms = town.at_ms
     for name, credits_ucr in (("ann", 500), ("bob", 100)):
         opened = town.send(c.OpenAccount(name, "vision", "root", key_pair(name).public, inbox_key(name)), BANK).id
         town.send(c.IssueCredits(opened, credits_ucr, ""), BANK)
     ann, bob = (town.state.accounts[town.state.account_names[name]] for name in ("ann", "bob"))
     vision = {"limit_ucr": 500, "allowance_ucr": 400, "decay_permille": 100, "cap_allowances": 2}
-    town.send(budget(None, "vision", **vision, window_ms=hour_ms), BANK)
-    town.send(budget(ann.id, limit_ucr=300, window_ms=day_ms), BANK)
+    town.send(budget(None, "vision", **vision, window_ms=hour_ms, offset_ms=starts_at_ms % hour_ms), BANK)
+    town.send(budget(ann.id, limit_ucr=300, window_ms=day_ms, offset_ms=starts_at_ms % day_ms), BANK)
 
     def counts() -> list[tuple[int, int, int | None]]:
         return [(b.spent_ucr, b.held_ucr, b.room_ucr) for b in (town.state.scopes[ann.id], town.state.scopes["vision"])]
