@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from analytics.checker_budgets import Budgets
 from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need
 from analytics.checker_prices import Lease, Offer, Sale, is_critical, tie_key, winners
 
@@ -24,8 +25,12 @@ class Book:
     pools: dict[str, Pool] = field(default_factory=dict)
     cfps: dict[bytes, Cfp] = field(default_factory=dict)
     holds: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
+    budgets: Budgets = field(init=False)
     parts: dict[bytes, tuple[Cfp, list[str]]] = field(default_factory=dict)
     """What follows an award in its own record, by award."""
+
+    def __post_init__(self) -> None:
+        self.budgets = Budgets(self.bank, self.accounts)
 
     @classmethod
     def opened(cls, _: str, event: Fields, source: Fields) -> Book:
@@ -41,8 +46,10 @@ class Book:
     def from_plain(cls, m: Fields) -> Book:
         """From one market of canonical state bytes."""
         book = cls(bytes.fromhex(m["bank"]), m["now_ms"], m["weight_epoch"])
-        for ident, _, _, _, _, balance_ucr, _, _, weights in m["accounts"]:
-            book.accounts[bytes.fromhex(ident)] = Account(balance_ucr, 0, [(e, w) for e, w in weights])
+        for ident, name, project, _, _, balance_ucr, _, _, weights in m["accounts"]:
+            account = Account(balance_ucr, 0, [(e, w) for e, w in weights], name, project)
+            book._add_account(bytes.fromhex(ident), account)
+        book.budgets.load(m["budgets"])
         for public, account, revoked, floor, expires_at_ms, seen in m["keys"]:
             owner = None if account is None else bytes.fromhex(account)
             book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)
@@ -78,6 +85,7 @@ class Book:
     def end_command(self) -> None:
         """An award and its end of the CFP lie in one record."""
         need(not self.parts, "an award, its lock, its capture and its payment lie in one record")
+        self.budgets.end()
 
     def look_over(self) -> None:
         """Sums over the whole market."""
@@ -96,6 +104,7 @@ class Book:
         other = Book.from_plain(m)
         for name in ("bank", "epoch", "accounts", "pools", "cfps", "holds"):
             need(getattr(self, name) == getattr(other, name), f"the {name} are those of the state")
+        need(self.budgets.by_id == other.budgets.by_id, "the budgets are those of the state")
         revoked = [
             {k: (key.account, key.revoked, key.expires_at_ms) for k, key in b.keys.items()} for b in (self, other)
         ]
@@ -130,8 +139,13 @@ class Book:
     def _account_opened(self, e: Fields, source: Fields) -> None:
         need(e["account"] == source["command"], "an account has its command's id")
         need(e["account"] not in self.accounts, "an account is opened once")
-        self.accounts[e["account"]] = Account()
+        self._add_account(e["account"], Account(name=e["name"], project=e["project"]))
         self._add_key(e, source)
+
+    def _add_account(self, ident: bytes, account: Account) -> None:
+        self.accounts[ident] = account
+        if ident != self.bank:
+            self.budgets.members.setdefault(account.project, []).append(ident)
 
     def _add_key(self, e: Fields, _: Fields) -> None:
         self._account(e["account"])
@@ -167,7 +181,10 @@ class Book:
         amount_ucr = e["amount_ucr"]
         debit, credit = self._account(e["debit"]), self._account(e["credit"])
         need(amount_ucr > 0 and e["debit"] != e["credit"], "a posting moves something from one account to another")
-        need((e["reason"] == "ISSUE") == (e["debit"] == self.bank), "credits are issued by the bank alone")
+        issued = e["reason"] in ("ISSUE", "ALLOWANCE")
+        need(issued == (e["debit"] == self.bank), "credits are issued by the bank alone")
+        if e["reason"] in ("ALLOWANCE", "DECAY"):
+            self.budgets.post(e)
         debit.balance_ucr -= amount_ucr
         credit.balance_ucr += amount_ucr
         need(e["debit"] == self.bank or debit.balance_ucr >= debit.held_ucr, "nobody spends what it does not have")
@@ -177,6 +194,7 @@ class Book:
         bid = cfp.bids[e["award"]]
         same = (e["debit"], e["credit"], amount_ucr, e["cfp"], e["task"], e["pool"])
         need(same == (bid.account, cfp.manager, win["price_ucr"], win["cfp"], bid.task, cfp.pool), "an award is paid")
+        self.budgets.pay(bid.account, amount_ucr)
 
     def _hold_placed(self, e: Fields, _: Fields) -> None:
         need(e["hold"] not in self.holds, "a hold is placed once")
@@ -186,6 +204,7 @@ class Book:
         account = self._account(e["account"])
         account.held_ucr += e["amount_ucr"]
         need(account.held_ucr <= account.balance_ucr, "nobody holds what it does not have")
+        self.budgets.check_hold(e["account"])
 
     def _hold_captured(self, e: Fields, _: Fields) -> None:
         win, _cfp = self._win(e["hold"], "HoldCaptured")
@@ -350,6 +369,11 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "HoldPlaced": Book._hold_placed,
     "HoldCaptured": Book._hold_captured,
     "HoldReleased": Book._hold_released,
+    "BudgetSet": lambda book, e, source: book.budgets.set(e, source),
+    "BudgetCleared": lambda book, e, source: book.budgets.cleared(e, source),
+    "BudgetToppedUp": lambda book, e, source: book.budgets.topped_up(e, source),
+    "BudgetWarned": lambda book, e, source: book.budgets.warn(e, source),
+    "BudgetWindowStarted": lambda book, e, source: book.budgets.next_window(e, source),
     "PoolCreated": Book._pool_created,
     "PoolResized": Book._pool_resized,
     "CfpOpened": Book._cfp_opened,

@@ -29,6 +29,8 @@ class Account:
     balance_ucr: int = 0
     held_ucr: int = 0
     weights: list[tuple[int, int]] = field(default_factory=lambda: [(0, 1000)])
+    name: str = "bank"
+    project: str = "bank"
 
 
 @dataclass(slots=True)

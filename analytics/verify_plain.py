@@ -8,7 +8,7 @@ from typing import Any
 
 import fastavro
 
-from contractnet.codec import HEADER_BYTES, MAGIC, registry
+from contractnet.codec import HEADER_BYTES, MAGIC, grown_enums, registry
 
 Plain = dict[str, Any]
 
@@ -18,8 +18,9 @@ def _known(header: bytes) -> tuple[str, Any, Any] | None:
     found = registry().by_fingerprint.get(header[2:]) if header[:2] == MAGIC else None
     if found is None or found.kind != "events":
         return None
-    # A reader schema costs time; it is needed only where the value was written with an older one.
-    return found.cls.__name__, found.writer, None if found.writer is found.reader else found.reader
+    # A reader schema costs time; it is needed only where the value was written with one that has other fields.
+    alike = grown_enums(found.writer, found.reader) is not None
+    return found.cls.__name__, found.writer, None if alike else found.reader
 
 
 def plain_entry(value: bytes | None) -> tuple[str, Plain] | None:

@@ -38,10 +38,14 @@ COLUMNS: dict[str, str] = {
     "keys": "partition, market, signing_key, account_id, epoch_ms(registered_at), epoch_ms(expires_at),"
     " epoch_ms(revoked_at)",
     "pools": "partition, market, pool, owner_id, owner, units, epoch_ms(created_at), epoch_ms(resized_at)",
+    "budgets": "partition, market, budget_id, scope, account_id, agent, project, limit_ucr, allowance_ucr, window_ms,"
+    " offset_ms, decay_permille, cap_allowances, warn_permille, epoch_ms(set_at), epoch_ms(cleared_at)",
+    "budget_windows": "partition, ledger_offset, market, budget_id, epoch_ms(starts_at), epoch_ms(ends_at), limit_ucr,"
+    " topped_up_ucr, spent_ucr, epoch_ms(warned_at), issued_ucr, decayed_ucr, epoch_ms(ended_at)",
     "meta": "partition, next_offset, events, epoch_ms(newest_event_at)",
 }
 """What is compared of each published table: every column that follows from the ledger."""
-BY_OFFSET = ("events", "cfps", "bids", "awards", "reservations", "transfers", "holds", "rejections")
+BY_OFFSET = ("events", "cfps", "bids", "awards", "reservations", "transfers", "holds", "rejections", "budget_windows")
 """Tables whose rows have a ledger offset of their own: the first two columns identify them."""
 
 
@@ -71,6 +75,7 @@ class Rows:
     accounts: dict[tuple[str, str], Row] = field(default_factory=dict)
     keys: dict[tuple[str, str], Row] = field(default_factory=dict)
     pools: dict[tuple[str, str], Row] = field(default_factory=dict)
+    budgets: dict[tuple[str, str], Row] = field(default_factory=dict)
     events: int = 0
     last_offset: int = -1
     newest_ms: int = 0
@@ -81,6 +86,8 @@ class Rows:
     _holds: dict[tuple[str, str], Row] = field(default_factory=dict)
     _leases: dict[tuple[str, str], Row] = field(default_factory=dict)
     _bids_of: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    _windows: dict[tuple[str, str], Row] = field(default_factory=dict)
+    _scopes: dict[tuple[str, str | None, str | None], str] = field(default_factory=dict)
 
     def take(self, offset: int, key: bytes | None, kind: str, e: Fields) -> None:
         """One ledger record."""
@@ -108,6 +115,7 @@ class Rows:
             ("bids", self._bids),
             ("holds", self._holds),
             ("reservations", self._leases),
+            ("budget_windows", self._windows),
         ):
             for row in rows.values():
                 self._keep(table, row)
@@ -166,6 +174,47 @@ class Rows:
         row = self.pools[m, e["pool"]]
         row[5], row[7] = e["units"], _ms(at_ms)
 
+    def _budget_set(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        ident, account = e["budget"].hex(), _hex(e["account"])
+        names = ("limit_ucr", "allowance_ucr", "window_ms", "offset_ms", "decay_permille", "cap_allowances")
+        terms = [*(e[name] for name in names), e["warn_permille"], _ms(at_ms), None]
+        bounds = [_ms(e["starts_at_ms"]), _ms(e["ends_at_ms"]), e["limit_ucr"]]
+        if e["source"]["command"] == e["budget"]:
+            who = (
+                ["project", None, None, e["project"]]
+                if account is None
+                else ["account", account, *self._agent(m, account)]
+            )
+            self.budgets[m, ident] = [self.partition, m, ident, *who, *terms]
+            self._scopes[m, account, None if account else e["project"]] = ident
+            self._windows[m, ident] = [self.partition, offset, m, ident, *bounds, 0, 0, None, 0, 0, None]
+        else:
+            self.budgets[m, ident][7:14] = terms[:7]
+            self._windows[m, ident][4:7] = bounds
+
+    def _budget_cleared(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        ident, account = e["budget"].hex(), _hex(e["account"])
+        self.budgets[m, ident][15] = _ms(at_ms)
+        del self._scopes[m, account, None if account else e["project"]]
+        self._end_window(m, ident, 0, at_ms)
+
+    def _end_window(self, m: str, ident: str, decayed_ucr: int, at_ms: int) -> None:
+        row = self._windows.pop((m, ident))
+        row[11:] = [decayed_ucr, _ms(at_ms)]
+        self._keep("budget_windows", row)
+
+    def _budget_topped_up(self, _: int, m: str, e: Fields, __: int) -> None:
+        self._windows[m, e["budget"].hex()][7] += e["amount_ucr"]
+
+    def _budget_warned(self, _: int, m: str, e: Fields, at_ms: int) -> None:
+        self._windows[m, e["budget"].hex()][9] = _ms(at_ms)
+
+    def _budget_window_started(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        ident = e["budget"].hex()
+        self._end_window(m, ident, e["decayed_ucr"], at_ms)
+        bounds = [_ms(e["starts_at_ms"]), _ms(e["ends_at_ms"]), e["limit_ucr"]]
+        self._windows[m, ident] = [self.partition, offset, m, ident, *bounds, 0, 0, None, e["issued_ucr"], 0, None]
+
     def _cfp_opened(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         ident, manager = e["cfp"].hex(), e["manager"].hex()
         terms = [e["direction"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"]]
@@ -221,7 +270,11 @@ class Rows:
         self._keep("transfers", [self.partition, offset, m, debit, credit, amount_ucr, *told, *ends])
         self.accounts[m, credit][8] += amount_ucr
         self.accounts[m, debit][8] -= amount_ucr
-        if e["reason"] not in ("ISSUE", "TRANSFER"):
+        if e["reason"] == "AWARD":
+            for scope in ((m, debit, None), (m, None, self.accounts[m, debit][4])):
+                if scope in self._scopes:
+                    self._windows[m, self._scopes[scope]][8] += amount_ucr
+        if e["reason"] not in ("ISSUE", "TRANSFER", "ALLOWANCE", "DECAY"):
             self.spent_ucr += amount_ucr
             self.payments += 1
 
@@ -273,6 +326,11 @@ _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "KeyRevoked": Rows._key_revoked,
     "OperatorKeyRotated": Rows._operator_rotated,
     "WeightChanged": Rows._weight_changed,
+    "BudgetSet": Rows._budget_set,
+    "BudgetCleared": Rows._budget_cleared,
+    "BudgetToppedUp": Rows._budget_topped_up,
+    "BudgetWarned": Rows._budget_warned,
+    "BudgetWindowStarted": Rows._budget_window_started,
     "PoolCreated": Rows._pool_created,
     "PoolResized": Rows._pool_resized,
     "CfpOpened": Rows._cfp_opened,

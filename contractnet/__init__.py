@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contractnet.client.book import Subscription
     from contractnet.client.cfp import Cfp
     from contractnet.client.connection import Connection
-    from contractnet.client.inbox import Balance, Balances
+    from contractnet.client.inbox import Balance, Balances, Budget
     from contractnet.client.lease import Award, Token
     from contractnet.credentials import Credential
     from contractnet.gate import Admission, Gate
@@ -36,7 +36,7 @@ _HOMES = {
     "contractnet.client.book": ("Subscription",),
     "contractnet.client.cfp": ("Cfp",),
     "contractnet.client.connection": ("Connection",),
-    "contractnet.client.inbox": ("Balance", "Balances"),
+    "contractnet.client.inbox": ("Balance", "Balances", "Budget"),
     "contractnet.client.lease": ("Award", "Token"),
     "contractnet.credentials": ("Credential",),
     "contractnet.gate": ("Admission", "Gate"),
@@ -54,6 +54,7 @@ __all__ = [
     "Balances",
     "Bank",
     "Bid",
+    "Budget",
     "Cfp",
     "CfpOutcome",
     "Claim",

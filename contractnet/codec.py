@@ -3,6 +3,10 @@
 A value is `C3 01`, the little-endian CRC-64-AVRO fingerprint of the writer's schema in parsing canonical form, and the
 Avro body (Avro 1.12 specification, "Single-object encoding"). The schemas are the files of `schemas/`; one that was
 changed leaves its old form in `schemas/archive/`, so that every value ever written stays readable.
+
+What the market writes has the oldest form that can hold it, as long as forms differ only in symbols of enums: so the
+bytes of an event or a notice follow from what it says, and not from what later events may say
+(docs/decisions/0014-the-oldest-form.md).
 """
 
 from __future__ import annotations
@@ -107,12 +111,55 @@ class _Known:
     load: Callable[[dict[str, Any]], Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A schema to write with, and the enum fields that it may not be able to hold: field and the symbols it knows."""
+
+    header: bytes
+    schema: Any
+    known: tuple[tuple[str, frozenset[str]], ...]
+
+    def holds(self, message: Any) -> bool:
+        """Whether every enum of the message has a symbol that this form knows."""
+        return all(getattr(message, name) in symbols for name, symbols in self.known)
+
+
+def _without_docs(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_without_docs(item) for item in schema]
+    if isinstance(schema, dict):
+        return {key: _without_docs(value) for key, value in schema.items() if key != "doc"}
+    return schema
+
+
+def grown_enums(old: Any, new: Any) -> dict[str, frozenset[str]] | None:
+    """The fields whose enum has more symbols in a newer schema, with the symbols of the old one.
+
+    None where the two differ in anything else: then bytes of one are no bytes of the other.
+    """
+    if [f["name"] for f in old["fields"]] != [f["name"] for f in new["fields"]]:
+        return None
+    grown: dict[str, frozenset[str]] = {}
+    for before, after in zip(old["fields"], new["fields"], strict=True):
+        was, now = _without_docs(before["type"]), _without_docs(after["type"])
+        if was == now:
+            continue
+        if not (isinstance(was, dict) and isinstance(now, dict) and was["type"] == now["type"] == "enum"):
+            return None
+        if now["symbols"][: len(was["symbols"])] != was["symbols"]:
+            return None
+        grown[before["name"]] = frozenset(was["symbols"])
+    return grown
+
+
 class Registry:
-    """All schemas of a folder: encodes with the newest, decodes whatever was ever written."""
+    """All schemas of a folder: decodes whatever was ever written, encodes commands with the newest, and events and
+    notices with the oldest form that can hold them."""
 
     def __init__(self, folder: Path) -> None:
         self.by_fingerprint: dict[bytes, _Known] = {}
         self.newest: dict[type[Any], tuple[bytes, Any, Callable[[Any], dict[str, Any]]]] = {}
+        self.older: dict[type[Any], list[Form]] = {}
         for kind, module in type_kinds.items():
             for path in sorted((folder / kind).glob("*.avsc")):
                 schema = parse_schema(json.loads(path.read_text("utf-8")))
@@ -120,7 +167,12 @@ class Registry:
                 self.newest[cls] = (MAGIC + schema_fingerprint(schema), schema, _dumper(cls))
                 self._know(kind, cls, schema, schema)
                 for old in sorted((folder / "archive" / kind).glob(f"{path.stem}.*.avsc")):
-                    self._know(kind, cls, parse_schema(json.loads(old.read_text("utf-8"))), schema)
+                    archived = parse_schema(json.loads(old.read_text("utf-8")))
+                    self._know(kind, cls, archived, schema)
+                    grown = grown_enums(archived, schema)
+                    if kind != "commands" and grown:
+                        form = Form(MAGIC + schema_fingerprint(archived), archived, tuple(grown.items()))
+                        self.older.setdefault(cls, []).append(form)
 
     def _know(self, kind: str, cls: Any, writer: Any, reader: Any) -> None:
         self.by_fingerprint[schema_fingerprint(writer)] = _Known(kind, cls, writer, reader, _loader(cls))
@@ -128,16 +180,22 @@ class Registry:
     def encode(self, message: Message) -> bytes:
         """Single-object encoding of a command, a notice or a ledger entry."""
         out = io.BytesIO()
+        what = message.event if isinstance(message, Entry) else message
+        header, schema, dump = self.newest[type(what)]
+        plain = dump(what)
         if isinstance(message, Entry):
-            header, schema, dump = self.newest[type(message.event)]
-            plain = dump(message.event)
             plain["source"] = _dumper(Source)(message.source)
-        else:
-            header, schema, dump = self.newest[type(message)]
-            plain = dump(message)
+        for form in self.older.get(type(what), ()):
+            if form.holds(what):
+                header, schema = form.header, form.schema
+                break
         out.write(header)
         fastavro.schemaless_writer(out, schema, plain)
         return out.getvalue()
+
+    def headers(self, cls: type[Any]) -> tuple[bytes, ...]:
+        """The first ten bytes that a value of this message may be written with today."""
+        return (self.newest[cls][0], *(form.header for form in self.older.get(cls, ())))
 
     def decode(self, value: bytes | None, kind: str) -> Message:
         """The message of one value; `kind` is commands, events or notices.

@@ -5,6 +5,7 @@
     ├── UnsealableError                 terminal   a sealed notice that an inbox key does not open
     ├── CommandError                    the market, or the way to it, did not take a command
     │   ├── RejectedError               terminal   the market answered with a rejection code
+    │   │   └── BudgetExceededError     transient  a bid for which a budget leaves no room in this window
     │   ├── OutcomeTimeoutError         transient  no answer yet: send the same sealed command again
     │   └── CommandUnsendableError      terminal   a command without encoding, too large, or without the effect meant
     ├── ConnectionClosedError           terminal   the connection was closed, here or by an error that ends it
@@ -78,6 +79,16 @@ class RejectedError(CommandError):
         super().__init__(f"{code}: {CODE_TEXT[code]} (command {command_id.hex()})")
         self.code = code
         self.command_id = command_id
+
+
+class BudgetExceededError(RejectedError):
+    """A bid is higher than what the account's budget, or its project's, leaves in this window.
+
+    `Agent.budget()` tells what was spent and when the window ends. There is room again when a window ends, when bids
+    that hold credits lose, and when the bank tops the budget up.
+    """
+
+    transient = True
 
 
 class OutcomeTimeoutError(CommandError):

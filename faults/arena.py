@@ -209,6 +209,7 @@ def arena_in(world: World, plan: Plan) -> Iterator[Arena]:
     markets = [world.market(name) for name in MARKETS]
     for market in markets:
         market.open(agents=AGENTS)
+        market.set_budgets()
     assert world.producer.flush(30) == 0
     watch = Watch(world.broker.bootstrap, PARTITIONS)
     load = Load(markets, plan.rate, plan.seed)

@@ -97,6 +97,12 @@ class Market:
             self.send(c.IssueCredits(account, CREDITS, "start"), self.bank)
         self.send(c.CreatePool("gpu", self.accounts[self.manager.public], units), self.bank)
 
+    def set_budgets(self) -> None:
+        """One of the project, which gives and takes each minute, and one of the first agent, which is soon spent."""
+        self.send(c.SetBudget(None, "project", None, 1_000, 60_000, None, 1, 0, 800), self.bank)
+        first = self.accounts[self.agents[0].public]
+        self.send(c.SetBudget(first, "", 5 * 10**6, 0, 60_000, None, 0, 0, 800), self.bank)
+
     def open_account(self, name: str, keys: KeyPair) -> bytes:
         """Have the bank open an account; returns its id."""
         return self.send(c.OpenAccount(name, "project", "project", keys.public, bytes(32)), self.bank)

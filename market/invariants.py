@@ -65,12 +65,39 @@ def counters_match(state: State) -> Iterator[str]:
     yield from (f"pool {p.name} counts {p.leases} leases" for p in state.pools.values() if p.leases != leases[p.name])
 
 
+def budgets_match(state: State) -> Iterator[str]:
+    """Each scope has one budget, which counts the holds of its accounts' open bids, runs in a window of its own length
+    at its own offset, and is on the agenda for the end of it."""
+    held: Counter[bytes | str] = Counter()
+    for bid in state.bids.values():
+        amount_ucr = state.holds.get(bid.id, 0)
+        held[bid.account] += amount_ucr
+        held[state.accounts[bid.account].project] += amount_ucr
+    due = set(state.agenda) if state.budgets else set()
+    for budget in state.budgets.values():
+        name, scope = budget.id.hex(), budget.account or budget.project
+        if state.scopes.get(scope) is not budget or (budget.account is None) == (not budget.project):
+            yield f"budget {name} is not that of its scope"
+        if budget.held_ucr != held[scope]:
+            yield f"budget {name} counts {budget.held_ucr} held, the open bids {held[scope]}"
+        if budget.spent_ucr < 0 or budget.topped_up_ucr < 0:
+            yield f"budget {name} has spent {budget.spent_ucr}, topped up {budget.topped_up_ucr}"
+        length_ms, rest_ms = budget.ends_at_ms - budget.starts_at_ms, budget.starts_at_ms - budget.offset_ms
+        if length_ms != budget.window_ms or rest_ms % budget.window_ms:
+            yield f"budget {name} has a window [{budget.starts_at_ms}, {budget.ends_at_ms})"
+        if (budget.ends_at_ms, budget.id) not in due:
+            yield f"the end of budget {name}'s window is on no agenda"
+    if len(state.scopes) != len(state.budgets):
+        yield "there are more scopes than budgets"
+
+
 INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     credits_are_conserved,
     nothing_is_overspent,
     holds_match_bids,
     capacity_is_respected,
     counters_match,
+    budgets_match,
 )
 
 

@@ -57,6 +57,18 @@ SEALED_RULES_VERSION = 3
 # many had bid: up to seven bidders and their manager look like nobody.
 SEALED_PER_CLOSE_MIN = 8
 
+# Budgets. The first version of the rules that has them.
+BUDGETS_RULES_VERSION = 4
+# A window's start costs entries, and every budget has one at least as often as BUDGET_WINDOW_MS_MAX.
+BUDGETS_MAX = 1_000
+# Shorter than what market time may move by in one record, and a record could owe several windows at once; longer than a
+# year and a day, and nobody would live to see it end.
+BUDGET_WINDOW_MS_MIN = 60_000
+BUDGET_WINDOW_MS_MAX = 366 * 24 * 3600 * 1000
+# Accounts of a project that has a budget: its window's start is at most two postings for each, in one record.
+ACCOUNTS_PER_BUDGET_MAX = 1_000
+CAP_ALLOWANCES_MAX = 1_000
+
 # Time. One wrong stamp of a broker must not expire a market.
 CLOCK_STEP_MS_MAX = 60_000
 # A tick is recorded after this much silence, so that market time never falls behind by CLOCK_STEP_MS_MAX.

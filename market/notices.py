@@ -30,8 +30,9 @@ def told(shard: Shard, market: str | None, entries: Sequence[Entry]) -> Told:
 def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
     """The private notices of one record, `state` being that after it; decoys among them.
 
-    Whoever was paid, charged, or got a hold back learns its new balance. Up to a CFP's end the number of notices
-    depends on no bid; at the end it is padded by decoys. A secret draws the order, so that a place in it tells nothing.
+    Whoever was paid, charged, or got a hold back learns its new balance, and the budgets that it falls under. Up to a
+    CFP's end the number of notices depends on no bid; at the end it is padded by decoys. A secret draws the order, so
+    that a place in it tells nothing.
     """
     if state.rules_version < limits.SEALED_RULES_VERSION:
         return []
@@ -45,10 +46,13 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
             touched[event.account] = None
         elif isinstance(event, e.CfpClosed):
             least = limits.SEALED_PER_CLOSE_MIN
+        else:
+            touched.update(dict.fromkeys(_concerned(event, state)))
     if not touched and not least:
         return []
     offset = entries[0].source.offset
     notices = {ident: balance for ident in touched if (balance := _balance(state, ident, offset)) is not None}
+    notices.update(_budgets_told(entries, state, [ident for ident in touched if ident in notices]))
     for number in range(_padded(len(notices), least) - len(notices)):
         notices[number.to_bytes(16, "big")] = Private(state.decoy_key, None)
     return [notices[ident] for ident in sorted(notices, key=lambda ident: _place(state.decoy_key, offset, ident))]
@@ -59,6 +63,43 @@ def _balance(state: State, ident: bytes, offset: int) -> Private | None:
     if account.inbox_key is None:
         return None
     return Private(account.inbox_key, n.BalanceChanged(ident, account.available_ucr, account.held_ucr, offset))
+
+
+def _concerned(event: Event, state: State) -> list[bytes]:
+    """Whom an event of a budget concerns: those under it. The start of a window that moves no credits tells a project
+    nothing; how many hear of one depends on no bid."""
+    if isinstance(event, e.BudgetCleared):
+        return state.projects.get(event.project, []) if event.account is None else [event.account]
+    if not isinstance(event, e.BudgetSet | e.BudgetToppedUp | e.BudgetWindowStarted):
+        return []
+    budget = state.budgets.get(event.budget)
+    silent = isinstance(event, e.BudgetWindowStarted) and budget is not None and not budget.account and not budget.posts
+    return [] if budget is None or silent else state.accounts_under(budget)
+
+
+def _budgets_told(entries: Sequence[Entry], state: State, accounts: Sequence[bytes]) -> dict[bytes, Private]:
+    """What these accounts learn of their budgets. Of a project's they learn what was spent, and never what is held:
+    that is how high the others bid."""
+    offset = entries[0].source.offset
+    ended: set[bytes | str] = {
+        entry.event.account or entry.event.project for entry in entries if isinstance(entry.event, e.BudgetCleared)
+    }
+    told: dict[bytes, Private] = {}
+    for ident in accounts:
+        account = state.accounts[ident]
+        assert account.inbox_key is not None
+        for of_project, scope in ((False, ident), (True, account.project)):
+            budget = state.scopes.get(scope)
+            notice: Notice
+            if budget is not None:
+                window = (budget.most_ucr, budget.spent_ucr, budget.ends_at_ms, budget.warned)
+                notice = n.BudgetChanged(ident, of_project, *window, offset)
+            elif scope in ended:
+                notice = n.BudgetEnded(ident, of_project, offset)
+            else:
+                continue
+            told[ident + bytes([of_project])] = Private(account.inbox_key, notice)
+    return told
 
 
 def _padded(count: int, least: int) -> int:

@@ -109,10 +109,12 @@ class _Record:
         self.at_ms = max(state.now_ms, min(stamped, state.now_ms + CLOCK_STEP_MS_MAX))
         if stamped > self.at_ms:
             self._emit(e.ClockJumped(stamped_at_ms=stamped), Cause.DUE)
+        possible = 0
         for _ in range(DUE_PER_COMMAND_MAX):
             due = state.due_at_ms
-            if due is None or due > self.at_ms or len(self.entries) >= DUE_ENTRIES_PER_COMMAND_MAX:
+            if due is None or due > self.at_ms or len(self.entries) + possible >= DUE_ENTRIES_PER_COMMAND_MAX:
                 break
+            possible += state.entries_due()
             for event in settle(state, state.agenda[0][1], self.at_ms, self.shard.head):
                 self._emit(event, Cause.DUE)
 
@@ -193,7 +195,10 @@ class _Record:
         try:
             if isinstance(sub.command, c.OpenMarket):
                 raise Rejection(Code.MARKET_EXISTS)
-            events = RULES[state.rules_version][type(sub.command)](ctx, sub.command)
+            decide = RULES[state.rules_version].get(type(sub.command))
+            if decide is None:
+                raise Rejection(Code.UNKNOWN_RULES, f"version {state.rules_version} has no such command")
+            events = decide(ctx, sub.command)
         except Rejection as no:
             self._reject(no, key.account, credentials.key, sequence)
             return

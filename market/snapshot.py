@@ -14,7 +14,7 @@ from typing import Any
 from contractnet.messages import Code, Direction, Pricing
 from market.capacity import Timeline
 from market.shard import Shard
-from market.state import Account, Bid, Cfp, Key, Lease, Pool, State
+from market.state import Account, Bid, Budget, Cfp, Key, Lease, Pool, State
 
 
 def dump(shard: Shard) -> bytes:
@@ -54,6 +54,7 @@ def _dump_state(s: State) -> dict[str, Any]:
         "holds": [[h.hex(), amount] for h, amount in s.holds.items()],
         "leases": [_dump_lease(lease) for lease in s.leases.values()],
         "closed": [c.hex() for c in s.closed],
+        "budgets": [_dump_budget(b) for b in s.budgets.values()],
     }
 
 
@@ -76,6 +77,9 @@ def _load_state(d: dict[str, Any]) -> State:
     s.closed = dict.fromkeys(map(bytes.fromhex, d["closed"]))
     for cfp in map(_load_cfp, d["cfps"]):
         _restore_cfp(s, cfp)
+    for budget in map(_load_budget, d["budgets"]):
+        s.add_budget(budget)
+        s.agenda.append((budget.ends_at_ms, budget.id))
     # Once for all: for each, a market of 20,000 calls would take minutes to start.
     heapq.heapify(s.agenda)
     for lease in map(_load_lease, d["leases"]):
@@ -197,3 +201,15 @@ def _dump_lease(lease: Lease) -> list[Any]:
 def _load_lease(d: list[Any]) -> Lease:
     award, pool, units, account, starts_at_ms, ends_at_ms = d
     return Lease(bytes.fromhex(award), pool, units, bytes.fromhex(account), starts_at_ms, ends_at_ms)
+
+
+def _dump_budget(b: Budget) -> list[Any]:
+    account = None if b.account is None else b.account.hex()
+    terms = [b.limit_ucr, b.allowance_ucr, b.window_ms, b.offset_ms, b.decay_permille, b.cap_allowances]
+    window = [b.starts_at_ms, b.ends_at_ms, b.topped_up_ucr, b.spent_ucr, b.warned]
+    return [b.id.hex(), account, b.project, *terms, b.warn_permille, *window]
+
+
+def _load_budget(d: list[Any]) -> Budget:
+    ident, account, *rest = d
+    return Budget(bytes.fromhex(ident), None if account is None else bytes.fromhex(account), *rest)

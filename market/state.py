@@ -118,6 +118,54 @@ class Lease:
 
 
 @dataclass(slots=True)
+class Budget:
+    """What an account, or all accounts of a project together, may spend in a window of time.
+
+    Exactly one of `account` and `project` names the scope. The window is [starts_at_ms, ends_at_ms).
+    """
+
+    id: bytes
+    account: bytes | None
+    project: str
+    limit_ucr: int | None
+    """None: no limit; the budget is an allowance, or decay, or both."""
+    allowance_ucr: int
+    window_ms: int
+    offset_ms: int
+    decay_permille: int
+    cap_allowances: int
+    warn_permille: int
+    starts_at_ms: int
+    ends_at_ms: int
+    topped_up_ucr: int = 0
+    spent_ucr: int = 0
+    """What awards have cost in this window."""
+    warned: bool = False
+    held_ucr: int = 0
+    """What open bids hold, whenever they were placed. Derived."""
+
+    @property
+    def posts(self) -> bool:
+        """Whether the start of a window may move credits."""
+        return bool(self.allowance_ucr or self.decay_permille)
+
+    @property
+    def most_ucr(self) -> int | None:
+        """The limit of this window with what it was topped up by; None: there is none."""
+        return None if self.limit_ucr is None else self.limit_ucr + self.topped_up_ucr
+
+    @property
+    def room_ucr(self) -> int | None:
+        """What one more bid may hold; below 0 where terms changed under what was held. None: there is no limit."""
+        return None if (most := self.most_ucr) is None else most - self.spent_ucr - self.held_ucr
+
+    def warns_at(self, spent_ucr: int) -> bool:
+        """Whether so much spent is a reason to warn, where that was not done in this window."""
+        most = self.most_ucr
+        return not self.warned and most is not None and spent_ucr * 1000 >= self.warn_permille * most
+
+
+@dataclass(slots=True)
 class State:
     """One market."""
 
@@ -142,8 +190,14 @@ class State:
     """CFPs that ended, oldest first, bounded."""
     decoy_key: bytes = bytes(32)
     """SHA-256 over all inbox keys: a secret to whoever lacks one of them. Derived."""
+    budgets: dict[bytes, Budget] = field(default_factory=dict)
+    scopes: dict[bytes | str, Budget] = field(default_factory=dict)
+    """The budget of each account id and each project name that has one. Derived."""
+    projects: dict[str, list[bytes]] = field(default_factory=dict)
+    """The accounts of each project in order of opening, without the bank. Derived."""
     agenda: list[tuple[int, bytes]] = field(default_factory=list)
-    """Heap of (due, CFP or award id). Derived; entries of things that ended early are dropped when they surface."""
+    """Heap of (due, CFP, award or budget id). Derived; entries of things that ended early are dropped when they
+    surface."""
 
     def add_account(self, account: Account) -> None:
         """Take in a new account."""
@@ -151,8 +205,33 @@ class State:
         assert account.name not in self.account_names
         self.accounts[account.id] = account
         self.account_names[account.name] = account.id
+        if account.id != self.bank:
+            self.projects.setdefault(account.project, []).append(account.id)
         if account.inbox_key is not None:
             self.decoy_key = hashlib.sha256(DECOY_DOMAIN + self.decoy_key + account.inbox_key).digest()
+
+    def add_budget(self, budget: Budget) -> None:
+        """Take in a new budget, or one with new terms, with what the open bids of its accounts hold."""
+        self.budgets[budget.id] = self.scopes[budget.account or budget.project] = budget
+        budget.held_ucr = sum(self.accounts[ident].held_ucr for ident in self.accounts_under(budget))
+
+    def accounts_under(self, budget: Budget) -> list[bytes]:
+        """The accounts that fall under a budget, in order of opening."""
+        return self.projects.get(budget.project, []) if budget.account is None else [budget.account]
+
+    def budgets_of(self, account: Account) -> list[Budget]:
+        """The budgets that an account falls under: its own, its project's."""
+        if not self.scopes:
+            return []
+        return [b for b in (self.scopes.get(account.id), self.scopes.get(account.project)) if b is not None]
+
+    def entries_due(self) -> int:
+        """How many entries what falls due next counts for, beside those that it has: those that it might have had.
+
+        They bound what a record sets off, and must not tell what the open bids hold.
+        """
+        budget = self.budgets.get(self.agenda[0][1])
+        return 2 * len(self.accounts_under(budget)) if budget is not None and budget.posts else 0
 
     def is_pending(self, item: tuple[int, bytes]) -> bool:
         """Whether an entry of the agenda still stands."""
@@ -161,7 +240,10 @@ class State:
         if cfp is not None:
             return cfp.closes_at_ms == due_ms
         lease = self.leases.get(ident)
-        return lease is not None and lease.ends_at_ms == due_ms
+        if lease is not None:
+            return lease.ends_at_ms == due_ms
+        budget = self.budgets.get(ident)
+        return budget is not None and budget.ends_at_ms == due_ms
 
     def trim_agenda(self) -> None:
         """Let the head of the agenda be something that stands."""

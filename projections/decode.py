@@ -2,8 +2,8 @@
 
 pyruhvro decodes whole batches (millions of records a second) but knows no Avro `fixed`. A fixed of 8n bytes has the
 same encoding as a record of n doubles, and nothing computes with them, so it is read as such and its bits are put
-together again. Where pyruhvro can't go (a schema of the archive, or a batch with a broken record), the codec decodes
-record by record.
+together again. Where pyruhvro can't go (a schema of the archive with other fields, or a batch with a broken record),
+the codec decodes record by record.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyruhvro
 
-from contractnet.codec import HEADER_BYTES, MAGIC, decode_entry, registry
+from contractnet.codec import HEADER_BYTES, MAGIC, decode_entry, grown_enums, registry
 from contractnet.errors import UnreadableValueError
 from contractnet.messages import Code
 
@@ -77,7 +77,8 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """One event schema in the forms that decoding needs; `stand_in` is None for a schema of the archive."""
+    """One event schema in the forms that decoding needs; `stand_in` is None for a schema of the archive
+    with other fields than today's."""
 
     type: str
     avro: dict[str, Any]
@@ -86,7 +87,7 @@ class _Layout:
 
 
 def decode(records: Iterable[LedgerRecord]) -> Decoded:
-    """Decode a batch. Order within a type is that of `records`."""
+    """Decode a batch. Order within a type and schema is that of `records`."""
     decoded = Decoded()
     groups: dict[bytes, list[LedgerRecord]] = defaultdict(list)
     for record in records:
@@ -223,8 +224,8 @@ def _layout(fingerprint: bytes) -> _Layout | None:
     if known is None or known.kind != "events":
         return None
     avro = _inlined(known.writer, {})
-    archived = known.writer is not known.reader
-    stand_in = None if archived else json.dumps(_stand_in(avro, iter(range(10_000))))
+    other = grown_enums(known.writer, known.reader) is None
+    stand_in = None if other else json.dumps(_stand_in(avro, iter(range(10_000))))
     return _Layout(known.cls.__name__, avro, pa.schema([_arrow_field(f) for f in avro["fields"]]), stand_in)
 
 

@@ -25,15 +25,16 @@ from projections.sql import fold_statements, read
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Raised with every change of tables.sql or fold.sql: the projection is then rebuilt from the ledger."""
 
 APPENDED = ("events", "awards", "transfers", "rejections")
 """Tables whose rows never change."""
-CHANGING = ("cfps", "bids", "reservations", "holds")
+CHANGING = ("cfps", "bids", "reservations", "holds", "budget_windows")
 """Tables whose rows change until their final_offset."""
-SMALL = ("markets", "accounts", "keys", "pools", "unreadable_entries")
-"""Tables that are published whole: their size follows the number of accounts and pools, not of events."""
+SMALL = ("markets", "accounts", "keys", "pools", "budgets", "unreadable_entries")
+"""Tables that are published whole: their size follows the number of accounts, pools and budgets, not
+of events."""
 
 # 253402300799999 is the last millisecond of the year 9999: a wrong clock must not make a batch impossible to store.
 _MACROS = """

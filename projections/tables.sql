@@ -35,6 +35,22 @@ CREATE TABLE pools (
     resized_at TIMESTAMP, partition INTEGER
 );
 
+CREATE TABLE budgets (
+    market VARCHAR, budget_id VARCHAR, scope VARCHAR,   -- account or project
+    account_id VARCHAR, agent VARCHAR, project VARCHAR, limit_ucr BIGINT,   -- no limit: NULL
+    allowance_ucr BIGINT, window_ms BIGINT, offset_ms BIGINT, decay_permille INTEGER, cap_allowances INTEGER,
+    warn_permille INTEGER, set_at TIMESTAMP, cleared_at TIMESTAMP, partition INTEGER
+);
+
+-- One row for each window of each budget. What is held now is in the view budget_status.
+CREATE TABLE budget_windows (
+    market VARCHAR, budget_id VARCHAR, starts_at TIMESTAMP, ends_at TIMESTAMP, limit_ucr BIGINT, topped_up_ucr BIGINT,
+    spent_ucr BIGINT, warned_at TIMESTAMP,
+    issued_ucr BIGINT,    -- at its start
+    decayed_ucr BIGINT,   -- at its end
+    ended_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
+);
+
 CREATE TABLE events (
     partition INTEGER, ledger_offset BIGINT, market VARCHAR, type VARCHAR, command_offset BIGINT, index INTEGER,
     command_id VARCHAR, occurred_at TIMESTAMP, cause VARCHAR,

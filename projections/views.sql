@@ -1,11 +1,11 @@
 -- The views of a published generation, beside those that join segments and mutable rows into one table each.
 
--- Who spent how much on what: one row per payment. Credits are micro-credits. Issued credits and the bank's transfers are
--- no spending and stay out, so that sum(credits) is what was paid.
+-- Who spent how much on what: one row per payment. Credits are micro-credits. Issued credits, the bank's transfers, and
+-- what budgets give and take back are no spending and stay out, so that sum(credits) is what was paid.
 CREATE VIEW attribution AS
 SELECT market, project, agent, task, pool, award_id, date_trunc('hour', transferred_at) AS hour, reason,
     amount_ucr AS credits
-FROM transfers WHERE reason NOT IN ('ISSUE', 'TRANSFER');
+FROM transfers WHERE reason NOT IN ('ISSUE', 'TRANSFER', 'ALLOWANCE', 'DECAY');
 
 -- One row per market, ok where the books balance: balances add up to 0 and are the fold of the transfers, and what is held
 -- is the sum of the open holds. It scans all transfers.
@@ -31,3 +31,20 @@ SELECT market, count(*)::BIGINT AS accounts, sum(balance_ucr)::BIGINT AS sum_bal
     count(*) FILTER (held_differs)::BIGINT AS held_differing,
     sum_balance_ucr = 0 AND balances_differing = 0 AND held_differing = 0 AS ok
 FROM compared GROUP BY market;
+
+-- Every budget with the window that runs: what it allows, what awards have cost, what open bids hold, and what is left
+-- for one more bid (below 0 where the terms changed under what was held). Without a limit, most and left are NULL.
+CREATE VIEW budget_status AS
+WITH held AS (
+    SELECT market, account_id, NULL AS project, held_ucr FROM accounts
+    UNION ALL
+    SELECT market, NULL, project, sum(held_ucr)::BIGINT FROM accounts WHERE NOT is_bank GROUP BY ALL
+)
+SELECT b.market, b.scope, b.agent, b.project, w.limit_ucr, w.topped_up_ucr, w.limit_ucr + w.topped_up_ucr AS most_ucr,
+    w.spent_ucr, coalesce(h.held_ucr, 0) AS held_ucr, most_ucr - w.spent_ucr - coalesce(h.held_ucr, 0) AS left_ucr,
+    w.warned_at, w.starts_at, w.ends_at, b.allowance_ucr, b.decay_permille, b.cap_allowances, b.budget_id
+FROM budgets b
+JOIN budget_windows w ON w.market = b.market AND w.budget_id = b.budget_id AND w.ended_at IS NULL
+LEFT JOIN held h ON h.market = b.market
+    AND CASE b.scope WHEN 'account' THEN h.account_id = b.account_id ELSE h.project = b.project END
+WHERE b.cleared_at IS NULL;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 import time
 from collections.abc import Awaitable
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 from rich.markup import escape
 
+from contractnet.cli.durations import seconds_of
 from contractnet.cli.lazy import service
 from contractnet.cli.members import (
     CONNECT_S,
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from contractnet.client.rotation import Rotating
 
 T = TypeVar("T")
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"([1-9][0-9]{0,4})([smhdw])")
 # Characters of a wrong text that an error repeats.
 _SHOWN = 40
 _HINTS = {
@@ -286,10 +284,10 @@ def _end_ms(expires_in: str | None, expires_at: str | None) -> int | None:
     if expires_in is not None and expires_at is not None:
         raise SettingsError("--expires-in and --expires-at exclude each other: choose one.")
     if expires_in is not None:
-        found = _DURATION.fullmatch(expires_in)
-        if found is None:
-            raise SettingsError(f"--expires-in {expires_in[:_SHOWN]!r} is no duration: write 90m, 12h, 30d or 8w.")
-        return now_ms + int(found[1]) * _UNITS_S[found[2]] * 1000
+        within_s = seconds_of(expires_in, "--expires-in")
+        if not within_s:
+            raise SettingsError(f"--expires-in {expires_in} is over at once: a key can only end later.")
+        return now_ms + within_s * 1000
     if expires_at is None:
         return None
     try:

@@ -56,9 +56,9 @@ def enroll(
     here = where(ctx)
     here.act_as("operator")
     kafka = None if access is None else load_access(access)
-    amount_ucr = _amount(credits)
-    _check_name(name, "the account's name")
-    _check_name(project, "--project")
+    amount_ucr = amount_of(credits, "--credits")
+    check_name(name, "the account's name")
+    check_name(project, "--project")
     path = out_file or here.directory.agent(name)
     need_path(path, "--out")
     if path.exists():
@@ -85,7 +85,7 @@ def create(
     """Create a pool and name the account that may call for proposals for it."""
     here = where(ctx)
     here.act_as("operator")
-    _check_name(name, "the pool's name")
+    check_name(name, "the pool's name")
     asyncio.run(_create_pool(here, name, account_id(here, owner), units))
     out.print(f"pool {escape(name)}: {units} units, owner {escape(printable(owner))}")
 
@@ -183,13 +183,15 @@ def account_id(here: Where, owner: str) -> bytes:
     return account
 
 
-def _check_name(name: str, what: str) -> None:
+def check_name(name: str, what: str) -> None:
+    """Raise SettingsError for a text that no name in a market may be; `what` it was meant for."""
     problem = name_problem(name)
     if problem is not None:
         raise SettingsError(f"{what} {name[:_SHOWN]!r} can't be used: {problem}.")
 
 
-def _amount(text: str) -> int:
+def amount_of(text: str, option: str) -> int:
+    """Micro-credits of an amount of credits. Raises SettingsError, which names the option."""
     if _AMOUNT.fullmatch(text) is None:
-        raise SettingsError(f"--credits {text[:_SHOWN]!r} is no amount: write 100 or 2.5, at most six decimals.")
+        raise SettingsError(f"{option} {text[:_SHOWN]!r} is no amount: write 100 or 2.5, at most six decimals.")
     return ucr_of(text)

@@ -7,7 +7,7 @@ from contractnet.client.agent import Agent, Bid
 from contractnet.client.book import Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import Connection
-from contractnet.client.inbox import Balance, Balances
+from contractnet.client.inbox import Balance, Balances, Budget
 from contractnet.client.lease import Award, Token
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Balances",
     "Bank",
     "Bid",
+    "Budget",
     "Cfp",
     "Connection",
     "Operator",

@@ -17,11 +17,17 @@ from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 
 INBOX_KEY_BYTES = 32
-RULES_VERSION = 3
+RULES_VERSION = 4
 """The rules that a new market starts with (market/rules/)."""
+
+DECAY_PERMILLE, CAP_ALLOWANCES = 100, 2
+"""What a budget with an allowance has where nobody says otherwise: a tenth of what nobody holds goes at each window's
+end, and no account keeps more than two allowances."""
 
 Account = bytes | Credential
 """An account: its id (16 bytes), or the credential of its holder."""
+Scope = Account | str
+"""What a budget is for: an account, or a project by its name."""
 
 
 class Bank(KeyHolder):
@@ -97,6 +103,49 @@ class Bank(KeyHolder):
     ) -> None:
         """Move credits from one account to another; held ones stay."""
         await self._send(c.TransferCredits(_id(debit), _id(credit), amount_ucr, memo), timeout_s)
+
+    async def set_budget(
+        self,
+        scope: Scope,
+        limit_ucr: int | None = None,
+        *,
+        window_s: int,
+        offset_s: int | None = None,
+        allowance_ucr: int = 0,
+        decay_permille: int | None = None,
+        cap_allowances: int | None = None,
+        warn_permille: int = 800,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """Give an account or a project a budget, or other terms for the one it has (docs/budgets.md).
+
+        In each window of `window_s` seconds (60 to 366 days) awards may cost and open bids may hold `limit_ucr`
+        together (None: no limit). A window starts `offset_s` seconds after the epoch's multiples of its length (None:
+        drawn by the scope). Its start gives `allowance_ucr`, which a project's accounts share; its end takes
+        `decay_permille` of what nothing holds and what exceeds `cap_allowances` allowances (0: no cap). Without an
+        allowance, neither is the default. The market warns at `warn_permille` of the limit.
+        """
+        account, project = _scope(scope)
+        command = c.SetBudget(
+            account=account,
+            project=project,
+            limit_ucr=limit_ucr,
+            allowance_ucr=allowance_ucr,
+            window_ms=window_s * 1000,
+            offset_ms=None if offset_s is None else offset_s * 1000,
+            decay_permille=DECAY_PERMILLE * bool(allowance_ucr) if decay_permille is None else decay_permille,
+            cap_allowances=CAP_ALLOWANCES * bool(allowance_ucr) if cap_allowances is None else cap_allowances,
+            warn_permille=warn_permille,
+        )
+        await self._send(command, timeout_s)
+
+    async def clear_budget(self, scope: Scope, *, timeout_s: float = TIMEOUT_S) -> None:
+        """End the budget of an account or a project."""
+        await self._send(c.ClearBudget(*_scope(scope)), timeout_s)
+
+    async def top_up(self, scope: Scope, amount_ucr: int, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Raise the limit of a budget for the window that runs now. Credits are issued by `issue`."""
+        await self._send(c.TopUpBudget(*_scope(scope), amount_ucr), timeout_s)
 
     async def create_pool(self, name: str, owner: Account, units: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Create a pool of `units` interchangeable units, which `owner` may offer."""
@@ -204,6 +253,10 @@ def _id(account: Account) -> bytes:
     if account.account is None:
         raise CredentialError(f"the credential of {account.name!r} has no account: it is the {account.role}'s")
     return account.account
+
+
+def _scope(scope: Scope) -> tuple[bytes | None, str]:
+    return (None, scope) if isinstance(scope, str) else (_id(scope), "")
 
 
 def operator_credential(market: str, name: str = "operator", keys: KeyPair | None = None) -> Credential:

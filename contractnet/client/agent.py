@@ -10,7 +10,7 @@ from contractnet import codec
 from contractnet.client.book import BidWatch, Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
-from contractnet.client.inbox import Balance, Balances
+from contractnet.client.inbox import Balance, Balances, Budget
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
 from contractnet.client.rotation import KeyHolder
 from contractnet.credentials import Credential, Role
@@ -139,6 +139,15 @@ class Agent(KeyHolder):
         """
         return None if self._inbox is None else self._inbox.balance
 
+    def budget(self, *, of_project: bool = False) -> Budget | None:
+        """The account's budget, or its project's, as the market told it last, by a notice that only this account reads.
+
+        It tells them when a budget is set, topped up, goes on to its next window or ends, and with each balance. Once
+        `ends_at_ms` is over, a project's may have gone on to a window in which nothing is spent yet. None where there
+        is no budget, or nothing was told since the look-back.
+        """
+        return None if self._inbox is None else self._inbox.budgets.get(of_project)
+
     def balances(self) -> Balances:
         """Iterate over the account's balance: the one known now, if any, and each as the market tells it.
 
@@ -163,7 +172,8 @@ class Agent(KeyHolder):
         """Bid on a CFP. The market holds the price until the CFP ends.
 
         Raises CommandUnsendableError when the price is below the reserve, where this process has read the announcement
-        of the CFP, and RejectedError with the market's code.
+        of the CFP, BudgetExceededError when a budget leaves no room for it, and RejectedError with any other of the
+        market's codes.
         """
         sealed = self.prepare_bid(cfp, price_ucr, task=task, claim=claim, start_delay_s=start_delay_s)
         return await self.submit_bid(sealed, timeout_s)

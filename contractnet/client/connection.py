@@ -23,6 +23,7 @@ from contractnet.codec import HEADER_BYTES, registry
 from contractnet.envelope import Sealed
 from contractnet.errors import (
     BrokerUnreachableError,
+    BudgetExceededError,
     ConnectionClosedError,
     CredentialError,
     MarketNotFoundError,
@@ -60,7 +61,7 @@ class Connection:
         self._loop = asyncio.get_running_loop()
         self._clock = MarketClock()
         self._book = Book(self._clock.now_ms, self._cfp_handle)
-        self._receipt_header = registry().newest[Receipt][0]
+        self._receipt_headers = registry().headers(Receipt)
         self._feed = NoticeFeed(bootstrap, market, access=access, keep=self._keep, deliver=self._deliver)
         self._producer = CommandProducer(bootstrap, self._undelivered, access)
         self._sequences: dict[bytes, int] = {}
@@ -213,7 +214,8 @@ class Connection:
                 sealed,
             ) from error
         if code is not Code.ACCEPTED:
-            raise RejectedError(code, sealed.command_id)
+            kind = BudgetExceededError if code is Code.BUDGET_EXCEEDED else RejectedError
+            raise kind(code, sealed.command_id)
 
     async def cfp_outcome(self, cfp: bytes, timeout_s: float | None = None) -> CfpSettled:
         """How a CFP ended. Raises OutcomeTimeoutError."""
@@ -266,7 +268,7 @@ class Connection:
 
     def _keep(self, value: bytes) -> bool:
         """Most of the traffic is for others, receipts and sealed notices: look at id or tag before decoding one."""
-        if not value.startswith(self._receipt_header):
+        if not value.startswith(self._receipt_headers):
             return self._book.inboxes.want(value)
         return value[HEADER_BYTES : HEADER_BYTES + 16] in self._book.receipts
 

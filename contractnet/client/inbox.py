@@ -12,7 +12,7 @@ from contractnet.client.shown import Shown
 from contractnet.codec import HEADER_BYTES, registry
 from contractnet.credentials import Credential
 from contractnet.errors import UnsealableError
-from contractnet.messages.notices import BalanceChanged, SealedNotice
+from contractnet.messages.notices import BalanceChanged, BudgetChanged, BudgetEnded, SealedNotice
 from contractnet.sealing import NONCE_BYTES, TAG_BYTES, open_notice, tag_of
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,29 @@ class Balance(Shown):
     held_ucr: int
     offset: int
     at_ms: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Budget(Shown):
+    """A budget that an account falls under, micro-credits, right after the command at `offset`.
+
+    `limit_ucr` (None: no limit) is that of the window that ends at `ends_at_ms`, with what it was topped up by;
+    `spent_ucr` is what awards have cost in it: the account's own, or all its project's where `of_project`. Open bids
+    count against the limit as well, and are not told: those of others would be. `warned`: the threshold was reached.
+    """
+
+    of_project: bool
+    limit_ucr: int | None
+    spent_ucr: int
+    ends_at_ms: int
+    warned: bool
+    offset: int
+    at_ms: int
+
+    @property
+    def unspent_ucr(self) -> int | None:
+        """What is left of the limit before open bids are counted; None: there is no limit."""
+        return None if self.limit_ucr is None else max(0, self.limit_ucr - self.spent_ucr)
 
 
 class Balances:
@@ -80,6 +103,8 @@ class Inbox:
     def __init__(self, account: bytes, inbox_key: bytes, genesis: bytes, market: str) -> None:
         self.account = account
         self.balance: Balance | None = None
+        self.budgets: dict[bool, Budget] = {}
+        """By whether it is the project's."""
         self._key, self._genesis, self._market = inbox_key, genesis, market
         self._readers: WeakSet[Balances] = WeakSet()
 
@@ -109,7 +134,14 @@ class Inbox:
             log.warning("a sealed notice for account %s skipped: %s", self.account.hex(), error)
             return
         # Accounts that share an inbox key get each other's notices as well.
-        if isinstance(notice, BalanceChanged) and notice.account == self.account:
+        if not isinstance(notice, BalanceChanged | BudgetChanged | BudgetEnded) or notice.account != self.account:
+            return
+        if isinstance(notice, BudgetEnded):
+            self.budgets.pop(notice.of_project, None)
+        elif isinstance(notice, BudgetChanged):
+            window = (notice.limit_ucr, notice.spent_ucr, notice.ends_at_ms, notice.warned)
+            self.budgets[notice.of_project] = Budget(notice.of_project, *window, notice.offset, at_ms)
+        else:
             self.balance = Balance(notice.available_ucr, notice.held_ucr, notice.offset, at_ms)
             for reader in self._readers:
                 reader.push(self.balance)

@@ -95,6 +95,38 @@ class TransferCredits(Command):
 
 
 @dataclass(frozen=True, slots=True)
+class SetBudget(Command):
+    """The bank gives an account or a project a budget, or other terms for the one it has."""
+
+    account: bytes | None
+    project: str
+    limit_ucr: int | None
+    allowance_ucr: int
+    window_ms: int
+    offset_ms: int | None
+    decay_permille: int
+    cap_allowances: int
+    warn_permille: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClearBudget(Command):
+    """The bank ends the budget of an account or a project."""
+
+    account: bytes | None
+    project: str
+
+
+@dataclass(frozen=True, slots=True)
+class TopUpBudget(Command):
+    """The bank raises the limit of a budget for the window that runs now."""
+
+    account: bytes | None
+    project: str
+    amount_ucr: int
+
+
+@dataclass(frozen=True, slots=True)
 class CreatePool(Command):
     """The bank creates a pool of interchangeable units and names its owner."""
 

@@ -102,3 +102,25 @@ class BalanceChanged(Notice):
     available_ucr: int
     held_ucr: int
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetChanged(Notice):
+    """A budget that an account falls under, as it is after a command. Only ever inside a SealedNotice."""
+
+    account: bytes
+    of_project: bool
+    limit_ucr: int | None
+    spent_ucr: int
+    ends_at_ms: int
+    warned: bool
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetEnded(Notice):
+    """An account falls under no such budget any more. Only ever inside a SealedNotice."""
+
+    account: bytes
+    of_project: bool
+    offset: int

@@ -46,12 +46,14 @@ class Cause(StrEnum):
 
 class PostingReason(StrEnum):
     """Why credits moved. ISSUE: new credits from the bank. TRANSFER: the bank moved them. AWARD: payment for an
-    award."""
+    award. ALLOWANCE: a budget's credits for a window. DECAY: what a window's end took back."""
 
     UNSPECIFIED = "UNSPECIFIED"
     ISSUE = "ISSUE"
     TRANSFER = "TRANSFER"
     AWARD = "AWARD"
+    ALLOWANCE = "ALLOWANCE"
+    DECAY = "DECAY"
 
 
 class ReleaseReason(StrEnum):
@@ -135,6 +137,9 @@ class Code(StrEnum):
     UNITS_EXCEED_POOL = "UNITS_EXCEED_POOL"
     CAPACITY_RESERVED = "CAPACITY_RESERVED"
     LIMIT_REACHED = "LIMIT_REACHED"
+    BAD_BUDGET = "BAD_BUDGET"
+    UNKNOWN_BUDGET = "UNKNOWN_BUDGET"
+    BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
 
 
 CODE_TEXT: dict[Code, str] = {
@@ -159,7 +164,7 @@ CODE_TEXT: dict[Code, str] = {
     Code.BAD_WEIGHT: "a weight is outside 500 to 1000 permille",
     Code.BAD_PARTITIONS: "the number of partitions in the genesis is not that of the topic",
     Code.UNKNOWN_VALUE: "an enum field is UNSPECIFIED or of a newer schema",
-    Code.UNKNOWN_RULES: "this rules version is not known to this worker, or is older than the active one",
+    Code.UNKNOWN_RULES: "unknown here or older than the active rules, or they do not have what the command asks for",
     Code.UNKNOWN_ACCOUNT: "no such account",
     Code.UNKNOWN_POOL: "no such pool",
     Code.UNKNOWN_CFP: "no such CFP, or it ended long ago",
@@ -175,6 +180,9 @@ CODE_TEXT: dict[Code, str] = {
     Code.UNITS_EXCEED_POOL: "the pool has fewer units than asked for",
     Code.CAPACITY_RESERVED: "units that current leases use cannot be taken away",
     Code.LIMIT_REACHED: "the market is full in this respect: see market/limits.py",
+    Code.BAD_BUDGET: "a budget names either an account or a project, and terms within their limits",
+    Code.UNKNOWN_BUDGET: "the account or project has no budget, or none with a limit",
+    Code.BUDGET_EXCEEDED: "the bid is higher than what is left of the account's or its project's budget in this window",
 }
 """Each outcome in words, for people."""
 

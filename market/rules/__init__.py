@@ -7,7 +7,7 @@ from typing import Any
 
 from contractnet.messages import Command, Event
 from contractnet.messages import commands as c
-from market.rules import accounts, contracts, keys, pools
+from market.rules import accounts, budgets, contracts, keys, pools
 from market.rules.context import Context
 
 Decide = Callable[[Context, Any], list[Event]]
@@ -39,6 +39,15 @@ V3: dict[type[Command], Decide] = V1 | {
 private notices (market/notices.py). There is no version 2: ledgers of version 1 exist that answer the wish for it with
 UNKNOWN_RULES, and have to be reproduced (docs/decisions/0013)."""
 
-RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3}
+V4: dict[type[Command], Decide] = V3 | {
+    c.OpenAccount: accounts.open_account_4,
+    c.PlaceBid: contracts.place_bid_4,
+    c.SetBudget: budgets.set_budget,
+    c.ClearBudget: budgets.clear,
+    c.TopUpBudget: budgets.top_up,
+}
+"""Budgets of accounts and projects (docs/budgets.md)."""
+
+RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4}
 
 __all__ = ["RULES", "Context"]

@@ -33,6 +33,15 @@ def open_account(ctx: Context, command: c.OpenAccount) -> list[Event]:
     ]
 
 
+def open_account_4(ctx: Context, command: c.OpenAccount) -> list[Event]:
+    """The same; a project with a budget has a bounded number of accounts."""
+    events = open_account(ctx, command)
+    accounts = len(ctx.state.projects.get(command.project, ()))
+    room = command.project not in ctx.state.scopes or accounts < limits.ACCOUNTS_PER_BUDGET_MAX
+    require(room, Code.LIMIT_REACHED, f"the project has a budget and {accounts} accounts")
+    return events
+
+
 def set_weight(ctx: Context, command: c.SetWeight) -> list[Event]:
     """The bank changes the weight of an account; open CFPs keep the old one."""
     ctx.need_bank()

@@ -19,6 +19,7 @@ from contractnet.messages.names import NAME_BYTES_MAX
 from market import limits
 from market.pricing import Win, allot
 from market.rejection import Rejection, require
+from market.rules import budgets
 from market.rules.accounts import check_credit
 from market.rules.context import Context, check_amount, check_name, check_range
 from market.rules.pools import find
@@ -76,6 +77,13 @@ def place_bid_3(ctx: Context, command: c.PlaceBid) -> list[Event]:
     return _place(ctx, command, limits.BIDS_PER_ACCOUNT_AND_CFP_MAX)
 
 
+def place_bid_4(ctx: Context, command: c.PlaceBid) -> list[Event]:
+    """The same, within what the budgets of the account and of its project leave."""
+    events = place_bid_3(ctx, command)
+    budgets.check_room(ctx.state, ctx.need_sender(), command.price_ucr)
+    return events
+
+
 def _place(ctx: Context, command: c.PlaceBid, tries_max: int) -> list[Event]:
     bidder = ctx.need_sender()
     cfp = _open_cfp(ctx, command.cfp)
@@ -129,10 +137,16 @@ def release_lease(ctx: Context, command: c.ReleaseLease) -> list[Event]:
 
 
 def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
-    """What happens when a CFP or a lease falls due. `head` is the chain head before the record that settles it."""
+    """What happens when a CFP, a lease or a budget's window falls due.
+
+    `head` is the chain head before the record that settles it.
+    """
     lease = state.leases.get(due_id)
     if lease is not None:
         return [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.EXPIRED)]
+    budget = state.budgets.get(due_id)
+    if budget is not None:
+        return budgets.next_window(state, budget)
     cfp = state.cfps[due_id]
     allotment = allot(cfp, state.pools[cfp.pool], at_ms, head)
     events: list[Event] = []
@@ -141,7 +155,8 @@ def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
     for bid, reason in allotment.losses:
         events += _lose(state, bid, reason)
     outcome = CfpOutcome.AWARDED if allotment.wins else CfpOutcome.UNAWARDED
-    return [*events, _closed(cfp, outcome, len(allotment.wins))]
+    warnings = budgets.warnings(state, [(win.bid.account, win.price_ucr) for win in allotment.wins])
+    return [*events, _closed(cfp, outcome, len(allotment.wins)), *warnings]
 
 
 def _award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Event]:

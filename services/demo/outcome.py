@@ -116,7 +116,8 @@ moved AS (
     SELECT account_id, sum(ucr)::BIGINT AS ucr FROM (
         SELECT credit_id AS account_id, amount_ucr AS ucr FROM transfers WHERE market = $market
         UNION ALL
-        SELECT debit_id, -amount_ucr FROM transfers WHERE market = $market AND reason IN ('ISSUE', 'TRANSFER')
+        SELECT debit_id, -amount_ucr FROM transfers
+        WHERE market = $market AND reason IN ('ISSUE', 'TRANSFER', 'ALLOWANCE', 'DECAY')
     ) GROUP BY ALL
 )
 SELECT count(*)::BIGINT, count(*) FILTER (

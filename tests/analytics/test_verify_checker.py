@@ -39,7 +39,7 @@ class Ledger:
 
 @pytest.fixture(scope="module")
 def sound() -> Ledger:
-    """A market with awards, withdrawals, cancels, releases and rejections."""
+    """A market with awards, withdrawals, cancels, releases, rejections and budgets."""
     topics = judged({PARTITION: traffic(PARTITION, 600)})
     records = topics[LEDGER.name][PARTITION]
     commands = [open_record(*record) for record in topics[COMMANDS.name][PARTITION]]
@@ -110,6 +110,23 @@ def other(value: bytes) -> bytes:
         ("CommandAccepted", "account", lambda _: bytes(16), "account is that of its key"),
         ("CommandAccepted", "key", other, "registered before"),
         ("MarketOpened", "operator_key", other, "trusted operator"),
+        ("BudgetSet", "budget", other, "a scope has one budget"),
+        ("BudgetSet", "project", lambda _: "both", "an account or a project"),
+        ("BudgetSet", "account", other, "account that exists"),
+        ("BudgetSet", "limit_ucr", lambda _: -1, "amounts are in limits"),
+        ("BudgetSet", "window_ms", lambda _: 59_999, "a minute to 366 days"),
+        ("BudgetSet", "window_ms", plus_one, "as long as it has to be"),
+        ("BudgetSet", "offset_ms", lambda _: 60_000, "offset lies in the window"),
+        ("BudgetSet", "warn_permille", lambda _: 1001, "decay, warning and cap"),
+        ("BudgetToppedUp", "budget", other, "set before"),
+        ("BudgetToppedUp", "amount_ucr", lambda _: 0, "by something"),
+        ("BudgetCleared", "project", lambda p: p + "x", "ends that there is"),
+        ("BudgetWarned", "spent_ucr", plus_one, "what was spent"),
+        ("BudgetWindowStarted", "spent_ucr", plus_one, "what was spent"),
+        ("BudgetWindowStarted", "starts_at_ms", plus_one, "where the last one ended"),
+        ("BudgetWindowStarted", "limit_ucr", lambda _: 7, "the limit of its budget"),
+        ("BudgetWindowStarted", "issued_ucr", plus_one, "add up to"),
+        ("BudgetWindowStarted", "decayed_ucr", plus_one, "add up to"),
     ],
 )
 def test_a_changed_field(sound: Ledger, kind: str, name: str, by: Callable[[Any], Any], rule: str) -> None:
@@ -119,7 +136,29 @@ def test_a_changed_field(sound: Ledger, kind: str, name: str, by: Callable[[Any]
         check(sound, changed(sound.events, kind, name, by))
 
 
-@pytest.mark.parametrize("kind", ["CommandAccepted", "HoldPlaced", "HoldReleased", "BidRejected", "CreditsTransferred"])
+def test_a_bid_beyond_a_budget(sound: Ledger) -> None:
+    """Had every limit been 0, no bid under it could have been accepted."""
+    events = copy.deepcopy(sound.events)
+    for kind, event in events:
+        if kind in ("BudgetSet", "BudgetWindowStarted") and event["limit_ucr"] is not None:
+            event["limit_ucr"] = 0
+    with pytest.raises(BrokenRuleError, match="more than a budget leaves"):
+        check(sound, events)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "CommandAccepted",
+        "HoldPlaced",
+        "HoldReleased",
+        "BidRejected",
+        "CreditsTransferred",
+        "BudgetSet",
+        "BudgetWarned",
+        "BudgetWindowStarted",
+    ],
+)
 def test_a_missing_event(sound: Ledger, kind: str) -> None:
     """An event that is left out is missed, whatever comes after it."""
     events = sound.events
@@ -133,7 +172,18 @@ def test_a_missing_event(sound: Ledger, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["AwardMade", "HoldCaptured", "LeaseEnded", "CfpClosed", "CommandAccepted", "BidPlaced"]
+    "kind",
+    [
+        "AwardMade",
+        "HoldCaptured",
+        "LeaseEnded",
+        "CfpClosed",
+        "CommandAccepted",
+        "BidPlaced",
+        "BudgetWarned",
+        "BudgetWindowStarted",
+        "BudgetCleared",
+    ],
 )
 def test_a_doubled_event(sound: Ledger, kind: str) -> None:
     """An event that is there twice is once too many."""

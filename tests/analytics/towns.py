@@ -29,7 +29,7 @@ from projections.publish import Publisher
 from projections.settings import ProjectionSettings
 from projections.store import Store
 from streams.snapshots import Manifest
-from tests.market.town import START_MS, key_pair
+from tests.market.town import START_MS, budget, key_pair
 
 PARTITIONS = 4
 MARKETS = {0: "Ω-market", 2: "gpu-eu-west", 3: "default"}
@@ -52,6 +52,7 @@ class Traffic:
     sequences: dict[bytes, int] = field(default_factory=dict)
     cfps: list[bytes] = field(default_factory=list)
     bids: list[tuple[bytes, KeyPair]] = field(default_factory=list)
+    accounts: list[bytes] = field(default_factory=list)
     signed: bool = True
 
     def __post_init__(self) -> None:
@@ -81,9 +82,12 @@ class Traffic:
         for i, keys in enumerate(self.agents):
             account = self.send(c.OpenAccount(f"agent-{i}", f"p{i % 2}", "root", keys.public, bytes(32)), BANK)
             self.send(c.IssueCredits(account, 5_000, "start"), BANK)
+            self.accounts.append(account)
             if i == 1:
                 self.send(c.SetWeight(account, 600), BANK)
         self.send(c.CreatePool("gpu", manager, 3), BANK)
+        self.send(budget(self.accounts[0], limit_ucr=300, offset_ms=None, warn_permille=1), BANK)
+        self.send(budget(None, "p1", limit_ucr=500, allowance_ucr=701, decay_permille=100, cap_allowances=2), BANK)
 
     def step(self) -> None:
         """One more command."""
@@ -113,7 +117,7 @@ class Traffic:
 
     def odd(self) -> None:
         """Something that happens less often."""
-        what = self.random.randrange(7)
+        what = self.random.randrange(10)
         if what == 0 and self.bids:
             self.send(c.WithdrawBid(self.bids[-1][0]), self.bids[-1][1])
         elif what == 1 and self.bids:
@@ -129,8 +133,21 @@ class Traffic:
             self.store(again.value, [(n, (v or b"")[::-1] if n == "sig" else v) for n, v in again.headers])
         elif what == 5:
             self.store(self.random.randbytes(12), [])
-        else:
+        elif what == 6:
             self.send(c.TransferCredits(bytes(16), bytes(16), 5, ""), BANK)
+        elif what == 7:
+            self.at_ms += 40_000
+        else:
+            self.budget()
+
+    def budget(self) -> None:
+        """A budget is set, topped up, or ended."""
+        r = self.random
+        scope = r.choice([(r.choice(self.accounts), ""), (None, "p0"), (None, "p1"), (None, "later")])
+        terms = {"limit_ucr": r.choice((None, 50, 400)), "allowance_ucr": r.choice((0, 100)), "warn_permille": 500}
+        terms |= {"decay_permille": r.choice((0, 100)), "cap_allowances": r.choice((0, 3))}
+        others = [budget(*scope, **terms), c.TopUpBudget(*scope, 30), c.TopUpBudget(*scope, 30), c.ClearBudget(*scope)]
+        self.send(r.choice(others), BANK)
 
 
 def traffic(partition: int, commands: int, seed: int = 0, *, signed: bool = True) -> list[StoredRecord]:

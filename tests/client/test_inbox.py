@@ -10,12 +10,12 @@ import pytest
 
 from broker.interface import Broker
 from contractnet import Agent, Balance, Credential, KeyPair, credits
-from contractnet.client.inbox import Inboxes
+from contractnet.client.inbox import Budget, Inboxes
 from contractnet.codec import encode
 from contractnet.credentials import Role
 from contractnet.errors import CredentialError
 from contractnet.messages import Code, Notice
-from contractnet.messages.notices import BalanceChanged, Receipt, SealedNotice
+from contractnet.messages.notices import BalanceChanged, BudgetChanged, BudgetEnded, Receipt, SealedNotice
 from contractnet.messages.private import Private
 from contractnet.sealing import associated_data, nonce_of, seal_notice
 from tests.client.stage import POOL, staged
@@ -69,6 +69,29 @@ def test_accounts_that_share_a_key_keep_their_balances_apart() -> None:
     assert first is not None
     assert second is not None
     assert (first.balance, second.balance) == (Balance(5, 3, 1, 99), Balance(6, 3, 1, 100))
+
+
+def test_budgets_come_change_and_end() -> None:
+    """An account's own and its project's are told apart; one that ended is gone; of others nothing is kept."""
+    inboxes, mine, other = Inboxes(), credential(1), credential(2)
+    inbox = inboxes.add(mine)
+    assert inbox is not None
+    assert mine.account is not None
+    assert other.account is not None
+    for offset, (of_project, spent_ucr) in enumerate([(False, 1), (True, 2), (False, 3)]):
+        told = BudgetChanged(mine.account, of_project, 100, spent_ucr, 60_000, False, offset)
+        inboxes.take(sealed(mine, told, offset), 99)
+    inboxes.take(sealed(mine, BudgetChanged(other.account, True, 1, 1, 1, True, 4), 4), 99)
+    own, project = Budget(False, 100, 3, 60_000, False, 2, 99), Budget(True, 100, 2, 60_000, False, 1, 99)
+    assert inbox.budgets == {False: own, True: project}
+    assert (own.unspent_ucr, replace(own, limit_ucr=None).unspent_ucr, replace(own, spent_ucr=101).unspent_ucr) == (
+        97,
+        None,
+        0,
+    )
+    inboxes.take(sealed(mine, BudgetEnded(mine.account, False, 5), 5), 99)
+    assert inbox.budgets == {True: project}
+    assert inbox.balance is None
 
 
 def test_what_does_not_open_is_logged_and_passed_over(caplog: pytest.LogCaptureFixture) -> None:

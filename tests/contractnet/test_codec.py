@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,11 +15,12 @@ from hypothesis import strategies as st
 from contractnet import codec
 from contractnet.envelope import open_record, seal, seal_tick
 from contractnet.errors import UnreadableValueError
-from contractnet.messages import Submission, Unreadable
+from contractnet.messages import Code, Submission, Unreadable
 from contractnet.messages import commands as c
+from contractnet.messages import notices as n
 from contractnet.signing import KeyPair
 from tests.contractnet.golden import load
-from tests.contractnet.schemas import BY_NAME, PATHS, raw, read, values
+from tests.contractnet.schemas import BY_NAME, FOLDER, PATHS, raw, read, values
 
 KEYS = KeyPair.from_seed(bytes(range(32)))
 SEALED = seal(c.WithdrawBid(bytes(16)), market="m", genesis=bytes(32), keys=KEYS, sequence=7, salt=bytes(16))
@@ -29,16 +32,54 @@ SLOWEST_S = 0.5
 
 @pytest.mark.parametrize("path", PATHS, ids=BY_NAME)
 def test_every_message_survives_encoding(path: Path) -> None:
-    """Any value of a schema decodes to a message that encodes to the same bytes."""
+    """Any value of a schema decodes to a message that encodes to the same bytes, or to those of an older form."""
     schema, kind = read(path), path.parent.name
+    older = sorted((FOLDER / "archive" / kind).glob(f"{path.stem}.*.avsc")) if kind != "commands" else []
 
     @settings(max_examples=60, deadline=None)
     @given(values(schema))
-    def check(plain: object) -> None:
+    def check(plain: Any) -> None:
         value = raw(path, plain)
-        assert codec.encode(codec.registry().decode(value, kind)) == value
+        message = codec.registry().decode(value, kind)
+        forms = [raw(old, plain) for old in older if holds(read(old), plain)]
+        assert codec.encode(message) == (forms[0] if forms else value)
+        assert codec.registry().decode(codec.encode(message), kind) == message
 
     check()
+
+
+def holds(schema: Any, plain: Any) -> bool:
+    """Whether an older form of a schema has all symbols of a value."""
+    enums = ((f["name"], f["type"]) for f in schema["fields"] if isinstance(f["type"], dict))
+    return all(plain[name] in kind["symbols"] for name, kind in enums if kind["type"] == "enum")
+
+
+def test_what_older_versions_could_say_has_the_bytes_of_then() -> None:
+    """A code of the first version is written with the first schema of a receipt, a later one with a later."""
+    old, new = (codec.encode(n.Receipt(bytes(16), code)) for code in (Code.CFP_CLOSED, Code.BUDGET_EXCEEDED))
+    newest, first = codec.registry().headers(n.Receipt)
+    assert old.startswith(first)
+    assert new.startswith(newest)
+    assert first == codec.MAGIC + codec.schema_fingerprint(read(FOLDER / "archive/notices/Receipt.1.avsc"))
+
+
+def test_forms_that_differ_in_more_than_symbols_are_not_one_for_the_other() -> None:
+    """Another field, a lost or an exchanged symbol: bytes of one are no bytes of the other."""
+    schema = read(BY_NAME["notices/Receipt"])
+    assert codec.grown_enums(schema, schema) == {}
+    longer = copy.deepcopy(schema)
+    longer["fields"].append({"name": "more", "type": "long"})
+    assert codec.grown_enums(schema, longer) is None
+    other = copy.deepcopy(schema)
+    other["fields"][0]["type"] = "string"
+    assert codec.grown_enums(schema, other) is None
+    turned = copy.deepcopy(schema)
+    turned["fields"][1]["type"]["symbols"].reverse()
+    assert codec.grown_enums(schema, turned) is None
+    fewer = copy.deepcopy(schema)
+    del fewer["fields"][1]["type"]["symbols"][-1]
+    assert codec.grown_enums(schema, fewer) is None
+    assert codec.grown_enums(fewer, schema) == {"code": frozenset(fewer["fields"][1]["type"]["symbols"])}
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,17 @@ GOLDEN = load()
 
 @pytest.mark.parametrize("entry", GOLDEN, ids=lambda entry: f"{entry['record']}-{fingerprint_of(entry)[:6]}")
 def test_golden_bytes_decode_to_the_same_message_for_ever(entry: dict[str, Any]) -> None:
-    """A value decodes to the fields that were recorded with it; of the newest schema it encodes to the same bytes."""
+    """A value decodes to the fields that were recorded with it; of a schema still written, it encodes to the same
+    bytes."""
     value, path = bytes.fromhex(entry["hex"]), BY_NAME[entry["record"]]
     message = codec.registry().decode(value, path.parent.name)
     found = as_json(message)
     assert {name: found[name] for name in entry["fields"]} == entry["fields"]
-    if codec.registry().newest[class_of(path)][0] == value[: codec.HEADER_BYTES]:
-        assert codec.encode(message) == value
+    written = codec.encode(message)
+    if written[: codec.HEADER_BYTES] == value[: codec.HEADER_BYTES]:
+        assert written == value
+    else:  # of a schema of the archive, or of a newer form than the message needs
+        assert codec.registry().decode(written, path.parent.name) == message
 
 
 def test_every_record_has_golden_bytes_of_its_newest_schema() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contractnet.messages import Code, Pricing
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
+from tests.market.directed_budgets import BUDGET_SCENARIOS
 from tests.market.play import SMALL, Play
 from tests.market.test_rules import CASES
 from tests.market.town import BANK, INBOX_KEY, MANAGER, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
@@ -248,4 +249,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     overdue_things_cannot_be_touched,
     out_of_order_and_out_of_the_window,
     crowded_auctions,
+    *BUDGET_SCENARIOS,
 )

@@ -20,6 +20,7 @@ from contractnet.envelope import is_proven
 from contractnet.messages import Code, Pricing
 from contractnet.messages import commands as c
 from contractnet.sealing import values_of
+from contractnet.signing import KeyPair
 from market import Shard, limits, told
 from market.rules import RULES
 from tests.market.test_rules import CASES, busy_town
@@ -34,6 +35,7 @@ from tests.market.town import (
     UNKNOWN_ID,
     Town,
     bid,
+    budget,
     call,
     key_pair,
 )
@@ -64,6 +66,8 @@ def session(version: int) -> Town:
     auctions(town, ids | {name: town.account(name, credits_ucr=100_000) for name in AGENTS if name not in ids})
     if version >= limits.KEYS_RULES_VERSION:
         ends_of_keys(town, ids)
+    if version >= limits.BUDGETS_RULES_VERSION:
+        budgets(town, key_pair("bank's third"))
     return town
 
 
@@ -84,6 +88,27 @@ def ends_of_keys(town: Town, ids: dict[str, bytes]) -> None:
     town.send(c.RegisterKey(ids["bank"], key_pair("bank's third").public), OPERATOR)
     town.send(c.RegisterKey(ids["bank"], key_pair("bank's third").public), key_pair("operator's second"))
     town.send(c.IssueCredits(carol, 5, ""), key_pair("bank's third"))
+
+
+def budgets(town: Town, bank: KeyPair) -> None:
+    """Budgets of agents and of their project: terms that change, sales up to the limit and above, windows that pass."""
+    dice = random.Random(2)
+    keys = {name: key_pair("bob's second" if name == "bob" else name) for name in AGENTS}
+    for number in range(40):
+        scope = dice.choice([(town.state.account_names[dice.choice(AGENTS)], ""), (None, "project")])
+        terms = {"limit_ucr": dice.choice([None, 0, 100, 400]), "allowance_ucr": dice.choice([0, 1_000, 12_345])}
+        terms |= {"decay_permille": dice.choice([0, 100, 333]), "cap_allowances": dice.choice([0, 2])}
+        terms |= {"window_ms": dice.choice([60_000, 100_000]), "offset_ms": dice.choice([None, 0, 7])}
+        town.send(budget(*scope, **terms, warn_permille=dice.choice([1, 800, 1000])), bank)
+        if number % 5 == 0:
+            town.send(c.TopUpBudget(*scope, dice.randrange(1, 200)), bank)
+        if number % 7 == 6:
+            town.send(c.ClearBudget(*scope), bank)
+        cfp = town.send(call(units=1, slots=2, duration_ms=300, pricing=Pricing.FIRST), MANAGER).id
+        for name in dice.sample(AGENTS, dice.randrange(1, len(AGENTS) + 1)):
+            town.send(bid(cfp, dice.randrange(10, 120), 0, "task"), keys[name])
+        town.at_ms += dice.choice([100, 100, 20_000, 60_000])
+        town.tick()
 
 
 def bad_records(town: Town) -> None:

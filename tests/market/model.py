@@ -11,12 +11,13 @@ from bisect import bisect_left
 
 from contractnet.messages import Direction, Pricing
 from contractnet.messages import commands as c
-from tests.market.model_parts import Letter, Row, good_text, new_key
+from tests.market.model_budgets import Budgets
+from tests.market.model_parts import DAY_MS, MONEY_MAX, Letter, Row, good_text, new_key
 
-MONEY_MAX, UNITS_MAX, DAY_MS = 10**15, 1_000_000, 24 * 3600 * 1000
+UNITS_MAX = 1_000_000
 
 
-class Model:
+class Model(Budgets):
     """One market as plain dicts. `take` gives the codes that may answer a letter: none for a tick, one if accepted."""
 
     def __init__(self, name: str, operator: bytes, partitions: int, limits: dict[str, int], versions: set[int]) -> None:
@@ -29,6 +30,8 @@ class Model:
         self.cfps: dict[bytes, Row] = {}
         self.leases: dict[bytes, Row] = {}
         self.ended: set[bytes] = set()
+        self.budgets: dict[bytes, Row] = {}
+        self.payments: list[tuple[bytes, int]] = []
         self.awards: list[tuple[bytes, bytes, int, int]] = []
         self.repeated = False
         self.bad: set[str] = set()
@@ -89,7 +92,7 @@ class Model:
         self.open, self.signed, self.bank = True, command.signed, letter.id
         self.now, self.version = letter.at_ms, command.rules_version
         self.keys[letter.key] = new_key(None) | {"used": {letter.sequence: (letter.id, "ACCEPTED")}}
-        self._new_account(letter.id, "bank", command.bank_key)
+        self._new_account(letter.id, "bank", "", command.bank_key)
         return "ACCEPTED"
 
     def _replayed(self, used: dict[int, tuple[bytes, str]], letter: Letter) -> str | None:
@@ -122,8 +125,8 @@ class Model:
             self.bad.add(code)
         return holds
 
-    def _new_account(self, ident: bytes, name: str, key: bytes) -> None:
-        self.accounts[ident] = {"name": name, "balance": 0, "weight": 1000}
+    def _new_account(self, ident: bytes, name: str, project: str, key: bytes) -> None:
+        self.accounts[ident] = {"name": name, "project": project, "balance": 0, "weight": 1000}
         self.keys[key] = new_key(ident)
 
     def _keys_of(self, account: bytes | None, live: bool = False) -> list[bytes]:
@@ -167,12 +170,15 @@ class Model:
     def _settle(self, at: int, head: bytes) -> bool:
         """Let happen what is due, first things first, a bounded number of them."""
         for count in range(self.limits["due"]):
-            due = [(x["closes"], i) for i, x in self.cfps.items()] + [(x["end"], i) for i, x in self.leases.items()]
+            due = [(x["closes"], i) for i, x in self.cfps.items()]
+            due += [(x["end"], i) for i, x in (self.leases | self.budgets).items()]
             if not due or min(due)[0] > at:
                 return count > 0
             ident = min(due)[1]
             if ident in self.leases:
                 del self.leases[ident]
+            elif ident in self.budgets:
+                self.next_window(ident)
             else:
                 self._close(ident, at, head)
         return True
@@ -197,6 +203,8 @@ class Model:
             self.accounts[bid["account"]]["balance"] -= price
             self.accounts[cfp["manager"]]["balance"] += price
             self.awards.append((ident, bid["id"], slot, price))
+            self.payments.append((bid["account"], price))
+        self.warn({bid["account"] for bid, _ in paid})
         del self.cfps[ident]
         self.ended.add(ident)
 
@@ -216,8 +224,9 @@ class Model:
         self.need(command.name not in [a["name"] for a in self.accounts.values()], "NAME_TAKEN")
         self.need(command.signing_key not in self.keys, "KEY_TAKEN")
         self.need(len(self.accounts) < self.limits["accounts"], "LIMIT_REACHED")
+        self.need(self.takes_one_more(command.project), "LIMIT_REACHED")
         if not self.bad:
-            self._new_account(self.id, command.name, command.signing_key)
+            self._new_account(self.id, command.name, command.project, command.signing_key)
 
     def _own_or_bank(self, account: bytes) -> None:
         self.need(account in self.accounts, "UNKNOWN_ACCOUNT")
@@ -319,7 +328,7 @@ class Model:
             self.need(self.pools[command.pool]["owner"] == self.sender, "NOT_OWNER")
             self.need(command.units <= self.pools[command.pool]["units"], "UNITS_EXCEED_POOL")
         if not self.bad:
-            row = {"manager": self.sender, "pool": command.pool, "units": command.units, "slots": command.slots}
+            row: Row = {"manager": self.sender, "pool": command.pool, "units": command.units, "slots": command.slots}
             row |= {"duration": command.duration_ms, "closes": self.now + command.open_ms, "bids": []}
             row |= {"reserve": command.reserve_price_ucr, "first": command.pricing == Pricing.FIRST}
             row["weights"] = {ident: account["weight"] for ident, account in self.accounts.items()}
@@ -355,6 +364,7 @@ class Model:
             self.need(self.version < 3 or len(mine) < self.limits["bids_of_one_per_cfp"], "LIMIT_REACHED")
         if self.sender is not None:
             self.need(self._free(self.sender) >= command.price_ucr, "INSUFFICIENT_CREDIT")
+            self.need(self.leave_room(self.sender, command.price_ucr), "BUDGET_EXCEEDED")
         if cfp is not None and not self.bad:
             row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False}
             row |= {"delay": command.start_delay_ms, "weight": cfp["weights"].get(self.sender, 1000)}

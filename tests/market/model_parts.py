@@ -9,6 +9,7 @@ from typing import Any
 from contractnet.messages import Command
 
 Row = dict[str, Any]
+MONEY_MAX, DAY_MS = 10**15, 24 * 3600 * 1000
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ SMALL = {
     "bids_of_one_per_cfp": 3,
     "issued": 10**15 + 50_000,
     "due": 3,
+    "budgets": 3,
+    "budget_accounts": 5,
 }
 """Limits low enough for a random search to reach them."""
 
@@ -76,6 +78,8 @@ def with_small_limits() -> pytest.MonkeyPatch:
     patch.setattr(limits, "BIDS_PER_CFP_MAX", SMALL["bids_per_cfp"])
     patch.setattr(limits, "BIDS_PER_ACCOUNT_AND_CFP_MAX", SMALL["bids_of_one_per_cfp"])
     patch.setattr(limits, "ISSUED_UCR_MAX", SMALL["issued"])
+    patch.setattr(limits, "BUDGETS_MAX", SMALL["budgets"])
+    patch.setattr(limits, "ACCOUNTS_PER_BUDGET_MAX", SMALL["budget_accounts"])
     patch.setattr(shard, "DUE_PER_COMMAND_MAX", SMALL["due"])
     patch.setitem(cast("dict[int, Any]", rules.RULES), 2, rules.V1)
     return patch
@@ -87,7 +91,7 @@ class Play:
     def __init__(self, reached: Reached) -> None:
         self.reached = reached
         self.town = Town(open_market=False)
-        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3})
+        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3, 4})
         self.pairs: dict[bytes, KeyPair] = {OPERATOR.public: OPERATOR}
         self.posted: list[tuple[Record, Command | None, bool]] = []
 
@@ -166,6 +170,14 @@ class Play:
         assert leases == {
             i: (x["pool"], x["units"], x["account"], x["start"], x["end"]) for i, x in model.leases.items()
         }
+        budgets = {
+            i: (b.limit_ucr, b.topped_up_ucr, b.spent_ucr, b.held_ucr, b.starts_at_ms, b.ends_at_ms, b.warned)
+            for i, b in state.budgets.items()
+        }
+        assert budgets == {
+            i: (b["limit"], b["topped"], model.spent(b), model.held_under(b), b["start"], b["end"], b["warned"])
+            for i, b in model.budgets.items()
+        }
         assert {p.name: p.units for p in state.pools.values()} == {n: p["units"] for n, p in model.pools.items()}
         assert {k: x.revoked for k, x in state.keys.items()} == {k: x["revoked"] for k, x in model.keys.items()}
 
@@ -198,7 +210,8 @@ class Play:
 
     def open_account(self, name: str, *, credits_ucr: int = 0, by: str = "bank") -> Answer:
         """Have the bank open an account, and give it credits."""
-        answer = self.by(by, c.OpenAccount(name, "project", "root", self.pair(f"key of {name[:9]}").public, INBOX_KEY))
+        project = "other" if name == "dan" else "project"
+        answer = self.by(by, c.OpenAccount(name, project, "root", self.pair(f"key of {name[:9]}").public, INBOX_KEY))
         if credits_ucr:
             self.by("bank", c.IssueCredits(answer.id, credits_ucr, ""))
         return answer

@@ -12,7 +12,7 @@ from contractnet.messages import events as e
 from market import limits, shard
 from market.invariants import violations
 from market.state import Account, State
-from tests.market.town import BANK, Town, small_town
+from tests.market.town import BANK, Town, budget, small_town
 
 
 def test_a_record_that_has_its_fill_of_entries_settles_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,8 +43,10 @@ def test_a_weight_older_than_the_oldest_cfp_may_go() -> None:
 
 
 def leased_town() -> Town:
-    """A market with a lease of both units, another that begins when it ends, and an open bid."""
-    town, _ = small_town("ann", "bob", units=2)
+    """A market with a lease of both units, another that begins when it ends, an open bid, and two budgets over it."""
+    town, ids = small_town("ann", "bob", units=2)
+    for scope in ((ids["bob"], ""), (None, "project")):
+        town.send(budget(*scope, limit_ucr=1_000), BANK)
     for delay_ms in (0, 900):
         cfp = town.cfp(units=2)
         town.bid(cfp, "ann", 50, delay_ms)
@@ -68,6 +70,12 @@ BREAKS: dict[str, Callable[[State], None]] = {
     "its bids 60": lambda s: setattr(bob(s), "held_ucr", 59),
     "pool gpu has 1 units, 2 are reserved": lambda s: setattr(s.pools["gpu"], "units", 1),
     "counters of account": lambda s: setattr(bob(s), "open_bids", 0),
+    "counts 61 held, the open bids 60": lambda s: setattr(s.scopes[bob(s).id], "held_ucr", 61),
+    "is not that of its scope": lambda s: s.scopes.update({bob(s).id: s.scopes["project"]}),
+    "has spent -1": lambda s: setattr(s.scopes["project"], "spent_ucr", -1),
+    "has a window": lambda s: setattr(s.scopes["project"], "offset_ms", 1),
+    "is on no agenda": lambda s: s.agenda.clear(),
+    "more scopes than budgets": lambda s: s.scopes.update({"other": s.scopes["project"]}),
     "pool gpu counts 3 leases": lambda s: setattr(s.pools["gpu"], "leases", 3),
 }
 

@@ -14,7 +14,7 @@ from contractnet.messages import Code, Direction, Event, Pricing
 from contractnet.messages import commands as c
 from tests.market.directed import SCENARIOS
 from tests.market.play import Play, Reached, with_small_limits
-from tests.market.town import BANK, INBOX_KEY, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
+from tests.market.town import BANK, INBOX_KEY, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, budget, call
 
 REACHED = Reached()
 
@@ -23,6 +23,21 @@ CODES = set(Code) - {Code.UNSPECIFIED}
 
 AGENTS = ("ann", "bob", "cat", "dan")
 numbers = st.integers(0, 1_000)
+scopes = st.sampled_from(
+    ["of ann", "of bob", "of dan", "of bank", "of nobody", "project", "project", "other", "", "other of ann", "\0"]
+)
+budgets = st.fixed_dictionaries(
+    {},
+    optional={
+        "limit_ucr": st.sampled_from([None, 0, 20, 50, 100, 300, 10**15, 10**15 + 1, -1]),
+        "allowance_ucr": st.sampled_from([0, 7, 100, 250, 10**15, -1]),
+        "window_ms": st.sampled_from([60_000, 60_000, 90_000, 59_999, 366 * 24 * 3600 * 1000, 2**62]),
+        "offset_ms": st.sampled_from([None, 0, 1_000, 59_999, 60_000, -1]),
+        "decay_permille": st.sampled_from([0, 100, 333, 1000, 1001]),
+        "cap_allowances": st.sampled_from([0, 1, 2, 1000, 1001]),
+        "warn_permille": st.sampled_from([1, 500, 1000, 0]),
+    },
+)
 ends_ms = st.sampled_from([None, None, None, -5, 0, 40, 500])
 agents = st.sampled_from(AGENTS)
 anyone = st.sampled_from([*AGENTS, *AGENTS, "manager", "bank", "operator", "nobody"])
@@ -53,11 +68,11 @@ class Histories(RuleBasedStateMachine):
         """One of the newest ids; seldom an unknown one."""
         return UNKNOWN_ID if not ids or number % 23 == 22 else ids[-1 - number % min(len(ids), 8)]
 
-    @initialize(signed=st.booleans(), units=st.integers(1, 3))
-    def begin(self, signed: bool, units: int) -> None:
+    @initialize(signed=st.booleans(), units=st.integers(1, 3), version=st.sampled_from([1, 4]))
+    def begin(self, signed: bool, units: int, version: int) -> None:
         """A bank, a manager with a pool, four agents with little money."""
         self.play.pairs[BANK.public] = BANK
-        self.play.send(c.OpenMarket(BANK.public, PARTITIONS, 1, signed), OPERATOR)
+        self.play.send(c.OpenMarket(BANK.public, PARTITIONS, version, signed), OPERATOR)
         manager = self.play.open_account("manager").id
         self.play.by("bank", c.CreatePool("gpu", manager, units))
         for name in AGENTS:
@@ -181,6 +196,29 @@ class Histories(RuleBasedStateMachine):
         """Credits move."""
         self.play.by(who, c.TransferCredits(self.play.account(debit), self.play.account(credit), amount, ""))
 
+    @rule(who=banks, scope=scopes, odd=budgets)
+    def set_budget(self, who: str, scope: str, odd: dict[str, int | None]) -> None:
+        """A budget, or other terms for one."""
+        self.play.by(who, budget(*self.scope(scope), **odd))
+
+    more_budgets = set_budget
+
+    @rule(who=banks, scope=scopes, amount=amounts)
+    def top_up(self, who: str, scope: str, amount: int) -> None:
+        """A limit is raised."""
+        self.play.by(who, c.TopUpBudget(*self.scope(scope), amount))
+
+    @rule(who=banks, scope=scopes)
+    def clear_budget(self, who: str, scope: str) -> None:
+        """A budget ends."""
+        self.play.by(who, c.ClearBudget(*self.scope(scope)))
+
+    def scope(self, name: str) -> tuple[bytes | None, str]:
+        """What a budget is for: `of X` is the account X, `X of Y` an account and a project, and anything else a
+        project."""
+        project, of, account = name.partition("of ")
+        return (self.play.account(account) if of else None), project
+
     @rule(who=anyone, account=anyone, label=st.sampled_from("uvwxyz"), own=st.booleans(), end_ms=ends_ms)
     def register_key(self, who: str, account: str, label: str, own: bool, end_ms: int | None) -> None:
         """Another key."""
@@ -206,7 +244,7 @@ class Histories(RuleBasedStateMachine):
         keys = [k for k, row in self.play.model.keys.items() if row["account"] == ident] or [INBOX_KEY]
         self.play.by(who, c.RevokeKey(ident, keys[number % len(keys)]))
 
-    @rule(who=anyone, version=st.sampled_from([0, 1, 2, 3]))
+    @rule(who=anyone, version=st.sampled_from([0, 1, 2, 3, 4]))
     def activate(self, who: str, version: int) -> None:
         """Other rules."""
         self.play.by(who, c.ActivateRules(version))

@@ -14,6 +14,7 @@ from contractnet.messages import events as e
 from contractnet.signing import KeyPair
 from market import limits, pricing
 from market.rules import RULES
+from tests.market.cases_budgets import BUDGET_CASES
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
@@ -25,6 +26,7 @@ from tests.market.town import (
     Answer,
     Town,
     bid,
+    budget,
     call,
     key_pair,
     small_town,
@@ -38,8 +40,12 @@ Ids = dict[str, bytes]
 
 
 def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
-    """A market in which bob holds a lease, and ann and bob have open bids on the CFP `cfp`."""
+    """A market in which bob holds a lease, and ann has an open bid on the CFP `cfp`; with budgets where there are any:
+    bob's is 500, a project's has no limit."""
     town, ids = small_town("ann", "bob", units=2, credits_ucr=1_000, rules=rules)
+    if rules >= limits.BUDGETS_RULES_VERSION:
+        town.send(budget(ids["bob"], limit_ucr=500, window_ms=24 * 3600 * 1000), BANK)
+        town.send(budget(None, "unlimited", limit_ucr=None, allowance_ucr=9), BANK)
     ids["ended"] = town.cfp(duration_ms=60_000)
     ids["lease"] = town.bid(ids["ended"], "bob", 100).id
     town.settle(ids["ended"])
@@ -165,6 +171,7 @@ CASES: list[Case] = [
     ("call for more than the pool", Code.UNITS_EXCEED_POOL, MANAGER, lambda i: call(units=3)),
     ("a genesis of a market that is open", Code.MARKET_EXISTS, OPERATOR, lambda i: genesis()),
     ("a bank's genesis of a market that is open", Code.MARKET_EXISTS, BANK, lambda i: genesis()),
+    *BUDGET_CASES,
 ]
 
 
@@ -242,6 +249,9 @@ LIMITS: list[Limit] = [
     ("OPEN_CFPS_PER_MANAGER_MAX", 2, MANAGER, lambda i: call()),
     ("BIDS_PER_CFP_MAX", 1, BOB, lambda i: bid(i["cfp"], 20)),
     ("OPEN_BIDS_PER_ACCOUNT_MAX", 1, ANN, lambda i: bid(i["quiet"], 20)),
+    ("BUDGETS_MAX", 2, BANK, lambda i: budget(i["ann"])),
+    ("ACCOUNTS_PER_BUDGET_MAX", 2, BANK, lambda i: budget(None, "project")),
+    ("ACCOUNTS_PER_BUDGET_MAX", 0, BANK, lambda i: opening(project="unlimited")),
     ("ISSUED_UCR_MAX", 2_001, BANK, lambda i: c.IssueCredits(i["ann"], 2, "")),
 ]
 

@@ -283,6 +283,21 @@ def bid(cfp: bytes, price_ucr: int, start_delay_ms: int = 0, task: str = "") -> 
     return c.PlaceBid(cfp, price_ucr, start_delay_ms, task, bytes(32), None)
 
 
+def budget(account: bytes | None = None, project: str = "", /, **changes: Any) -> c.SetBudget:
+    """A budget with a limit of 100 in windows of a minute that start with the minute, and nothing else; with
+    `changes`."""
+    usual: dict[str, Any] = {
+        "limit_ucr": 100,
+        "allowance_ucr": 0,
+        "window_ms": 60_000,
+        "offset_ms": 0,
+        "decay_permille": 0,
+        "cap_allowances": 0,
+        "warn_permille": 800,
+    }
+    return c.SetBudget(account, project, **(usual | changes))
+
+
 def small_town(
     *agents: str, units: int = 1, credits_ucr: int = 10**9, rules: int = max(RULES)
 ) -> tuple[Town, dict[str, bytes]]:

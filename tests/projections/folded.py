@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from contractnet.messages import Entry
 from contractnet.messages import events as ev
 
 Key = tuple[str, str]
+Window = tuple[int, int, int | None, int, int, bool, int, int, bool]
+"""Start and end, limit, topped up, spent, warned, issued, decayed, over."""
 
 
 @dataclass
@@ -31,6 +33,9 @@ class Folded:
     keys: dict[Key, tuple[str | None, bool, bool]] = field(default_factory=dict)
     tasks: dict[Key, str] = field(default_factory=dict)
     awards: dict[Key, tuple[str, str, str, str, int, int]] = field(default_factory=dict)
+    projects: dict[Key, str] = field(default_factory=dict)
+    budgets: dict[Key, tuple[str | None, str | None, bool]] = field(default_factory=dict)
+    windows: dict[Key, list[Window]] = field(default_factory=dict)
     spent_ucr: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     types: Counter[str] = field(default_factory=Counter)
 
@@ -43,16 +48,18 @@ def fold(market: str, entries: Iterable[Entry], state: Folded) -> None:
         _fold_accounts(market, event, state)
         _fold_keys(market, event, state)
         _fold_money(market, event, state)
+        _fold_budgets(market, event, state)
         _fold_negotiation(market, event, state)
 
 
 def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
     match event:
         case ev.MarketOpened(bank=bank):
-            state.names[market, bank.hex()] = "bank"
+            state.names[market, bank.hex()] = state.projects[market, bank.hex()] = "bank"
             state.weights[market, bank.hex()] = 1000
         case ev.AccountOpened():
             state.names[market, event.account.hex()] = event.name
+            state.projects[market, event.account.hex()] = event.project
             state.weights[market, event.account.hex()] = 1000
         case ev.WeightChanged():
             state.weights[market, event.account.hex()] = event.weight_permille
@@ -96,6 +103,37 @@ def _fold_money(market: str, event: ev.Event, state: Folded) -> None:
             _, amount_ucr = state.holds[market, event.hold.hex()]
             state.held_ucr[market, event.account.hex()] -= amount_ucr
             state.holds[market, event.hold.hex()] = ("released", amount_ucr)
+
+
+def _fold_budgets(market: str, event: ev.Event, state: Folded) -> None:
+    match event:
+        case ev.BudgetSet():
+            key, owner = (market, event.budget.hex()), event.account.hex() if event.account else None
+            bounds = (event.starts_at_ms, event.ends_at_ms, event.limit_ucr)
+            state.budgets[key] = (owner, state.projects[market, owner] if owner else event.project, False)
+            windows = state.windows.setdefault(key, [(*bounds, 0, 0, False, 0, 0, False)])
+            windows[-1] = (*bounds, *windows[-1][3:])
+        case ev.BudgetCleared():
+            key = (market, event.budget.hex())
+            state.budgets[key] = (*state.budgets[key][:2], True)
+            state.windows[key][-1] = (*state.windows[key][-1][:8], True)
+        case ev.BudgetToppedUp() | ev.BudgetWarned():
+            window = state.windows[market, event.budget.hex()][-1]
+            topped = window[3] + (event.amount_ucr if isinstance(event, ev.BudgetToppedUp) else 0)
+            warned = window[5] or isinstance(event, ev.BudgetWarned)
+            state.windows[market, event.budget.hex()][-1] = (*window[:3], topped, window[4], warned, *window[6:])
+        case ev.BudgetWindowStarted():
+            windows = state.windows[market, event.budget.hex()]
+            windows[-1] = (*windows[-1][:7], event.decayed_ucr, True)
+            bounds = (event.starts_at_ms, event.ends_at_ms, event.limit_ucr)
+            windows.append((*bounds, 0, 0, False, event.issued_ucr, 0, False))
+        case ev.CreditsTransferred(reason="AWARD"):
+            payer = event.debit.hex()
+            for (name, ident), (owner, project, over) in state.budgets.items():
+                mine = owner == payer or (owner is None and project == state.projects[market, payer])
+                if name == market and mine and not over:
+                    window = state.windows[name, ident][-1]
+                    state.windows[name, ident][-1] = (*window[:4], window[4] + event.amount_ucr, *window[5:])
 
 
 def _fold_negotiation(market: str, event: ev.Event, state: Folded) -> None:
@@ -148,6 +186,9 @@ def read_back(data_dir: Path) -> Folded:
             keys=table(
                 "SELECT market, signing_key, account_id, expires_at IS NOT NULL, revoked_at IS NOT NULL FROM keys"
             ),
+            projects=table("SELECT market, account_id, project FROM accounts"),
+            budgets=table("SELECT market, budget_id, account_id, project, cleared_at IS NOT NULL FROM budgets"),
+            windows=_windows(rows),
             tasks=table("SELECT market, bid_id, task FROM bids"),
             awards=table(
                 "SELECT market, award_id, cfp_id, account_id, agent, task, price_ucr, bid_price_ucr FROM awards"
@@ -160,3 +201,14 @@ def read_back(data_dir: Path) -> Folded:
             ),
             types=Counter(dict(rows("SELECT type, count(*) FROM events GROUP BY ALL"))),
         )
+
+
+def _windows(rows: Callable[[str], list[tuple[Any, ...]]]) -> dict[Key, list[Window]]:
+    found: dict[Key, list[Window]] = {}
+    for market, budget, *window in rows(
+        "SELECT market, budget_id, epoch_ms(starts_at), epoch_ms(ends_at), limit_ucr, topped_up_ucr, spent_ucr, "
+        "warned_at IS NOT NULL, issued_ucr, decayed_ucr, ended_at IS NOT NULL FROM budget_windows "
+        "ORDER BY partition, ledger_offset"
+    ):
+        found.setdefault((market, budget), []).append(tuple(window))
+    return found

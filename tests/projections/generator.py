@@ -36,6 +36,15 @@ class _Cfp:
     withdrawn: set[bytes] = field(default_factory=set)
 
 
+@dataclass
+class _Budget:
+    account: bytes | None
+    project: str
+    limit_ucr: int | None
+    ends_at_ms: int
+    spent_ucr: int = 0
+
+
 class History:
     """A market's entries, made command by command. `offset` counts commands; entries of a command share it."""
 
@@ -48,6 +57,8 @@ class History:
         self._free_ucr: dict[bytes, int] = {}
         self._pools: list[str] = []
         self._keys: list[tuple[bytes, bytes]] = []
+        self._projects: dict[bytes, str] = {}
+        self._budgets: dict[bytes, _Budget] = {}
         self._operator_key = bytes(32)
         self._cfps: dict[bytes, _Cfp] = {}
         self._leases: list[tuple[bytes, str]] = []
@@ -92,9 +103,11 @@ class History:
             self._withdraw,
             self._cancel,
             self._change_keys,
+            self._set_budget,
+            self._change_budget,
             self._other,
         )
-        maker = self._random.choices(makers, (50, 12, 10, 8, 3, 1, 3, 10))[0]
+        maker = self._random.choices(makers, (50, 12, 10, 8, 3, 1, 3, 1, 5, 10))[0]
         return maker(command)
 
     def _account(self) -> bytes:
@@ -108,7 +121,8 @@ class History:
         self._names[account] = name
         self._free_ucr[account] = 10**9
         key, inbox_key = self._key(account), bytes(32)
-        opened = ev.AccountOpened(account, name, f"project-{len(self._names) % 4}", "root", key, inbox_key)
+        self._projects[account] = f"project-{len(self._names) % 4}"
+        opened = ev.AccountOpened(account, name, self._projects[account], "root", key, inbox_key)
         return [opened, self._posting(self.bank, account, 10**9, PostingReason.ISSUE)]
 
     def _posting(
@@ -175,6 +189,9 @@ class History:
             self._free_ucr[bidder] += offered_ucr - paid_ucr
             self._free_ucr[cfp.manager] += paid_ucr
             self._leases.append((winner, cfp.pool))
+            for budget in self._budgets.values():
+                if bidder == budget.account or self._projects[bidder] == budget.project:
+                    budget.spent_ucr += paid_ucr
             events = [
                 ev.AwardMade(winner, cfp.cfp, 0, bidder, paid_ucr, offered_ucr),
                 ev.HoldCaptured(winner, bidder, paid_ucr, offered_ucr - paid_ucr),
@@ -217,6 +234,43 @@ class History:
                 return [ev.KeyRevoked(*self._keys.pop(self._random.randrange(len(self._keys))))]
         former, self._operator_key = self._operator_key, self._random.randbytes(32)
         return [ev.OperatorKeyRotated(former, self._operator_key)]
+
+    def _set_budget(self, command: bytes) -> list[Event]:
+        account = self._account() if self._random.random() < 0.5 else None
+        project = "" if account else f"project-{self._random.randrange(4)}"
+        known = {(budget.account, budget.project): ident for ident, budget in self._budgets.items()}
+        ident = known.get((account, project), command)
+        limit_ucr = self._random.choice((None, 0, 10**9))
+        ends_at_ms = self._at_ms + self._random.randint(1, 60_000)
+        budget = self._budgets.setdefault(ident, _Budget(account, project, limit_ucr, ends_at_ms))
+        budget.limit_ucr, budget.ends_at_ms = limit_ucr, ends_at_ms
+        permille = self._random.randint(0, 1000)
+        terms = (limit_ucr, 5, 60_000, ends_at_ms % 60_000, permille, 2, 1000 - permille)
+        return [ev.BudgetSet(ident, account, project, *terms, ends_at_ms - 60_000, ends_at_ms)]
+
+    def _change_budget(self, command: bytes) -> list[Event]:
+        """Mostly another window, sometimes two in one record; a warning before it, or an end after it."""
+        if not self._budgets:
+            return self._set_budget(command)
+        ident, budget = self._random.choice(list(self._budgets.items()))
+        chance = self._random.random()
+        if chance < 0.2:
+            return [ev.BudgetToppedUp(ident, self._random.randint(1, 99))]
+        events: list[Event] = [ev.BudgetWarned(ident, budget.spent_ucr, 7)] if chance < 0.4 else []
+        for _ in range(self._random.randint(1, 2)):
+            starts_at_ms, budget.ends_at_ms = budget.ends_at_ms, budget.ends_at_ms + 60_000
+            bounds = (starts_at_ms, budget.ends_at_ms, budget.limit_ucr)
+            given = self._random.randint(0, 3)
+            events.append(ev.BudgetWindowStarted(ident, *bounds, budget.spent_ucr, 0, given))
+            budget.spent_ucr = 0
+            if given:
+                account = budget.account or self._account()
+                self._free_ucr[account] += given
+                events.append(self._posting(self.bank, account, given, PostingReason.ALLOWANCE))
+        if chance > 0.9:
+            del self._budgets[ident]
+            events.append(ev.BudgetCleared(ident, budget.account, budget.project))
+        return events
 
     def _other(self, command: bytes) -> list[Event]:
         account, pool = self._account(), self._random.choice(self._pools)

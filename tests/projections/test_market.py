@@ -12,12 +12,13 @@ import pytest
 
 import analytics
 from contractnet.codec import encode
+from contractnet.messages import Command
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
 from market.state import State
 from projections.decode import LedgerRecord
 from projections.publish import Publisher
-from tests.market.town import BANK, OPERATOR, PARTITION, Answer, Town, bid, call, key_pair, small_town
+from tests.market.town import BANK, OPERATOR, PARTITION, Answer, Town, bid, budget, call, key_pair, small_town
 from tests.projections.test_store import batches, opened, settings_of
 
 AGENTS = ("ann", "bob", "cat", "dan")
@@ -40,7 +41,7 @@ class Day:
         """Send so many commands."""
         actions: list[Callable[[], Answer | None]] = [self.bid] * 8 + [self.call] * 3 + [self.tick] * 3
         actions += [self.withdraw, self.cancel, self.release, self.resize, self.weigh, self.transfer, self.garbage]
-        actions += [self.register, self.revoke, self.rotate]
+        actions += [self.register, self.revoke, self.rotate, self.budget, self.budget]
         for _ in range(commands):
             self.town.at_ms += self.rng.randint(0, 25)
             answer = self.rng.choice(actions)()
@@ -106,6 +107,14 @@ class Day:
         former, self.operator = self.operator, KeyPair.from_seed(self.rng.randbytes(32))
         return self.town.send(c.RotateKey(self.operator.public), former)
 
+    def budget(self) -> Answer:
+        rng = self.rng
+        scope = rng.choice([(self.accounts[rng.choice(AGENTS)], ""), (None, "project"), (None, "project")])
+        terms: dict[str, int | None] = {"limit_ucr": rng.choice([None, 200, 5_000]), "warn_permille": 100}
+        terms |= {"allowance_ucr": rng.choice([0, 70]), "decay_permille": rng.choice([0, 5])}
+        changes: list[Command] = [budget(*scope, **terms)] * 3
+        return self.town.send(rng.choice([*changes, c.TopUpBudget(*scope, 50), c.ClearBudget(*scope)]), BANK)
+
     def garbage(self) -> Answer:
         return self.town.post(self.rng.choice([b"", b"\xff", None, b"default"]), b"garbage", [])
 
@@ -153,6 +162,25 @@ class Tables:
             (i.hex(), state.accounts[x.account].name, x.pool, x.units) for i, x in state.leases.items()
         }
 
+    def compare_budgets(self, state: State) -> None:
+        """What is allowed, spent, held and left of each budget in its window; windows that are over are another's
+        business (tests/analytics), but there were some."""
+        found = self.rows(
+            "SELECT budget_id, scope, limit_ucr, topped_up_ucr, spent_ucr, held_ucr, left_ucr, warned_at IS NOT NULL,"
+            " epoch_ms(starts_at), epoch_ms(ends_at), allowance_ucr, decay_permille FROM budget_status"
+        )
+        wanted: set[tuple[Any, ...]] = set()
+        for b in state.budgets.values():
+            counts = (b.limit_ucr, b.topped_up_ucr, b.spent_ucr, b.held_ucr, b.room_ucr, b.warned)
+            window = (b.starts_at_ms, b.ends_at_ms, b.allowance_ucr, b.decay_permille)
+            wanted.add((b.id.hex(), "account" if b.account else "project", *counts, *window))
+        assert found == wanted
+        [(over, paid)] = self.rows(
+            "SELECT count(*), count(*) FILTER (spent_ucr > 0) FROM budget_windows WHERE ended_at IS NOT NULL"
+        )
+        assert over > 5
+        assert paid > 0
+
     def check_awards(self) -> None:
         """Awards carry what the CFP, the bid and the accounts said; enough happened for this to mean something."""
         [(awards, complete, prompt)] = self.rows(
@@ -186,4 +214,5 @@ def test_the_tables_agree_with_the_market(tmp_path: Path, seed: int) -> None:
         tables.compare_accounts(day.town.state)
         tables.compare_keys(day.town.state)
         tables.compare_negotiations(day.town.state)
+        tables.compare_budgets(day.town.state)
         tables.check_awards()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from contractnet.messages import CfpOutcome, Code, Entry, Pricing, ReleaseReason
 from contractnet.messages import events as e
+from tests.simulation.books_budgets import BudgetBooks
 
 
 @dataclass(slots=True)
@@ -21,10 +22,11 @@ class Auction:
     rejected: dict[bytes, ReleaseReason] = field(default_factory=dict)
 
 
-class Books:
+class Books(BudgetBooks):
     """Takes entries in order; every broken promise is an AssertionError."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.now_ms = 0
         self.head = b""
         """Chain head before the record whose entries are written down: it decides ties."""
@@ -60,6 +62,7 @@ class Books:
     def check(self) -> None:
         """What must hold between records."""
         assert not self.owing, "an award is torn"
+        self.check_budgets()
         assert sum(self.balances.values()) == 0, "credits appeared or vanished"
         held: Counter[bytes] = Counter()
         for account, amount_ucr in self.holds.values():
@@ -97,6 +100,7 @@ class Books:
         assert event.account not in self.balances
         self.balances[event.account] = 0
         self.names[event.name] = event.account
+        self.projects[event.account] = event.project
         self.keys[event.signing_key] = event.account
 
     def _KeyRegistered(self, _: Entry, event: e.KeyRegistered) -> None:
@@ -117,6 +121,7 @@ class Books:
         assert event.amount_ucr > 0
         self.balances[event.debit] -= event.amount_ucr
         self.balances[event.credit] += event.amount_ucr
+        self.post(event)
         if event.award is not None:
             assert event.award in self.awards
 
@@ -124,11 +129,13 @@ class Books:
         assert event.hold not in self.holds
         assert self.auctions[event.cfp].bids[event.hold].price_ucr == event.amount_ucr, "the hold is not the price"
         self.holds[event.hold] = (event.account, event.amount_ucr)
+        self.hold(event.account)
 
     def _HoldCaptured(self, _: Entry, event: e.HoldCaptured) -> None:
         account, amount_ucr = self.holds.pop(event.hold)
         assert (account, amount_ucr) == (event.account, event.captured_ucr + event.released_ucr)
         assert event.released_ucr >= 0
+        self.pay(account, event.captured_ucr)
 
     def _HoldReleased(self, _: Entry, event: e.HoldReleased) -> None:
         assert self.holds.pop(event.hold) == (event.account, event.amount_ucr)

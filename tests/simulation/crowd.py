@@ -13,7 +13,19 @@ from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 from market.rules import RULES
 from tests.market.test_rules import CASES
-from tests.market.town import BANK, INBOX_KEY, MANAGER, NAME, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call, key_pair
+from tests.market.town import (
+    BANK,
+    INBOX_KEY,
+    MANAGER,
+    NAME,
+    OPERATOR,
+    PARTITIONS,
+    UNKNOWN_ID,
+    bid,
+    budget,
+    call,
+    key_pair,
+)
 from tests.simulation.books import Books
 
 AGENTS = ("ann", "bob", "cat", "dan")
@@ -147,7 +159,7 @@ class Crowd:
         """The rest of what a market does."""
         dice, books = self.dice, self.books
         who = dice.choice(AGENTS)
-        kind = dice.randrange(9)
+        kind = dice.randrange(12)
         if kind == 0 and self.bids:
             ident = dice.choice(self.bids[-8:])
             owner = next((b.account for a in books.auctions.values() for b in a.bids.values() if b.bid == ident), b"")
@@ -167,7 +179,30 @@ class Crowd:
             other = dice.choice(AGENTS)
             moved = c.TransferCredits(self.account(who), self.account(other), dice.randrange(1, 200), "")
             return self.seal(moved, self.keys_of("bank"))
+        if kind in (8, 9):
+            return self._budget(who)
         return self.seal(c.IssueCredits(self.account(who), dice.randrange(100, 900), ""), self.keys_of("bank"))
+
+    def _budget(self, who: str) -> Letter:
+        """A budget is set, topped up or ended. Versions before the fourth know none, and answer UNKNOWN_RULES."""
+        dice = self.dice
+        scope: tuple[bytes | None, str] = dice.choice(((self.account(who), ""), (None, "project")))
+        made: Command = budget(
+            *scope,
+            limit_ucr=dice.choice((None, 0, 200, 900, 2_000)),
+            allowance_ucr=dice.choice((0, 0, 300, 1_000)),
+            window_ms=dice.choice((60_000, 60_000, 77_000)),
+            offset_ms=dice.choice((None, 0)),
+            decay_permille=dice.choice((0, 100, 500)),
+            cap_allowances=dice.choice((0, 2)),
+            warn_permille=dice.choice((1, 300, 800)),
+        )
+        kind = dice.randrange(6)
+        if kind == 0:
+            made = c.TopUpBudget(*scope, dice.randrange(1, 300))
+        if kind == 1:
+            made = c.ClearBudget(*scope)
+        return self.seal(made, self.keys_of("bank"))
 
     def _name(self, account: bytes) -> str | None:
         return next((name for name, ident in self.books.names.items() if ident == account), None)
