@@ -19,7 +19,7 @@ from streams.batches import Feed, Fetch
 from streams.clock import Clock
 from streams.metrics import Metrics
 from streams.settings import Settings
-from streams.writer import PartitionWriter
+from streams.writer import Outcome, PartitionWriter, ProducerStuckError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -74,7 +74,7 @@ class Referee:
             for partition in set(self.writers) - partitions:
                 self.writers.pop(partition).close()
             new = sorted(partitions - set(self.writers))
-            made = await self._in_threads([partial(PartitionWriter, self._settings, p, turn=self._turn) for p in new])
+            made = await self._in_threads([partial(self._new_writer, p) for p in new])
             for writer in made:
                 self.writers[writer.partition] = writer
             for writer in self.writers.values():
@@ -87,10 +87,9 @@ class Referee:
         async with self._busy:
             if self._closed or self._held:
                 return
-            mine = [(self.writers[f.partition], f) for f in fetches if f.partition in self.writers]
-            work = [partial(w.process, f.records, sought=f.sought) for w, f in mine]
+            work = [partial(self._process, f) for f in fetches if f.partition in self.writers]
             outcomes = await self._in_threads(work)
-        for (writer, _), outcome in zip(mine, outcomes, strict=True):
+        for writer, outcome in outcomes:
             self._metrics.count(writer, outcome)
             if outcome.seek is not None:
                 log.warning("partition %d: reading again from %d", writer.partition, outcome.seek)
@@ -120,6 +119,20 @@ class Referee:
         self._closed = True
         self._pool.shutdown(wait=True)
         self._clock.close()
+
+    def _new_writer(self, partition: int) -> PartitionWriter:
+        return PartitionWriter(self._settings, partition, turn=self._turn)
+
+    def _process(self, fetch: Fetch) -> tuple[PartitionWriter, Outcome]:
+        """Judge a fetch. A writer whose producer is stuck is replaced, as another worker would replace it."""
+        writer = self.writers[fetch.partition]
+        try:
+            return writer, writer.process(fetch.records, sought=fetch.sought)
+        except ProducerStuckError as why:
+            log.warning("partition %d: %s; going on with a new producer", fetch.partition, why)
+            writer.close()
+            writer = self.writers[fetch.partition] = self._new_writer(fetch.partition)
+            return writer, Outcome(seek=writer.position)
 
     async def _in_threads(self, work: Sequence[Callable[[], T]]) -> list[T]:
         loop = asyncio.get_running_loop()

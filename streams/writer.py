@@ -65,6 +65,10 @@ class TransactionAborted(Exception):
     """The broker wants this transaction aborted; the state has to be rebuilt from the ledger."""
 
 
+class ProducerStuckError(Exception):
+    """Nothing of a transaction has got through for long: only a new writer for the partition helps."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What a batch came to: counts for the metrics, and `seek` where the records do not follow on from the ledger."""
@@ -93,7 +97,8 @@ class PartitionWriter:
     that compute share one interpreter and would only hand its lock to and fro (docs/decisions/0011).
 
     Raises KafkaException for a fatal or unknown error of Kafka, after which the process must end: the supervisor
-    starts a new one, which reads the truth from the ledger.
+    starts a new one, which reads the truth from the ledger. Raises ProducerStuckError where a new writer for the
+    partition does as well: it fences this one's producer, whatever became of its transaction.
     """
 
     def __init__(
@@ -261,8 +266,10 @@ class PartitionWriter:
                 left = self._producer.flush(0)
                 if least is None or left < least:
                     least, give_up_at = left, self._log.monotonic() + PATIENCE_S
-                if not error.retriable() or self._log.monotonic() > give_up_at:
+                if not error.retriable():
                     raise
+                if self._log.monotonic() > give_up_at:
+                    raise ProducerStuckError(str(error)) from exception
                 logger.warning("partition %d: %s, trying again", self.partition, error)
 
     def _restore(self) -> Shard:

@@ -10,13 +10,11 @@ async def main() -> None:
     async with Agent.connect("agent.json") as agent:
         async for cfp in agent.cfps():
             try:
-                bid = await agent.bid(cfp, credits(5), task="train-42")
+                if award := await (await agent.bid(cfp, credits(5), task="train-42")).outcome():
+                    print(f"won {award.units} x {award.pool} for {award.price_ucr} micro-credits, token {award.token}")
+                    break
             except RejectedError as error:  # such as CFP_CLOSED: the bid came too late
                 print(error)
-                continue
-            if award := await bid.outcome():
-                print(f"won {award.units} x {award.pool} for {award.price_ucr} micro-credits, token {award.token}")
-                break
 
 
 asyncio.run(main())

@@ -84,7 +84,8 @@ def test_a_market_is_opened_and_peopled(place: Place) -> None:
 def test_a_bidder_wins(place: Place) -> None:
     """`bidder.py` bids on what is offered and tells what it won."""
     output = asyncio.run(place.offer(place.start("bidder")))
-    assert output.startswith("won 1 x gpu for 1 micro-credits, token ")
+    # On a busy machine a first bid may come too late, which it tells.
+    assert output.splitlines()[-1].startswith("won 1 x gpu for 1 micro-credits, token ")
 
 
 def test_a_manager_hears_who_won(place: Place) -> None:

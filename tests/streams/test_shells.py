@@ -26,7 +26,7 @@ from streams.metrics import Metrics
 from streams.referee import Referee
 from streams.settings import Settings
 from streams.slots import Slot
-from streams.writer import Due, Outcome, PartitionWriter
+from streams.writer import Due, Outcome, PartitionWriter, ProducerStuckError
 
 NOW_MS = 1_800_000_000_000
 
@@ -191,6 +191,39 @@ def test_a_rebalance_waits_for_the_batch_under_way_and_nothing_is_judged_until_i
         referee.close()
 
     asyncio.run(rebalance())
+
+
+def test_a_writer_whose_producer_is_stuck_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The worker lives; the new writer says where to read on, and the other partitions never notice."""
+
+    def stuck(*_: object, **__: object) -> Outcome:
+        raise ProducerStuckError("4 messages remain")
+
+    def made(_: Settings, partition: int, **__: object) -> object:
+        return SimpleNamespace(process=judged, partition=partition, position=3, stamped_at_ms=0, close=lambda: None)
+
+    def judged(records: list[Any], **_: Any) -> Outcome:
+        return Outcome(commands=len(records))
+
+    monkeypatch.setattr("streams.referee.PartitionWriter", made)
+
+    async def go_on() -> None:
+        feed = Feed("commands")
+        settings = Settings("127.0.0.1:1", tmp_path, "app", 4, 1, bytes(32), 0, 6066, 10.0)
+        referee = Referee(settings, feed, Metrics())
+        closed: list[int] = []
+        old = SimpleNamespace(process=stuck, partition=0, position=3, stamped_at_ms=0, close=lambda: closed.append(0))
+        other = made(settings, 1)
+        writers: dict[int, object] = {0: old, 1: other}
+        referee.writers = cast("dict[int, PartitionWriter]", writers)
+        await referee.judge([fetch(0, 3, 4), fetch(1, 3)])
+        assert closed == [0]
+        assert writers[0] is not old
+        assert writers[1] is other
+        assert feed._wanted == {0: 3}, "what was not committed is read again"
+        referee.close()
+
+    asyncio.run(go_on())
 
 
 @pytest.mark.parametrize("leaving", [True, False])

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from contractnet.topics import COMMANDS
 from market.snapshot import dump
+from streams.log import Log, Sender
+from streams.reading import read_partition
+from streams.writer import PartitionWriter, ProducerStuckError
 from tests.integration.checker import check
 from tests.integration.records import Stored, stored
 from tests.integration.world import PARTITIONS, World
-from tests.streams.driving import busy_market, new_writer
+from tests.streams.driving import busy_market, new_writer, settings_of
 
 
 def test_a_new_writer_goes_on_where_the_ledger_ends(world: World) -> None:
@@ -81,6 +86,48 @@ def test_a_stranger_with_open_and_aborted_transactions_delays_nothing(world: Wor
     outcome = writer.process(records, sought=writer.position)
     assert outcome.commands == outcome.entries == len(records) == 3
     stranger.abort_transaction(5)
+
+
+class Stuck:
+    """A producer that is never told what became of its commit, which is carried out (once) or not."""
+
+    def __init__(self, producer: Producer, *, commits: bool) -> None:
+        self._producer = producer
+        self._commits = commits
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._producer, name)
+
+    def commit_transaction(self, timeout: float) -> None:
+        """Time out, as librdkafka does when it sends nothing any more."""
+        if self._commits:
+            self._commits = False
+            self._producer.commit_transaction(timeout)
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "4 messages remaining", retriable=True))
+
+
+@pytest.mark.parametrize(("name", "commits"), [("told nothing", True), ("stuck False", False)])
+def test_a_writer_whose_producer_is_stuck_can_be_replaced_at_once(world: World, name: str, commits: bool) -> None:
+    """In the same process: the next writer fences it and finds out from the ledger what to judge again."""
+    market = busy_market(world, name, cfps=5)
+    records = stored(world.broker.bootstrap, market.partition)
+    clock = itertools.count(0, 6)
+    log = Log(
+        lambda settings: cast("Sender", Stuck(Producer(settings), commits=commits)),
+        read_partition,
+        lambda: float(next(clock)),
+    )
+    writer = PartitionWriter(settings_of(world), market.partition, log)
+    begun = writer.position
+    with pytest.raises(ProducerStuckError):
+        writer.process([r for r in records if r.offset >= begun], sought=begun)
+    writer.close()
+    heir = new_writer(world, market.partition)
+    rest = [r for r in records if r.offset >= heir.position]
+    assert heir.position == (records[-1].offset + 1 if commits else begun)
+    if rest:
+        assert heir.process(rest, sought=heir.position).entries > 0
+    assert check(world.broker.bootstrap, market.partition, PARTITIONS, world.operator.public).sound
 
 
 def test_a_broker_restart_costs_a_writer_nothing(world: World) -> None:
