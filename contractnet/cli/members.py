@@ -177,8 +177,8 @@ def account_id(here: Where, owner: str) -> bytes:
         shown = owner[:_SHOWN]
         raise SettingsError(
             f"{shown!r} is neither an account enrolled here ({here.directory.agents}), nor a credential file, nor an "
-            f"account id of 32 hex digits. `contractnet key list` shows the ids of all accounts; a new one is made by "
-            "`contractnet enroll NAME --project PROJECT`."
+            f"account id of 32 hex digits. `contractnet key list` shows the ids of all accounts; a new one "
+            f"is made by: contractnet enroll {shown} --project PROJECT"
         )
     return account
 
