@@ -63,10 +63,10 @@ def alternating(discount: float) -> Play:
 
 
 def unlike(domain: Domain) -> tuple[int | None, int, int]:
-    """An eager party 0 against a stubborn party 1."""
+    """An eager party 0 against a firm party 1."""
     eager = TimeDependent(domain, 0, rounds=ROUNDS, shape=5.0)
-    stubborn = TimeDependent(domain, 1, rounds=ROUNDS, shape=0.2)
-    found = negotiate(domain, eager, stubborn, still_rounds_max=ROUNDS)
+    firm = TimeDependent(domain, 1, rounds=ROUNDS, shape=0.2)
+    found = negotiate(domain, eager, firm, still_rounds_max=ROUNDS)
     return found.deal, found.rounds, found.messages
 
 

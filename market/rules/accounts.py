@@ -66,7 +66,7 @@ def issue(ctx: Context, command: c.IssueCredits) -> list[Event]:
     issued = command.amount_ucr - ctx.account(ctx.state.bank).balance_ucr
     require(issued <= limits.ISSUED_UCR_MAX, Code.LIMIT_REACHED, f"{issued} micro-credits would be issued")
     bank = ctx.account(ctx.state.bank)
-    return [_posting(bank, account, command.amount_ucr, PostingReason.ISSUE, command.memo)]
+    return [posting(bank, account, command.amount_ucr, PostingReason.ISSUE, command.memo)]
 
 
 def transfer(ctx: Context, command: c.TransferCredits) -> list[Event]:
@@ -78,7 +78,7 @@ def transfer(ctx: Context, command: c.TransferCredits) -> list[Event]:
     check_amount(command.amount_ucr)
     check_name("memo", command.memo, MEMO_BYTES_MAX, empty=True)
     check_credit(debit, command.amount_ucr)
-    return [_posting(debit, credit, command.amount_ucr, PostingReason.TRANSFER, command.memo)]
+    return [posting(debit, credit, command.amount_ucr, PostingReason.TRANSFER, command.memo)]
 
 
 def check_credit(account: Account, amount_ucr: int) -> None:
@@ -87,9 +87,10 @@ def check_credit(account: Account, amount_ucr: int) -> None:
     require(available >= amount_ucr, Code.INSUFFICIENT_CREDIT, f"available {available}, needed {amount_ucr}")
 
 
-def _posting(debit: Account, credit: Account, amount_ucr: int, reason: PostingReason, memo: str) -> Event:
-    # Attributed to the account that the bank acted for: whoever is paid new credits, whoever pays moved ones.
-    about = credit if reason is PostingReason.ISSUE else debit
+def posting(debit: Account, credit: Account, amount_ucr: int, reason: PostingReason, memo: str = "") -> Event:
+    """Credits that move between the bank and an account, or by the bank's order."""
+    # Attributed to the account that the bank acted for: whoever is given new credits, whoever gives others away.
+    about = credit if reason in (PostingReason.ISSUE, PostingReason.ALLOWANCE) else debit
     return e.CreditsTransferred(
         debit=debit.id,
         credit=credit.id,

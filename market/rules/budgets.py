@@ -15,6 +15,7 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import limits
 from market.rejection import Rejection, require
+from market.rules.accounts import posting
 from market.rules.context import Context, check_amount, check_name, check_range
 from market.state import Account, Budget, State
 
@@ -108,12 +109,12 @@ def next_window(state: State, budget: Budget) -> list[Event]:
     for account, share_ucr in zip(accounts, _shares(budget.allowance_ucr, len(accounts)), strict=True):
         decay_ucr = _decay(budget, account.available_ucr, share_ucr)
         if decay_ucr:
-            postings.append(_posting(account, account.id, bank.id, decay_ucr, PostingReason.DECAY))
+            postings.append(posting(account, bank, decay_ucr, PostingReason.DECAY))
             issuable_ucr += decay_ucr
         # Nobody gets what all credits together may not be.
         given_ucr = min(share_ucr, issuable_ucr)
         if given_ucr:
-            postings.append(_posting(account, bank.id, account.id, given_ucr, PostingReason.ALLOWANCE))
+            postings.append(posting(bank, account, given_ucr, PostingReason.ALLOWANCE))
             issuable_ucr -= given_ucr
         decayed_ucr += decay_ucr
         issued_ucr += given_ucr
@@ -178,19 +179,3 @@ def _decay(budget: Budget, free_ucr: int, share_ucr: int) -> int:
     if budget.cap_allowances and share_ucr:
         decay_ucr = max(decay_ucr, free_ucr + share_ucr - budget.cap_allowances * share_ucr)
     return decay_ucr
-
-
-def _posting(about: Account, debit: bytes, credit: bytes, amount_ucr: int, reason: PostingReason) -> Event:
-    return e.CreditsTransferred(
-        debit=debit,
-        credit=credit,
-        amount_ucr=amount_ucr,
-        reason=reason,
-        agent=about.name,
-        project=about.project,
-        task="",
-        pool="",
-        cfp=None,
-        award=None,
-        memo="",
-    )

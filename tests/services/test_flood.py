@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,10 +26,10 @@ from services.quotas import AGENT_QUOTAS
 from tests.cli.command import contractnet
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-MEASURED_S = 10.0
+ROUNDS = 3
+ROUND_S = 5.0
 EVERY_S = 0.02
-# Two is what is claimed, and printed; a p99 on a busy machine is noisy, and without quotas nobody is answered at all.
-RATIO_MAX = 4.0
+RATIO_MAX = 2.0
 # What other work on a busy machine does to a p99 of 30 ms anyway.
 NOISE_MS = 75.0
 
@@ -119,6 +120,11 @@ def _pour(
 
 
 async def p99_ms(agent: Agent) -> float:
+    """The median over some rounds of the 99th percentile of a command's answer: one such percentile is noisy."""
+    return statistics.median([await p99_of_a_round_ms(agent) for _ in range(ROUNDS)])
+
+
+async def p99_of_a_round_ms(agent: Agent) -> float:
     """The 99th percentile of the time from a command to its answer, at 50 commands a second."""
     times_ms: list[float] = []
 
@@ -129,7 +135,7 @@ async def p99_ms(agent: Agent) -> float:
         times_ms.append((time.perf_counter() - begun) * 1000)
 
     asked = []
-    until = time.monotonic() + MEASURED_S
+    until = time.monotonic() + ROUND_S
     while time.monotonic() < until:
         asked.append(asyncio.create_task(ask()))
         await asyncio.sleep(EVERY_S)

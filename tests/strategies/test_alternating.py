@@ -185,7 +185,7 @@ def test_short_rounds_lead_to_nash() -> None:
 
 def test_no_deal_at_the_end() -> None:
     """Offers that nobody takes: no deal, and every offer and the last refusal was a message."""
-    stubborn = Greedy(PieSplitter(0, (0.5, 0.5)), 0, 99)
-    played = alternate(stubborn, Greedy(PieSplitter(1, (0.5, 0.5)), 1, 99), rounds_max=4)
+    firm = Greedy(PieSplitter(0, (0.5, 0.5)), 0, 99)
+    played = alternate(firm, Greedy(PieSplitter(1, (0.5, 0.5)), 1, 99), rounds_max=4)
     assert (played.deal, played.rounds, played.messages) == (None, 4, 5)
     assert [*map(int, played.trace)] == [1, 0, 1, 0]
