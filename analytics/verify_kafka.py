@@ -72,7 +72,11 @@ class KafkaSource:
                 for message in messages:
                     error = message.error()
                     if error is None:
-                        yield _record(message)
+                        record = _record(message)
+                        if record.offset < end:
+                            yield record
+                        if record.offset >= end - 1:
+                            return  # a partition that never rests does not tell where its end is
                     elif error.code() != KafkaError._PARTITION_EOF:
                         raise KafkaException(error)
                     elif (message.offset() or 0) >= end:

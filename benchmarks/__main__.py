@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bargaining, latency, projection, scaling, speed
+from benchmarks import bargaining, latency, projection, scaling, segments, speed
 from benchmarks.stage import start_faust_eos, start_peer, start_worker
 
 OUT = Path(__file__).parent / "out"
@@ -188,6 +188,11 @@ def bench_bargaining(*, short: bool) -> list[dict[str, object]]:
     return rows
 
 
+def bench_segments(*, short: bool) -> list[dict[str, object]]:
+    """The same rows in small and in merged segments."""
+    return segments.costs(1_600_000, 3) if short else segments.costs(6_400_000, 9)
+
+
 SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "scaling": bench_scaling,
     "sealing": bench_sealing,
@@ -195,6 +200,7 @@ SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "speed": bench_speed,
     "memory": bench_memory,
     "rebuild": bench_rebuild,
+    "segments": bench_segments,
     "lag": bench_lag,
     "bargaining": bench_bargaining,
 }

@@ -44,7 +44,7 @@ class LedgerReader:
         """
         self._settings = settings
         self._unverified = dict(positions)
-        self._ends: set[int] = set()
+        self._ends: dict[int, int] = {}
         self._away = False
         self._refusal: KafkaError | None = None
         self._stall = StallDetector(settings.topic)
@@ -87,8 +87,8 @@ class LedgerReader:
 
     @property
     def at_end(self) -> bool:
-        """Whether everything that was committed when last looked has been returned by `poll`."""
-        return len(self._ends) == len(self.partitions)
+        """Whether `poll` has returned everything that was committed when the reader was made."""
+        return not self._ends
 
     def poll(self) -> list[LedgerRecord]:
         """The next records: a batch, or fewer when no more came within the publish interval. Raises
@@ -102,7 +102,8 @@ class LedgerReader:
                 continue
             self._away = False
             record = _record(message)
-            self._ends.discard(record.partition)
+            if record.offset >= self._ends.get(record.partition, 0) - 1:
+                self._ends.pop(record.partition, None)  # a partition that never rests does not tell where its end is
             if record.partition in self._unverified:
                 self._verify(record)
             else:
@@ -151,6 +152,7 @@ class LedgerReader:
         if watermarks is None:
             raise BrokerUnreachableError(f"The broker at {self._settings.bootstrap} does not tell how long {place} is.")
         low, high = watermarks
+        self._ends[partition] = high
         if low > self._start(partition):
             raise self._changed(partition, f"begins at offset {low}: records were deleted that are still needed")
         if position is not None and high < position.next_offset:
@@ -166,7 +168,7 @@ class LedgerReader:
         assert error is not None
         if error.code() == KafkaError._PARTITION_EOF:
             assert partition is not None
-            self._ends.add(partition)
+            self._ends.pop(partition, None)
         elif error.code() in _OUT_OF_RANGE:
             raise self._changed(partition, f"has no record where reading was to go on ({error.str()})")
         elif error.code() in _PASSING:

@@ -94,7 +94,10 @@ def read_partition(bootstrap: str, topic: str, partition: int, start: int) -> It
                 offset = message.offset()
                 assert offset is not None, "a consumed message has an offset"
                 if error is None:
-                    yield record_of(offset, message.key(), message.value(), message.headers())
+                    if offset < end:
+                        yield record_of(offset, message.key(), message.value(), message.headers())
+                    if offset >= end - 1:
+                        return  # a partition that never rests does not tell where its end is
                 elif error.code() == KafkaError._PARTITION_EOF:
                     if offset >= end:
                         return

@@ -49,7 +49,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one poll of the feed brought. `live` is true from the first time on that the feed had read everything."""
+    """What one poll of the feed brought. `live` is true once the feed has read all that was there when it began."""
 
     noted: list[Noted]
     newest_at_ms: int
@@ -85,6 +85,7 @@ class NoticeFeed:
         self._deliver = deliver
         self._stop = threading.Event()
         self._live = False
+        self._end = 0
         self._thread = threading.Thread(target=self._run, name=f"contractnet-notices-{market}", daemon=True)
         self._stall = StallDetector(topics.NOTICES.name)
         self._consumer = self._new_consumer()
@@ -159,9 +160,10 @@ class NoticeFeed:
         if look_back_s is not None:
             begin.offset = int((time.time() - look_back_s) * 1000)
             begin = self._consumer.offsets_for_times([begin], timeout=timeout_s)[0]
+        _, self._end = self._consumer.get_watermark_offsets(begin, timeout_s)
         if begin.offset == OFFSET_END:
             # Nothing is that young. As a number, so that a new consumer can go on from there.
-            _, begin.offset = self._consumer.get_watermark_offsets(begin, timeout_s)
+            begin.offset = self._end
         self._consumer.assign([begin])
         self._stall.assigned([begin])
 
@@ -198,6 +200,8 @@ class NoticeFeed:
             at_ms = message.timestamp()[1]
             newest_at_ms = max(newest_at_ms, at_ms)
             value, offset = message.value(), message.offset()
+            # In a market that never rests, no fetch comes back empty, and so none tells where the end is.
+            self._live = self._live or (offset is not None and offset >= self._end - 1)
             if message.key() != self._key or value is None or offset is None or not self._keep(value):
                 continue
             try:

@@ -22,21 +22,25 @@ OUTAGE_S = 3.0
 CFPS_MIN = 6
 
 
-async def trade(stage: Stage, until_s: float) -> list[tuple[bytes, Award | None]]:
-    """Offer a unit again and again and bid on each CFP from the iterator; (CFP, what the bid won) of all."""
+async def trade(stage: Stage, until_s: float, placed: threading.Event) -> list[tuple[bytes, Award | None]]:
+    """Offer a unit again and again and bid on each CFP from the iterator; (CFP, what the bid won) of all.
+
+    `placed` is set whenever a bid was accepted.
+    """
     (alice,) = stage.bidders
     done: list[tuple[bytes, Award | None]] = []
 
     async def buy(agent: Agent) -> None:
         async for cfp in agent.cfps(POOL):
             bid = await agent.bid(cfp, credits("0.001"))
+            placed.set()
             done.append((cfp.id, await bid.outcome(60)))
 
     buyer = asyncio.create_task(buy(alice))
     offered: list[Cfp] = []
     # A busy machine takes longer for as many.
     while time.monotonic() < until_s or len(offered) < CFPS_MIN:
-        cfp = await stage.manager.call_for_proposals(POOL, duration_s=0.1, open_s=0.3, timeout_s=60)
+        cfp = await stage.manager.call_for_proposals(POOL, duration_s=0.1, open_s=1, timeout_s=60)
         offered.append(cfp)
         await cfp.outcome(60)
     while len(done) < len(offered) and not buyer.done():
@@ -76,17 +80,23 @@ def test_a_wait_with_the_broker_away_says_so(referee: Broker) -> None:
 
 @pytest.mark.parametrize("end", ["stop", "kill"])
 def test_a_broker_restart_loses_no_command_and_no_outcome(referee: Broker, end: str) -> None:
-    """Away for three seconds under load: every CFP is announced once, every bid has its outcome, nobody is told."""
+    """Away for three seconds under load: every CFP is announced once, every bid has its outcome, nobody is told.
+
+    It goes away when a bid was accepted: one that had not got there would be stored after the CFP's deadline.
+    """
+    placed = threading.Event()
 
     def outage() -> None:
         time.sleep(1.5)
+        placed.clear()
+        assert placed.wait(30)
         getattr(referee, end)()
         time.sleep(OUTAGE_S)
         referee.start()
 
     async def play() -> None:
         async with staged(referee.bootstrap, bidders=1) as stage:
-            trading = asyncio.create_task(trade(stage, time.monotonic() + 10))
+            trading = asyncio.create_task(trade(stage, time.monotonic() + 10, placed))
             await asyncio.to_thread(outage)
             done = await asyncio.wait_for(trading, 60)
         assert len(done) >= CFPS_MIN

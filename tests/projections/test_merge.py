@@ -54,23 +54,12 @@ def rows_of(settings: ProjectionSettings) -> dict[str, Counter[tuple[object, ...
         return {t: Counter(connection.execute(f"FROM {t}").fetchall()) for t in (*APPENDED, *CHANGING)}
 
 
-def query_ms(settings: ProjectionSettings) -> float:
-    """CPU time of a query in a new connection, the median of several."""
-    times_ms = []
-    for _ in range(9):
-        begun = time.process_time()
-        with analytics.open(settings.data_dir) as connection:
-            connection.execute("SELECT count(*) FROM events WHERE type = 'BidPlaced'").fetchall()
-        times_ms.append((time.process_time() - begun) * 1000)
-    return sorted(times_ms)[4]
-
-
 def test_readers_find_the_same_rows_in_fewer_files(settings: ProjectionSettings) -> None:
     """No row is lost or doubled; segments grow up to a size and are left alone then."""
     store = many_segments(settings)
     publisher = Publisher(store, settings)
     publisher.publish()
-    before, files, slow_ms = rows_of(settings), len(store.manifest()), query_ms(settings)
+    before, files = rows_of(settings), len(store.manifest())
     rows = sum(rows for *_, rows in store.manifest())
     kept = analytics.open(settings.data_dir)
     merger = Merger(store, settings)
@@ -79,7 +68,6 @@ def test_readers_find_the_same_rows_in_fewer_files(settings: ProjectionSettings)
     publisher.publish()
     assert rows_of(settings) == before
     assert len(store.manifest()) < files / 2
-    print(f"{files} segments became {len(store.manifest())}; a query: {slow_ms:.1f} -> {query_ms(settings):.1f} ms")
     assert sum(rows for *_, rows in store.manifest()) == rows
     largest = max(rows for *_, rows in store.manifest())
     assert settings.seal_rows * 2**LEVELS <= largest <= 1000 * 2**LEVELS, "batches have 400 records"

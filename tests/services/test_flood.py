@@ -94,6 +94,8 @@ def _pour(
     settings: dict[str, object], partition: int, packed: bool, counts: Counts, ending: multiprocessing.synchronize.Event
 ) -> None:
     size, stored, refused = counts
+    # Who floods has a machine of its own: what is tried is the market's quotas, and not who gets this processor.
+    os.nice(19)
 
     def delivered(error: KafkaError | None, message: Message) -> None:
         # This process alone writes them.
