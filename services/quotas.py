@@ -20,8 +20,9 @@ from contractnet.errors import BrokerUnreachableError
 from contractnet.rights import ROLES
 
 AGENT_QUOTAS: Mapping[str, float] = {
-    # A sealed command is about 0.4 kB: some 300 a second of one agent. Twice as much let a flood delay the others.
-    "producer_byte_rate": 131_072,
+    # A sealed command is about 0.4 kB: some 80 a second of one agent, and several hundred at once after a rest. A flood
+    # of full batches takes a worker a third of a second each: at this rate, that is less than one in a hundred.
+    "producer_byte_rate": 32_768,
     # Agents read all notices of their market's partition, and at their start those of the last ten minutes.
     "consumer_byte_rate": 16_777_216,
     # Of one of the broker's threads (docs/security.md has the measurements).
@@ -81,8 +82,22 @@ class AlterQuotas(Request[_Request]):  # type: ignore[misc]  # the same
 
 
 def set_quotas(bootstrap: str, access: Access) -> None:
-    """Set the quotas of all users, with an administrator's access. Raises BrokerUnreachableError."""
-    users: dict[str | None, Mapping[str, float]] = {None: AGENT_QUOTAS, **dict.fromkeys(ROLES, UNLIMITED)}
+    """Set the quotas of all roles and of agents, with an administrator's access. Raises BrokerUnreachableError."""
+    _set(bootstrap, access, {None: AGENT_QUOTAS, **dict.fromkeys(ROLES, UNLIMITED)})
+
+
+def set_shares(bootstrap: str, access: Access, shares: Mapping[str, int]) -> dict[str, float]:
+    """Let each user write as much as that many agents: a process speaks for many over one connection, as one user.
+
+    Returns the rates, bytes a second. Raises BrokerUnreachableError.
+    """
+    name = "producer_byte_rate"
+    rates = {user: share * AGENT_QUOTAS[name] for user, share in shares.items()}
+    _set(bootstrap, access, {user: {name: rate} for user, rate in rates.items()})
+    return rates
+
+
+def _set(bootstrap: str, access: Access, users: Mapping[str | None, Mapping[str, float]]) -> None:
     try:
         asyncio.run(_alter(bootstrap, access, users))
     except KafkaError as error:

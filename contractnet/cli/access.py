@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from contractnet.access import load_access, own_access
+from contractnet.cli.lazy import service
 from contractnet.cli.root import Where, app, out, where
 from contractnet.credentials import load, save
 from contractnet.errors import SettingsError
@@ -76,16 +77,39 @@ def revoke(
     """Shut an agent out of the broker at once, also over connections that it has. Its account stays as it is."""
     here = where(ctx)
     here.act_as("operator")
+    principals = _principals(here)
+    user = _agent_user(principals, who)
+    principals.revoke(user)
+    out.print(f"user {escape(user)} is revoked", soft_wrap=True)
+
+
+@access.command(epilog="Example:  contractnet access quota agents/planner.json --agents 20")
+def quota(
+    ctx: typer.Context,
+    who: Annotated[str, typer.Argument(help="Credential file of an agent, or the name of its user.")],
+    agents: Annotated[int, typer.Option(help="For how many agents the user writes.", min=1, max=10_000)],
+) -> None:
+    """Let a user write as much as that many agents: for a process that speaks for several over one connection.
+
+    Kafka delays whoever writes more than its quota, 32 KiB/s an agent, some 80 commands a second.
+    """
+    here = where(ctx)
+    here.act_as("operator")
+    user = _agent_user(_principals(here), who)
+    rate = service("services.quotas").set_shares(here.bootstrap(), own_access(), {user: agents})[user]
+    out.print(f"user {escape(user)} may write {rate / 1024:g} KiB/s", soft_wrap=True)
+
+
+def _agent_user(principals: Principals, who: str) -> str:
+    """The user that a file or a name means. Raises SettingsError where it is no agent's."""
     user: str | None = who
     # Not Path.is_file, which raises where the text is too long for a path.
     if os.path.isfile(who):
         kafka = load(who).kafka
         user = None if kafka is None else kafka.user
-    principals = _principals(here)
     if user is None or user in ROLES or user not in principals.users():
         raise SettingsError(f"{who[:_SHOWN]!r} is no user of an agent that this broker knows, and no file of one.")
-    principals.revoke(user)
-    out.print(f"user {escape(user)} is revoked", soft_wrap=True)
+    return user
 
 
 def _principals(here: Where) -> Principals:

@@ -228,12 +228,12 @@ async def run(plan: Plan, index: int, processes: int) -> None:
     """Bid until the parent is done; then see everything through and report."""
     loop = asyncio.get_running_loop()
     tally = Tally()
-    mine = sorted(plan.members.items())[index::processes]
-    access = access_of_file(mine[0][1])
+    mine = plan.members_of(index, processes)
+    access = access_of_file(mine[0])
     async with Connection.open(
         plan.bootstrap, market=plan.market, genesis=bytes.fromhex(plan.genesis), access=access
     ) as connection:
-        agents = [connection.agent(load(path)) for _, path in mine]
+        agents = [connection.agent(load(path)) for path in mine]
         ending = asyncio.Event()
         on_parent_end(lambda: loop.call_soon_threadsafe(ending.set))
         report("ready")

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from contractnet.access import Access, own_access
 from contractnet.cli.directory import DataDirectory
 from contractnet.client import Bank, Connection
-from contractnet.credentials import Credential, load
+from contractnet.credentials import Credential, access_of_file, load
 from contractnet.errors import CredentialError, RejectedError, SettingsError
 from contractnet.messages import Code
 from contractnet.principals import Principals
 from services.demo.demand import POOLS, names
+from services.quotas import set_shares
 
 MANAGERS_PROJECT = "operations"
 _AT_ONCE = 50
@@ -51,6 +52,18 @@ async def enrol(directory: DataDirectory, bootstrap: str, market: str, agents: i
             {name: str(directory.agent(name)) for name in names(agents)},
             {pool: str(directory.agent(manager)) for pool, manager in managers.items()},
         )
+
+
+def share_quotas(bootstrap: str, groups: Iterable[list[str]]) -> None:
+    """Let the user of the first credential file of each group write for all of them, where there is access control."""
+    if own_access().user is None:
+        return
+    shares = {}
+    for group in groups:
+        access = access_of_file(group[0])
+        if access is not None and access.user is not None:
+            shares[access.user] = len(group)
+    set_shares(bootstrap, own_access(), shares)
 
 
 class _Desk:

@@ -88,7 +88,7 @@ class Lanes:
 async def run(plan: Plan) -> None:
     """Sell slots until the parent is done."""
     loop = asyncio.get_running_loop()
-    access = access_of_file(min(plan.managers.values()))
+    access = access_of_file(plan.managers_files[0])
     async with Connection.open(
         plan.bootstrap, market=plan.market, genesis=bytes.fromhex(plan.genesis), access=access
     ) as connection:

@@ -34,6 +34,15 @@ class Plan:
     gates: dict[str, int]
     tasks: dict[str, list[Task]]
 
+    def members_of(self, index: int, processes: int) -> list[str]:
+        """The credential files of the agents of one process; it shows the broker the first one's."""
+        return [file for _, file in sorted(self.members.items())[index::processes]]
+
+    @property
+    def managers_files(self) -> list[str]:
+        """The credential files of all managers, who are one process; it shows the broker the first one's."""
+        return sorted(self.managers.values())
+
     def write(self, path: Path) -> None:
         """Write the plan for the processes to read."""
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:

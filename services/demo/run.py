@@ -21,7 +21,7 @@ from services import state
 from services.demo import outcome, trace
 from services.demo.children import Children
 from services.demo.demand import POOLS, Demand, synthetic
-from services.demo.enrolment import Enrolled, enrol
+from services.demo.enrolment import Enrolled, enrol, share_quotas
 from services.demo.live import Score, Show
 from services.demo.plan import Plan
 from services.status import ledger_ends
@@ -184,6 +184,8 @@ def _start(children: Children, market: Market, options: SwarmOptions, demand: De
         tasks=demand.tasks,
     )
     plan.write(path)
+    groups = [plan.members_of(index, options.processes) for index in range(options.processes)]
+    share_quotas(market.bootstrap, [plan.managers_files, *groups])
     for pool in POOLS:
         children.start(f"gate-{pool.name}", "services.demo.resource", str(path), pool.name)
     children.start("managers", "services.demo.managers", str(path))

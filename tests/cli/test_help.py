@@ -25,6 +25,7 @@ WANTED = {
     "pool create",
     "access show",
     "access grant",
+    "access quota",
     "access revoke",
     "budget set",
     "budget show",

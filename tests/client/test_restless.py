@@ -65,9 +65,7 @@ def test_a_partition_is_read_to_the_end_that_it_had(market_broker: Broker, topic
 
 def test_a_rebuild_ends(market_broker: Broker, topic: str, tmp_path: Path) -> None:
     """The projection's reader says that it has what was there when it began."""
-    reader = LedgerReader(
-        ProjectionSettings(market_broker.bootstrap, tmp_path, topic, publish_interval_s=0.1), {}
-    )
+    reader = LedgerReader(ProjectionSettings(market_broker.bootstrap, tmp_path, topic, publish_interval_s=0.1), {})
     try:
         give_up_at, read = time.monotonic() + PATIENCE_S, 0
         while not reader.at_end:

@@ -190,6 +190,17 @@ def test_a_lost_user_is_granted_anew(data: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_process_that_speaks_for_many_has_their_quotas_together(data: Path) -> None:
+    """`access quota` lets one user write more, says how much, and takes no role and nobody unknown."""
+    done(data, "enroll", "planner", "--project", "vision")
+    told = done(data, "access", "quota", str(data / "agents" / "planner.json"), "--agents", "20")
+    assert "may write 640 KiB/s" in told
+    for who in ("referee", "agent-nobody"):
+        ended = contractnet("--data", data, "access", "quota", who, "--agents", "2")
+        assert ended.returncode == 1
+        assert "is no user of an agent" in ended.stderr
+
+
 def test_a_revoked_agent_is_shut_out_at_once(data: Path) -> None:
     """`access revoke` ends a user also over the connection that it has, and lets it make no other."""
     path = data / "agents" / "old.json"
