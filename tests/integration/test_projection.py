@@ -161,7 +161,7 @@ def test_readers_always_find_fresh_and_whole_data(broker: Broker, tmp_path: Path
         kinds = ("light", "light", "heavy")
         readers = [
             subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.reading", str(tmp_path), "15", kind],
+                [sys.executable, "-m", "benchmarks.reading", str(tmp_path), "15", kind, "0.3"],
                 stdout=subprocess.PIPE,
                 cwd=ROOT,
             )
