@@ -35,7 +35,7 @@ ANN, BOB = key_pair("ann"), key_pair("bob")
 
 def shown(answer: Answer) -> list[Notice]:
     """What agents see of an answer."""
-    return notices_of(answer.entries)
+    return notices_of(answer.entries, {})
 
 
 def history(bob_bids_ucr: int, bob_delays_ms: int) -> tuple[list[Notice], list[Notice]]:
