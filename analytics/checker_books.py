@@ -59,7 +59,7 @@ class Book:
             book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)
         for name, owner, units in m["pools"]:
             book.pools[name] = Pool(bytes.fromhex(owner), units)
-        held = {bid for bid, _ in m["holds"]}
+        unresolved = {bid for bid, _ in m["holds"]}
         for ident, manager, _, pool, units, duration, slots, reserve, pricing, closes, epoch, *rest in m["cfps"]:
             cfp = Cfp(bytes.fromhex(manager), pool, units, duration, slots, reserve, pricing, closes, epoch)
             book.cfps[bytes.fromhex(ident)] = cfp
@@ -72,7 +72,7 @@ class Book:
                 cfp.bids[bytes.fromhex(bid)] = placed
                 if not withdrawn:
                     cfp.bidders.add(owner)
-                if bid in held:
+                if bid in unresolved:
                     book.holds[bytes.fromhex(bid)] = (owner, price)
                     book.accounts[owner].held_ucr += price
                 elif bytes.fromhex(bid) not in cfp.given:
@@ -96,7 +96,10 @@ class Book:
     def end_command(self) -> None:
         """An award and its end of the CFP lie in one record."""
         for award, (cfp, parts) in self.parts.items():
-            need(cfp.decide_ms > 0 and len(parts) == 3, "an award, its lock, its capture and its payment lie in one record")
+            need(
+                cfp.decide_ms > 0 and len(parts) == 3,
+                "an award, its lock, its capture and its payment lie in one record",
+            )
             decisions.settle_choice(cfp, award)
         for cfp in self.choices:
             decisions.check_goes_on(cfp)
@@ -376,9 +379,7 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "PoolResized": Book._pool_resized,
     "CfpOpened": Book._cfp_opened,
     "AwardDeferred": lambda book, e, source: decisions.defer(book._cfp(e["cfp"]), e, source),
-    "CfpRefused": lambda book, e, source: decisions.refuse(
-        book._cfp(e["cfp"]), e, source, book.accounts, book.bank
-    ),
+    "CfpRefused": lambda book, e, source: decisions.refuse(book._cfp(e["cfp"]), e, source, book.accounts, book.bank),
     "DecisionOpened": lambda book, e, source: decisions.begin(book._cfp(e["cfp"]), e, source),
     "BidPlaced": Book._bid_placed,
     "BidWithdrawn": Book._bid_withdrawn,

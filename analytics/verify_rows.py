@@ -17,8 +17,8 @@ COLUMNS: dict[str, str] = {
     "events": "partition, ledger_offset, market, type, command_offset, index, command_id, epoch_ms(occurred_at), cause,"
     " account_id, kind, code",
     "cfps": "partition, ledger_offset, market, cfp_id, manager_id, manager, direction, pool, units, duration_ms, slots,"
-    " reserve_price_ucr, pricing, epoch_ms(opened_at), epoch_ms(closes_at), status, epoch_ms(closed_at), bids, awards, award,"
-    " decide_ms, epoch_ms(decides_until)",
+    " reserve_price_ucr, pricing, epoch_ms(opened_at), epoch_ms(closes_at), status, epoch_ms(closed_at), bids, awards,"
+    " award, decide_ms, epoch_ms(decides_until)",
     "refusals": "partition, ledger_offset, market, cfp_id, account_id, agent, project, reason, epoch_ms(refused_at)",
     "bids": "partition, ledger_offset, market, bid_id, cfp_id, account_id, agent, project, task, pool, price_ucr,"
     " weight_permille, start_delay_ms, claim_priority, claim_deadline_at_ms, claim_expected_value_points,"

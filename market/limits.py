@@ -36,8 +36,8 @@ BIDS_PER_CFP_MAX = 1_000
 # call against everybody else, and have it all back at the close.
 BIDS_PER_ACCOUNT_AND_CFP_MAX = 8
 SLOTS_MAX = 64
-# A manager that chooses itself: shorter, and its answer could not arrive. With the time for bids it takes no longer than
-# CFP_OPEN_MS_MAX in all, as the bids bind meanwhile.
+# A manager that chooses itself: shorter, and its answer could not arrive. With the time for bids it takes no longer
+# than CFP_OPEN_MS_MAX in all, as the bids bind meanwhile.
 DECIDE_MS_MIN = 100
 # One for each account and CFP, remembered until its end.
 REFUSALS_PER_CFP_MAX = 1_000

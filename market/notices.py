@@ -181,6 +181,9 @@ def notices_of(entries: Iterable[Entry], awarded: Mapping[bytes, tuple[Winner, .
         elif isinstance(event, e.CfpClosed):
             won = awarded.get(event.cfp) or tuple(winners.pop(event.cfp, ()))
             notices.append(n.CfpSettled(cfp=event.cfp, outcome=event.outcome, winners=won))
+        elif isinstance(event, e.AwardDeferred):
+            # Before the announcement, so that nobody who reads that knows it not.
+            notices.insert(-1, n.ManagerAwards(cfp=event.cfp, decide_ms=event.decide_ms))
         else:
             notice = _receipt(entry.source, event) or _public(entry.source, event)
             if notice is not None:
@@ -214,8 +217,6 @@ def _public(source: Source, event: Event) -> Notice | None:
             opened_at_ms=source.at_ms,
             closes_at_ms=event.closes_at_ms,
         )
-    if isinstance(event, e.AwardDeferred):
-        return n.ManagerAwards(cfp=event.cfp, decide_ms=event.decide_ms)
     if isinstance(event, e.DecisionOpened):
         return n.BiddingEnded(cfp=event.cfp, decides_until_ms=event.decides_until_ms)
     if isinstance(event, e.SlotReserved):

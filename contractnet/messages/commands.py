@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contractnet.messages.types import Award, Claim, Direction, Pricing
+from contractnet.messages.types import Awarder, Claim, Direction, Pricing
 
 
 class Command:
@@ -155,7 +155,7 @@ class CallForProposals(Command):
     open_ms: int
     reserve_price_ucr: int
     pricing: Pricing
-    award: Award = Award.AUTO
+    award: Awarder = Awarder.AUTO
     decide_ms: int = 0
 
 

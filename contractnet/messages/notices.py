@@ -55,7 +55,7 @@ class CfpAnnounced(Notice):
 
 @dataclass(frozen=True, slots=True)
 class ManagerAwards(Notice):
-    """The CFP announced just before has no award at its deadline: its manager chooses among the bids, which bind until
+    """The CFP announced next has no award at its deadline: its manager chooses among the bids, which bind until
     then."""
 
     cfp: bytes

@@ -25,7 +25,7 @@ class Pricing(StrEnum):
     FIRST = "FIRST"
 
 
-class Award(StrEnum):
+class Awarder(StrEnum):
     """Who chooses the winners of a CFP. AUTO: the market, at the deadline. MANAGER: the manager, from the bids that
     stood then."""
 
@@ -207,7 +207,7 @@ CODE_TEXT: dict[Code, str] = {
     Code.BAD_PRICING: "a manager that awards itself takes each bid at its own price: pricing FIRST",
     Code.NOT_MANAGED: "the market awards this CFP itself, at its deadline",
     Code.CFP_OPEN: "the CFP still takes bids: its manager decides after the deadline",
-    Code.BID_BINDING: "the deadline has passed: a bid binds until the manager has decided, or its time for that is over",
+    Code.BID_BINDING: "the deadline has passed: a bid binds until its manager has decided, or may no longer",
     Code.BELOW_RESERVE: "the bid is below the reserve of its CFP, and cannot win",
     Code.NO_CAPACITY: "the pool has no room for the lease: others use its units then",
     Code.OUT_OF_SEQUENCE: "the account has answered this CFP before: it refuses once, and does not bid as well",

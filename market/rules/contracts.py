@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contractnet.messages import (
-    Award,
+    Awarder,
     CfpOutcome,
     Code,
     Direction,
@@ -29,7 +29,7 @@ from market.state import Bid, Cfp, State
 
 def call_for_proposals(ctx: Context, command: c.CallForProposals) -> list[Event]:
     """The owner of a pool calls for proposals for slots of it, which the market awards."""
-    plain = command.award is Award.AUTO and command.decide_ms == 0
+    plain = command.award is Awarder.AUTO and command.decide_ms == 0
     require(plain, Code.UNKNOWN_RULES, "before version 5 the market awards every CFP")
     return opened(ctx, command)
 

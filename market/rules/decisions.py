@@ -7,7 +7,7 @@ choose, or when the time is over.
 
 from __future__ import annotations
 
-from contractnet.messages import Award, CfpOutcome, Code, Event, Pricing, ReleaseReason
+from contractnet.messages import Awarder, CfpOutcome, Code, Event, Pricing, ReleaseReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages.names import NAME_BYTES_MAX
@@ -21,9 +21,9 @@ from market.state import Bid, Cfp, State
 
 def call_for_proposals_5(ctx: Context, command: c.CallForProposals) -> list[Event]:
     """As before; the manager may keep the award to itself."""
-    require(command.award is not Award.UNSPECIFIED, Code.UNKNOWN_VALUE, "award")
+    require(command.award is not Awarder.UNSPECIFIED, Code.UNKNOWN_VALUE, "award")
     events = contracts.opened(ctx, command)
-    if command.award is Award.AUTO:
+    if command.award is Awarder.AUTO:
         check_range(Code.BAD_DURATION, "decide", command.decide_ms, 0, 0)
         return events
     require(command.pricing is Pricing.FIRST, Code.BAD_PRICING)

@@ -1,4 +1,4 @@
-"""What happens when its time has come: a lease ends, a budget's window starts, a CFP is awarded or left to its manager."""
+"""What happens when it falls due: a lease ends, a budget's window starts, a CFP is awarded or left to its manager."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from contractnet.messages import Award, Code, Command, Pricing
+from contractnet.messages import Awarder, Code, Command, Pricing
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
-from tests.market.town import ANN, BANK, MANAGER, OPERATOR, UNKNOWN_ID, bid, call, key_pair, managed
+from tests.market.town import ANN, BANK, MANAGER, OPERATOR, UNKNOWN_ID, Town, bid, call, key_pair, managed
 
 CAT = key_pair("cat")
 INT64_MAX, DAY_MS = 2**63 - 1, 24 * 3600 * 1000
@@ -22,9 +22,24 @@ DECISION_IDS = ("decided", "chosen", "low", "wide", "early")
 
 Case = tuple[str, Code, KeyPair, Callable[[dict[str, bytes]], Command]]
 
+
+def leave_to_the_manager(town: Town, ids: dict[str, bytes]) -> None:
+    """Make them, in a town with a manager and bob."""
+    ids["cat"] = town.account("cat", credits_ucr=1_000)
+    wide = town.send(managed(units=2, decide_ms=3_600_000), MANAGER).id
+    ids["wide"] = town.bid(wide, "cat", 11).id
+    ids["decided"] = town.send(managed(slots=2, decide_ms=3_600_000), MANAGER).id
+    ids["chosen"] = town.bid(ids["decided"], "cat", 30).id
+    ids["low"] = town.bid(ids["decided"], "bob", 9).id
+    town.at_ms += 100
+    town.tick()
+    ids["early"] = town.bid(town.send(managed(open_ms=10_000), MANAGER).id, "cat", 20).id
+    assert town.send(c.RefuseCfp(ids["quiet"], "no need"), CAT).code is Code.ACCEPTED
+
+
 DECISION_CASES: list[Case] = [
     ("a manager with second prices", Code.BAD_PRICING, MANAGER, lambda i: managed(pricing=Pricing.SECOND)),
-    ("award by nobody", Code.UNKNOWN_VALUE, MANAGER, lambda i: call(award=Award.UNSPECIFIED)),
+    ("award by nobody", Code.UNKNOWN_VALUE, MANAGER, lambda i: call(award=Awarder.UNSPECIFIED)),
     ("time to decide without a manager", Code.BAD_DURATION, MANAGER, lambda i: call(decide_ms=1_000)),
     *[
         (f"{n} to decide", Code.BAD_DURATION, MANAGER, lambda i, n=n: managed(decide_ms=n))

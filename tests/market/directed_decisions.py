@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from contractnet.messages import CfpOutcome, Code, Pricing, ReleaseReason
+from contractnet.messages import CfpOutcome, Code, ReleaseReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.play import SMALL, Play
@@ -226,7 +226,11 @@ def busy_managers(play: Play) -> None:
     dice = random.Random(5)
     bids: list[bytes] = []
     for _ in range(160):
-        terms = {"slots": dice.choice([1, 2, 3]), "units": dice.choice([1, 1, 2]), "duration_ms": dice.choice([100, 400])}
+        terms = {
+            "slots": dice.choice([1, 2, 3]),
+            "units": dice.choice([1, 1, 2]),
+            "duration_ms": dice.choice([100, 400]),
+        }
         wanted = managed(**terms, decide_ms=dice.choice([100, 300])) if dice.random() < 0.7 else call(**terms)
         cfp = play.by("manager", wanted).id
         for name in dice.sample(agents, dice.randrange(1, 5)):

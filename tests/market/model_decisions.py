@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contractnet.messages import Award, Pricing
+from contractnet.messages import Awarder, Pricing
 from contractnet.messages import commands as c
 from tests.market.model_parts import DAY_MS, Row, good_text
 
@@ -56,9 +56,9 @@ class Decisions:
     def need_good_decision(self, command: c.CallForProposals) -> None:
         """Terms of who awards a CFP."""
         if self.version < 5:
-            self.need(command.award is Award.AUTO and command.decide_ms == 0, "UNKNOWN_RULES")
-        elif self.need(command.award is not Award.UNSPECIFIED, "UNKNOWN_VALUE"):
-            managed = command.award is Award.MANAGER
+            self.need(command.award is Awarder.AUTO and command.decide_ms == 0, "UNKNOWN_RULES")
+        elif self.need(command.award is not Awarder.UNSPECIFIED, "UNKNOWN_VALUE"):
+            managed = command.award is Awarder.MANAGER
             self.need(not managed or command.pricing is Pricing.FIRST, "BAD_PRICING")
             timely = 100 <= command.decide_ms <= DAY_MS - command.open_ms
             self.need(timely if managed else command.decide_ms == 0, "BAD_DURATION")

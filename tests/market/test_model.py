@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from contractnet.messages import Award, Code, Direction, Event, Pricing
+from contractnet.messages import Awarder, Code, Direction, Event, Pricing
 from contractnet.messages import commands as c
 from tests.market.directed import SCENARIOS
 from tests.market.play import Play, Reached, with_small_limits
@@ -167,10 +167,10 @@ class Histories(RuleBasedStateMachine):
                 {"reserve_price_ucr": 0},
                 {"pricing": Pricing.UNSPECIFIED},
                 {"direction": Direction.UNSPECIFIED},
-                {"award": Award.UNSPECIFIED},
-                {"award": Award.MANAGER, "decide_ms": 200},
-                {"award": Award.MANAGER, "decide_ms": 99, "pricing": Pricing.FIRST},
-                {"award": Award.MANAGER, "decide_ms": 24 * 3600 * 1000, "pricing": Pricing.FIRST},
+                {"award": Awarder.UNSPECIFIED},
+                {"award": Awarder.MANAGER, "decide_ms": 200},
+                {"award": Awarder.MANAGER, "decide_ms": 99, "pricing": Pricing.FIRST},
+                {"award": Awarder.MANAGER, "decide_ms": 24 * 3600 * 1000, "pricing": Pricing.FIRST},
                 {"decide_ms": 200},
             ]
         ),

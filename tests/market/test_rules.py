@@ -15,7 +15,7 @@ from contractnet.signing import KeyPair
 from market import limits, pricing
 from market.rules import RULES
 from tests.market.cases_budgets import BUDGET_CASES
-from tests.market.cases_decisions import DECISION_CASES, DECISION_IDS
+from tests.market.cases_decisions import DECISION_CASES, DECISION_IDS, leave_to_the_manager
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
@@ -30,7 +30,6 @@ from tests.market.town import (
     budget,
     call,
     key_pair,
-    managed,
     small_town,
 )
 
@@ -56,22 +55,8 @@ def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     ids["quiet"] = town.cfp(open_ms=10_000)
     ids |= dict.fromkeys(DECISION_IDS, UNKNOWN_ID)
     if rules >= limits.DECISIONS_RULES_VERSION:
-        _leave_to_the_manager(town, ids)
+        leave_to_the_manager(town, ids)
     return town, ids
-
-
-def _leave_to_the_manager(town: Town, ids: Ids) -> None:
-    """The CFPs of cases_decisions.py."""
-    ids["cat"] = town.account("cat", credits_ucr=1_000)
-    wide = town.send(managed(units=2, decide_ms=3_600_000), MANAGER).id
-    ids["wide"] = town.bid(wide, "cat", 11).id
-    ids["decided"] = town.send(managed(slots=2, decide_ms=3_600_000), MANAGER).id
-    ids["chosen"] = town.bid(ids["decided"], "cat", 30).id
-    ids["low"] = town.bid(ids["decided"], "bob", 9).id
-    town.at_ms += 100
-    town.tick()
-    ids["early"] = town.bid(town.send(managed(open_ms=10_000), MANAGER).id, "cat", 20).id
-    assert town.send(c.RefuseCfp(ids["quiet"], "no need"), key_pair("cat")).code is Code.ACCEPTED
 
 
 def opening(name: str = "new", project: str = "p", root: str = "r", key: bytes = NEW) -> c.OpenAccount:
