@@ -212,7 +212,7 @@ def test_a_doubled_event(sound: Ledger, kind: str) -> None:
     [
         ("EXPIRED", "NOT_CHOSEN", "lost because EXPIRED"),
         ("NOT_CHOSEN", "EXPIRED", "lost because NOT_CHOSEN"),
-        ("REJECTED", "OUTBID", "every bid has an end|lost because|two ends"),
+        ("REJECTED", "OUTBID", "every bid has an end|lost because|left to choose"),
     ],
 )
 def test_a_wrong_reason(sound: Ledger, reason: str, instead: str, rule: str) -> None:
