@@ -153,11 +153,10 @@ class Agent(KeyHolder):
         CredentialError for a credential without an inbox key.
         """
         ident, inbox = cfp if isinstance(cfp, bytes) else cfp.id, self._need_inbox()
-        if ident in self.connection.book.settled:
-            inbox.settled(ident)
+        ended = ident in self.connection.book.settled
         try:
             async with asyncio.timeout(timeout_s):
-                return await inbox.proposals(ident)
+                return await inbox.proposals(ident, ended=ended)
         except TimeoutError as error:
             silence = self.connection.silence()
             message = f"no bids of CFP {ident.hex()} were shown within {timeout_s:g} s ({silence})"

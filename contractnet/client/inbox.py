@@ -158,10 +158,10 @@ class Inbox:
         self._readers.add(balances)
         return balances
 
-    async def proposals(self, cfp: bytes) -> list[Proposal]:
-        """The bids of a CFP that its manager is shown, the highest first, once all are there."""
-        done = self._complete.setdefault(cfp, asyncio.get_running_loop().create_future())
-        await asyncio.shield(done)
+    async def proposals(self, cfp: bytes, *, ended: bool) -> list[Proposal]:
+        """The bids of a CFP that its manager is shown, the highest first, once all are there, or the CFP has ended."""
+        if not ended:
+            await asyncio.shield(self._complete.setdefault(cfp, asyncio.get_running_loop().create_future()))
         if cfp not in self._proposals:
             self._complete.pop(cfp, None)
         return sorted(self._proposals.get(cfp, ()), key=lambda p: -p.price_ucr)

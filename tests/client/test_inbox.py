@@ -175,7 +175,7 @@ def test_shown_bids_are_there_when_all_are() -> None:
         assert inbox is not None
         assert mine.account is not None
         first, second, third = (bytes([9, n]) * 8 for n in range(3))
-        waiting = asyncio.create_task(inbox.proposals(first))
+        waiting = asyncio.create_task(inbox.proposals(first, ended=False))
         inboxes.take(shown(mine, first, 3, 2), 1)
         await asyncio.sleep(0)
         assert not waiting.done()
@@ -183,14 +183,16 @@ def test_shown_bids_are_there_when_all_are() -> None:
         inboxes.take(shown(mine, first, 7, 2), 1)
         assert [(p.agent, p.price_ucr) for p in await waiting] == [("agent 7", 7), ("agent 3", 3)]
         inboxes.take(shown(mine, second, 3, 1), 1)
-        assert len(await inbox.proposals(second)) == 1, "also to who asks later"
+        assert len(await inbox.proposals(second, ended=False)) == 1, "also to who asks later"
         inboxes.take(sealed(mine, BidDeclined(mine.account, first, second)), 1)
         assert told == [(first, second)]
-        waiting = asyncio.create_task(inbox.proposals(third))
+        waiting = asyncio.create_task(inbox.proposals(third, ended=False))
         await asyncio.sleep(0)
         inboxes.settled(third)
         assert await waiting == []
-        waiting = asyncio.create_task(inbox.proposals(bytes(16)))
+        assert await inbox.proposals(third, ended=True) == []
+        assert len(await inbox.proposals(first, ended=True)) == 2
+        waiting = asyncio.create_task(inbox.proposals(bytes(16), ended=False))
         await asyncio.sleep(0)
         inboxes.end()
         with pytest.raises(ConnectionClosedError):
