@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from contractnet.messages import CfpOutcome, Code, ReleaseReason
+from contractnet.messages import CfpOutcome, Code, Pricing, ReleaseReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.play import SMALL, Play
@@ -216,6 +216,7 @@ def older_rules_know_no_such_thing(play: Play) -> None:
     assert {play.by("manager", command).code for command in commands} == {Code.UNKNOWN_RULES}
     assert play.by("operator", c.ActivateRules(5)).of(e.RulesActivated)
     assert play.by("manager", c.AwardBid(placed)).code is Code.NOT_MANAGED
+    assert play.by("manager", managed(pricing=Pricing.SECOND)).code is Code.BAD_PRICING
     assert play.by("manager", managed()).of(e.AwardDeferred)
 
 
