@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
+from analytics import checker_decisions as decisions
 from analytics.checker_budgets import Budgets
 from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need
-from analytics.checker_prices import Lease, Offer, Sale, is_critical, tie_key, winners
+from analytics.checker_prices import Lease
+from analytics.checker_sales import check_sale
 
 _TELLING = {"ClockAdvanced", "ClockJumped", "CommandUnreadable", "CommandRepeated", "RulesActivated"}
 
@@ -28,6 +30,8 @@ class Book:
     budgets: Budgets = field(init=False)
     parts: dict[bytes, tuple[Cfp, list[str]]] = field(default_factory=dict)
     """What follows an award in its own record, by award."""
+    choices: list[Cfp] = field(default_factory=list)
+    """CFPs on which this record has the manager's decision."""
 
     def __post_init__(self) -> None:
         self.budgets = Budgets(self.bank, self.accounts)
@@ -55,17 +59,24 @@ class Book:
             book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)
         for name, owner, units in m["pools"]:
             book.pools[name] = Pool(bytes.fromhex(owner), units)
-        for ident, manager, _, pool, units, duration, slots, reserve, pricing, closes, epoch, bids in m["cfps"]:
+        unresolved = {bid for bid, _ in m["holds"]}
+        for ident, manager, _, pool, units, duration, slots, reserve, pricing, closes, epoch, *rest in m["cfps"]:
             cfp = Cfp(bytes.fromhex(manager), pool, units, duration, slots, reserve, pricing, closes, epoch)
             book.cfps[bytes.fromhex(ident)] = cfp
+            bids, (cfp.decide_ms, cfp.until_ms, given, refused) = rest
+            cfp.given = {bytes.fromhex(bid): price_ucr for bid, price_ucr in given}
+            cfp.refused = set(map(bytes.fromhex, refused))
             for bid, account, price, weight, delay, task, pass_hash, withdrawn in bids:
                 owner = bytes.fromhex(account)
                 placed = Bid(owner, price, weight, delay, task, bytes.fromhex(pass_hash), withdrawn)
                 cfp.bids[bytes.fromhex(bid)] = placed
                 if not withdrawn:
                     cfp.bidders.add(owner)
-                book.holds[bytes.fromhex(bid)] = (owner, price)
-                book.accounts[owner].held_ucr += price
+                if bid in unresolved:
+                    book.holds[bytes.fromhex(bid)] = (owner, price)
+                    book.accounts[owner].held_ucr += price
+                elif bytes.fromhex(bid) not in cfp.given:
+                    cfp.declined.add(bytes.fromhex(bid))
         for award, pool, units, account, starts, ends in m["leases"]:
             held = Held(bytes.fromhex(account), Lease(starts, ends, units))
             book.pools[pool].lock(bytes.fromhex(award), held)
@@ -76,7 +87,7 @@ class Book:
         need(source["at_ms"] >= self.now_ms, "market time never runs back")
         self.now_ms = source["at_ms"]
         if kind == "CfpClosed":
-            self._cfp_closed(event, head)
+            self._cfp_closed(event, source, head)
         elif kind in _STEPS:
             _STEPS[kind](self, event, source)
         else:
@@ -84,7 +95,16 @@ class Book:
 
     def end_command(self) -> None:
         """An award and its end of the CFP lie in one record."""
-        need(not self.parts, "an award, its lock, its capture and its payment lie in one record")
+        for award, (cfp, parts) in self.parts.items():
+            need(
+                cfp.decide_ms > 0 and len(parts) == 3,
+                "an award, its lock, its capture and its payment lie in one record",
+            )
+            decisions.settle_choice(cfp, award)
+        for cfp in self.choices:
+            decisions.check_goes_on(cfp)
+        self.parts.clear()
+        self.choices.clear()
         self.budgets.end()
 
     def look_over(self) -> None:
@@ -97,7 +117,8 @@ class Book:
             need(account.held_ucr == held[ident], f"account {ident.hex()} holds what its open holds say")
             enough = account.balance_ucr >= account.held_ucr or ident == self.bank
             need(enough, f"account {ident.hex()} has what it holds")
-        need(set(self.holds) == {b for cfp in self.cfps.values() for b in cfp.bids}, "each open bid has its hold")
+        undecided = {b for c in self.cfps.values() for b in c.bids if b not in c.given and b not in c.declined}
+        need(set(self.holds) == undecided, "each open bid has its hold")
 
     def agree(self, m: Fields) -> None:
         """The books say what one market of canonical state bytes says."""
@@ -252,6 +273,7 @@ class Book:
         need(source["at_ms"] < cfp.closes_at_ms, "a bid comes before the deadline")
         need(e["account"] not in (cfp.manager, self.bank), "manager and bank do not bid")
         need(e["bid"] not in cfp.bids and e["account"] not in cfp.bidders, "an account has one live bid on a CFP")
+        need(e["account"] not in cfp.refused, "who has refused does not bid")
         cfp.bidders.add(e["account"])
         weight = [w for epoch, w in self._account(e["account"]).weights if epoch <= cfp.epoch][-1]
         need(e["weight_permille"] == weight, f"the weight is that of the CFP's opening, {weight}")
@@ -267,11 +289,15 @@ class Book:
         bid.withdrawn = True
         cfp.bidders.remove(bid.account)
 
-    def _bid_rejected(self, e: Fields, _: Fields) -> None:
+    def _bid_rejected(self, e: Fields, source: Fields) -> None:
         cfp = self._cfp(e["cfp"])
         need(e["bid"] in cfp.bids and e["bid"] not in cfp.losses, "a bid is rejected once")
         need(cfp.bids[e["bid"]].account == e["account"], "a rejection names the bidder")
-        cfp.losses[e["bid"]] = e["reason"]
+        if e["reason"] == "REJECTED":
+            decisions.decline(cfp, e["bid"], source)
+            self.choices.append(cfp)
+        else:
+            cfp.losses[e["bid"]] = e["reason"]
 
     def _award_made(self, e: Fields, source: Fields) -> None:
         cfp = self._cfp(e["cfp"])
@@ -279,7 +305,10 @@ class Book:
         need(e["award"] in cfp.bids and e["award"] not in cfp.wins, "a bid is awarded once")
         bid = cfp.bids[e["award"]]
         need((e["account"], e["bid_price_ucr"]) == (bid.account, bid.price_ucr), "an award is that of its bid")
-        need(e["slot"] == len(cfp.wins) < cfp.slots, f"slot {e['slot']} is awarded once, in order")
+        need(e["slot"] == len(cfp.given) + len(cfp.wins) < cfp.slots, f"slot {e['slot']} is awarded once, in order")
+        if cfp.decide_ms:
+            decisions.choose(cfp, e["award"], e["price_ucr"], source)
+            self.choices.append(cfp)
         cfp.wins[e["award"]] = e
         self.parts[e["award"]] = (cfp, [])
 
@@ -304,56 +333,28 @@ class Book:
         late = source["at_ms"] >= held.lease.end_ms
         need(late == (e["reason"] == "EXPIRED"), "a lease expires at its end, and is released before")
 
-    def _cfp_closed(self, e: Fields, head: bytes) -> None:
+    def _cfp_closed(self, e: Fields, source: Fields, head: bytes) -> None:
         cfp = self._cfp(e["cfp"])
-        need(set(cfp.wins) | set(cfp.losses) == set(cfp.bids), "every bid has an end")
-        need(not set(cfp.wins) & set(cfp.losses), "no bid has two ends")
+        ends = Counter([*cfp.wins, *cfp.given, *cfp.losses, *cfp.declined])
+        need(set(ends) == set(cfp.bids), "every bid has an end")
+        need(all(count == 1 for count in ends.values()), "no bid has two ends")
         need(not set(cfp.bids) & set(self.holds), "every hold of a CFP is resolved when it ends")
-        need(e["awards"] == len(cfp.wins), "the number of awards is right")
+        need(e["awards"] == len(cfp.wins) + len(cfp.given), "the number of awards is right")
         need(e["bids"] == sum(not b.withdrawn for b in cfp.bids.values()), "the number of bids is right")
         for award in cfp.wins:
             need(len(self.parts.pop(award)[1]) == 3, "an award has its lock, its capture and its payment")
-        if e["outcome"] == "CANCELLED":
+        if cfp.decide_ms:
+            decisions.check_end(cfp, e, source)
+            self.choices = [other for other in self.choices if other is not cfp]
+        elif e["outcome"] == "CANCELLED":
             need(not cfp.wins and self.now_ms < cfp.closes_at_ms, "a CFP is cancelled before its deadline")
             for bid, reason in cfp.losses.items():
                 need(reason == ("WITHDRAWN" if cfp.bids[bid].withdrawn else "CFP_CANCELLED"), "it was cancelled")
         else:
             need(e["outcome"] == ("AWARDED" if cfp.wins else "UNAWARDED"), "the outcome follows from the awards")
             need(self.now_ms >= cfp.closes_at_ms, "a CFP ends at its deadline")
-            self._check_sale(e["cfp"], cfp, head)
+            check_sale(e["cfp"], cfp, self._pool(cfp.pool), self.now_ms, head)
         del self.cfps[e["cfp"]]
-
-    def _check_sale(self, ident: bytes, cfp: Cfp, head: bytes) -> None:
-        """Winners, their order and prices, and the losers' reasons."""
-        pool = self._pool(cfp.pool)
-        used = pool.leased_units - len(cfp.wins) * cfp.units
-        sale = Sale(
-            cfp.units, cfp.duration_ms, cfp.slots, cfp.reserve_ucr, pool.units, used, len(pool.leases) - len(cfp.wins)
-        )
-        if not sale.is_roomy:
-            leases = tuple(held.lease for award, held in pool.leases.items() if award not in cfp.wins)
-            sale = replace(sale, leases=leases)
-        offers: list[Offer] = []
-        for bid, b in cfp.bids.items():
-            tie = tie_key(head, ident, b.account)
-            offer = Offer(bid, b.price_ucr, b.weight_permille, tie, self.now_ms + b.delay_ms)
-            if b.withdrawn:
-                reason = "WITHDRAWN"
-            elif b.price_ucr < cfp.reserve_ucr:
-                reason = "BELOW_RESERVE"
-            elif not (sale.is_roomy or sale.fits(offer)):
-                reason = "UNLOCKABLE"
-            else:
-                offers.append(offer)
-                reason = "OUTBID"
-            need(cfp.losses.get(bid, reason) == reason, f"bid {bid.hex()} lost because {reason}")
-        need(winners(offers, sale) == list(cfp.wins), "the best bids win, in order")
-        for bid, win in cfp.wins.items():
-            price_ucr = win["price_ucr"]
-            if cfp.pricing == "FIRST":
-                need(price_ucr == cfp.bids[bid].price_ucr, "a winner pays its own bid")
-            else:
-                need(is_critical(bid, price_ucr, offers, sale), f"{price_ucr} is the critical value of {bid.hex()}")
 
 
 _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
@@ -377,6 +378,9 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "PoolCreated": Book._pool_created,
     "PoolResized": Book._pool_resized,
     "CfpOpened": Book._cfp_opened,
+    "AwardDeferred": lambda book, e, source: decisions.defer(book._cfp(e["cfp"]), e, source),
+    "CfpRefused": lambda book, e, source: decisions.refuse(book._cfp(e["cfp"]), e, source, book.accounts, book.bank),
+    "DecisionOpened": lambda book, e, source: decisions.begin(book._cfp(e["cfp"]), e, source),
     "BidPlaced": Book._bid_placed,
     "BidWithdrawn": Book._bid_withdrawn,
     "BidRejected": Book._bid_rejected,

@@ -86,6 +86,15 @@ class Cfp:
     losses: dict[bytes, str] = field(default_factory=dict)
     bidders: set[bytes] = field(default_factory=set)
     """Accounts with a live bid."""
+    decide_ms: int = 0
+    """How long the manager may choose; 0: the market awards."""
+    until_ms: int = 0
+    """End of that time, once the deadline is over."""
+    given: dict[bytes, int] = field(default_factory=dict)
+    """What the manager awarded in earlier records, with the prices."""
+    declined: set[bytes] = field(default_factory=set)
+    refused: set[bytes] = field(default_factory=set)
+    """Accounts that said that they do not bid."""
 
 
 @dataclass(slots=True)

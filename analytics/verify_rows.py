@@ -17,7 +17,9 @@ COLUMNS: dict[str, str] = {
     "events": "partition, ledger_offset, market, type, command_offset, index, command_id, epoch_ms(occurred_at), cause,"
     " account_id, kind, code",
     "cfps": "partition, ledger_offset, market, cfp_id, manager_id, manager, direction, pool, units, duration_ms, slots,"
-    " reserve_price_ucr, pricing, epoch_ms(opened_at), epoch_ms(closes_at), status, epoch_ms(closed_at), bids, awards",
+    " reserve_price_ucr, pricing, epoch_ms(opened_at), epoch_ms(closes_at), status, epoch_ms(closed_at), bids, awards,"
+    " award, decide_ms, epoch_ms(decides_until)",
+    "refusals": "partition, ledger_offset, market, cfp_id, account_id, agent, project, reason, epoch_ms(refused_at)",
     "bids": "partition, ledger_offset, market, bid_id, cfp_id, account_id, agent, project, task, pool, price_ucr,"
     " weight_permille, start_delay_ms, claim_priority, claim_deadline_at_ms, claim_expected_value_points,"
     " epoch_ms(placed_at), status, reason, epoch_ms(ended_at)",
@@ -45,7 +47,18 @@ COLUMNS: dict[str, str] = {
     "meta": "partition, next_offset, events, epoch_ms(newest_event_at)",
 }
 """What is compared of each published table: every column that follows from the ledger."""
-BY_OFFSET = ("events", "cfps", "bids", "awards", "reservations", "transfers", "holds", "rejections", "budget_windows")
+BY_OFFSET = (
+    "events",
+    "cfps",
+    "refusals",
+    "bids",
+    "awards",
+    "reservations",
+    "transfers",
+    "holds",
+    "rejections",
+    "budget_windows",
+)
 """Tables whose rows have a ledger offset of their own: the first two columns identify them."""
 
 
@@ -218,9 +231,21 @@ class Rows:
     def _cfp_opened(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         ident, manager = e["cfp"].hex(), e["manager"].hex()
         terms = [e["direction"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"]]
-        times = [e["pricing"], _ms(at_ms), _ms(e["closes_at_ms"]), "open", None, None, None]
+        times = [e["pricing"], _ms(at_ms), _ms(e["closes_at_ms"]), "open", None, None, None, "AUTO", None, None]
         head = [self.partition, offset, m, ident, manager, self._agent(m, manager)[0]]
         self._cfps[m, ident] = [*head, *terms, *times]
+
+    def _award_deferred(self, _: int, m: str, e: Fields, __: int) -> None:
+        self._cfps[m, e["cfp"].hex()][19:21] = ["MANAGER", e["decide_ms"]]
+
+    def _decision_opened(self, _: int, m: str, e: Fields, __: int) -> None:
+        row = self._cfps[m, e["cfp"].hex()]
+        row[15], row[21] = "deciding", _ms(e["decides_until_ms"])
+
+    def _cfp_refused(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        account = e["account"].hex()
+        who = [account, *self._agent(m, account), e["reason"], _ms(at_ms)]
+        self._keep("refusals", [self.partition, offset, m, e["cfp"].hex(), *who])
 
     def _bid_placed(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         ident, cfp, account = e["bid"].hex(), e["cfp"].hex(), e["account"].hex()
@@ -299,7 +324,7 @@ class Rows:
     def _cfp_closed(self, _: int, m: str, e: Fields, at_ms: int) -> None:
         ident = e["cfp"].hex()
         row = self._cfps.pop((m, ident))
-        row[15:] = [e["outcome"].lower(), _ms(at_ms), e["bids"], e["awards"]]
+        row[15:19] = [e["outcome"].lower(), _ms(at_ms), e["bids"], e["awards"]]
         self._keep("cfps", row)
         for bid in self._bids_of.pop((m, ident), ()):
             self._keep("bids", self._bids.pop((m, bid)))
@@ -334,6 +359,9 @@ _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "PoolCreated": Rows._pool_created,
     "PoolResized": Rows._pool_resized,
     "CfpOpened": Rows._cfp_opened,
+    "AwardDeferred": Rows._award_deferred,
+    "CfpRefused": Rows._cfp_refused,
+    "DecisionOpened": Rows._decision_opened,
     "BidPlaced": Rows._bid_placed,
     "BidWithdrawn": Rows._bid_withdrawn,
     "BidRejected": Rows._bid_rejected,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contractnet.client.book import Subscription
     from contractnet.client.cfp import Cfp
     from contractnet.client.connection import Connection
-    from contractnet.client.inbox import Balance, Balances, Budget
+    from contractnet.client.inbox import Balance, Balances, Budget, Proposal
     from contractnet.client.lease import Award, Token
     from contractnet.credentials import Credential
     from contractnet.gate import Admission, Gate
@@ -36,7 +36,7 @@ _HOMES = {
     "contractnet.client.book": ("Subscription",),
     "contractnet.client.cfp": ("Cfp",),
     "contractnet.client.connection": ("Connection",),
-    "contractnet.client.inbox": ("Balance", "Balances", "Budget"),
+    "contractnet.client.inbox": ("Balance", "Balances", "Budget", "Proposal"),
     "contractnet.client.lease": ("Award", "Token"),
     "contractnet.credentials": ("Credential",),
     "contractnet.gate": ("Admission", "Gate"),
@@ -66,6 +66,7 @@ __all__ = [
     "Operator",
     "Pricing",
     "Priority",
+    "Proposal",
     "Subscription",
     "Token",
     "credits",

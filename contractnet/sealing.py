@@ -27,9 +27,8 @@ from nacl.exceptions import CryptoError
 from contractnet.codec import decode_notice, encode, registry
 from contractnet.errors import UnreadableValueError, UnsealableError
 from contractnet.messages.notices import Notice, SealedNotice
-from contractnet.messages.private import Private, Told
+from contractnet.messages.private import BUCKET_BYTES_MIN, Private, Told
 
-BUCKET_BYTES_MIN = 64
 LENGTH_BYTES = 4
 TAG_BYTES = 8
 NONCE_BYTES = 12
@@ -46,21 +45,18 @@ def tag_of(inbox_key: bytes, nonce: bytes) -> bytes:
     return hashlib.blake2b(nonce, key=inbox_key, digest_size=TAG_BYTES).digest()
 
 
-def pad(plain: bytes) -> bytes:
-    """The text of a box: length, bytes, and zeros up to the next size bucket."""
+def pad(plain: bytes, least: int = BUCKET_BYTES_MIN) -> bytes:
+    """The text of a box: length, bytes, and zeros up to the next size bucket, of which `least` is the first."""
     size = LENGTH_BYTES + len(plain)
-    bucket = BUCKET_BYTES_MIN
+    bucket = least
     while bucket < size:
         bucket *= 2
     return (struct.pack(">I", len(plain)) + plain).ljust(bucket, b"\0")
 
 
-_DECOY = pad(b"")
-
-
 def seal_notice(private: Private, nonce: bytes, associated: bytes) -> SealedNotice:
-    """Seal one notice. A decoy is an empty text of the smallest bucket."""
-    text = _DECOY if private.notice is None else pad(encode(private.notice))
+    """Seal one notice. A decoy is an empty text."""
+    text = pad(b"" if private.notice is None else encode(private.notice), private.bucket_bytes)
     key = private.inbox_key
     box = crypto_aead_chacha20poly1305_ietf_encrypt(text, associated, nonce, key)
     return SealedNotice(tag_of(key, nonce), nonce, box)

@@ -6,12 +6,12 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
-from contractnet.messages import Code, Entry, Event, Source
+from contractnet.messages import Code, Entry, Event, Source, Winner
 from contractnet.messages import events as e
 from market import limits
 from market.state import Account, Bid, Budget, Cfp, Key, Lease, Pool, State
 
-NO_CHANGE = (e.CommandUnreadable, e.CommandRepeated, e.ClockAdvanced, e.ClockJumped, e.BidRejected, e.AwardMade)
+NO_CHANGE = (e.CommandUnreadable, e.CommandRepeated, e.ClockAdvanced, e.ClockJumped, e.BidRejected)
 """Events that tell something without changing more than market time."""
 
 
@@ -250,6 +250,34 @@ def _cfp_opened(state: State, _: Source, event: e.CfpOpened) -> None:
     heapq.heappush(state.agenda, (event.closes_at_ms, event.cfp))
 
 
+def _award_deferred(state: State, _: Source, event: e.AwardDeferred) -> None:
+    state.cfps[event.cfp].decide_ms = event.decide_ms
+
+
+def _cfp_refused(state: State, source: Source, event: e.CfpRefused) -> None:
+    cfp = state.cfps[event.cfp]
+    assert source.at_ms < cfp.closes_at_ms, "an answer counts before the deadline only"
+    assert event.account not in cfp.refused
+    cfp.refused[event.account] = None
+
+
+def _decision_opened(state: State, source: Source, event: e.DecisionOpened) -> None:
+    cfp = state.cfps[event.cfp]
+    assert cfp.closes_at_ms <= source.at_ms < event.decides_until_ms
+    assert not cfp.decides_until_ms, "a manager decides once"
+    cfp.decides_until_ms = event.decides_until_ms
+    heapq.heappush(state.agenda, (cfp.due_at_ms, cfp.id))
+    state.trim_agenda()
+
+
+def _award_made(state: State, _: Source, event: e.AwardMade) -> None:
+    cfp = state.cfps[event.cfp]
+    if cfp.decide_ms:
+        assert event.slot == len(cfp.awards) < cfp.slots, "a slot is awarded once"
+        assert cfp.decides_until_ms, "nobody chooses before the deadline"
+        cfp.awards.append(Winner(event.award, event.price_ucr))
+
+
 def _cfp_closed(state: State, _: Source, event: e.CfpClosed) -> None:
     cfp = state.cfps.pop(event.cfp)
     state.accounts[cfp.manager].open_cfps -= 1
@@ -257,7 +285,7 @@ def _cfp_closed(state: State, _: Source, event: e.CfpClosed) -> None:
         assert bid.id not in state.holds, "every hold of a CFP is resolved when it ends"
         del state.bids[bid.id]
         state.accounts[bid.account].open_bids -= 1
-    state.closed[cfp.id] = None
+    state.closed[cfp.id] = tuple(cfp.awards)
     if len(state.closed) > limits.CLOSED_CFPS_REMEMBERED:
         del state.closed[next(iter(state.closed))]
     state.trim_agenda()
@@ -278,6 +306,7 @@ def _bid_placed(state: State, source: Source, event: e.BidPlaced) -> None:
     )
     assert bid.id not in state.bids
     assert bid.account not in cfp.bidders
+    assert bid.account not in cfp.refused
     state.bids[bid.id] = cfp.bids[bid.id] = bid
     cfp.bidders[bid.account] = bid.id
     cfp.tries[bid.account] = cfp.tries.get(bid.account, 0) + 1
@@ -336,6 +365,10 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.PoolCreated: _pool_created,
     e.PoolResized: _pool_resized,
     e.CfpOpened: _cfp_opened,
+    e.AwardDeferred: _award_deferred,
+    e.CfpRefused: _cfp_refused,
+    e.DecisionOpened: _decision_opened,
+    e.AwardMade: _award_made,
     e.CfpClosed: _cfp_closed,
     e.BidPlaced: _bid_placed,
     e.BidWithdrawn: _bid_withdrawn,

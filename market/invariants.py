@@ -25,8 +25,10 @@ def nothing_is_overspent(state: State) -> Iterator[str]:
 
 
 def holds_match_bids(state: State) -> Iterator[str]:
-    """Every unresolved hold backs one open bid, at its price, and each account's held credits are their sum."""
-    if {b.id: b.price_ucr for b in state.bids.values()} != state.holds:
+    """Every unresolved hold backs one open bid, at its price, and each account's held credits are their sum. Bids
+    without a hold are those that a manager has decided on."""
+    decided = {b.id for b in state.bids.values() if b.id not in state.holds and state.cfps[b.cfp].decides_until_ms}
+    if {b.id: b.price_ucr for b in state.bids.values() if b.id not in decided} != state.holds:
         yield "holds and open bids differ"
     held: Counter[bytes] = Counter()
     for bid in state.bids.values():
@@ -91,6 +93,24 @@ def budgets_match(state: State) -> Iterator[str]:
         yield "there are more scopes than budgets"
 
 
+def decisions_are_sound(state: State) -> Iterator[str]:
+    """A manager decides for a while after the deadline, gives each slot once, and awards bids of the CFP, which are
+    resolved by that; while it decides there is something left to choose."""
+    due = set(state.agenda)
+    for cfp in state.cfps.values():
+        won, name = {w.bid for w in cfp.awards}, cfp.id.hex()
+        if (cfp.due_at_ms, cfp.id) not in due:
+            yield f"the next end of CFP {name} is on no agenda"
+        if len(won) != len(cfp.awards) or not won <= set(cfp.bids) - set(state.holds) or len(won) > cfp.slots:
+            yield f"awards of CFP {name} are no resolved bids of it, one a slot"
+        if cfp.decides_until_ms and not (cfp.decide_ms and cfp.closes_at_ms < cfp.decides_until_ms):
+            yield f"CFP {name} has a decision that it was not opened with"
+        if cfp.decides_until_ms and (len(won) == cfp.slots or not state.standing(cfp)):
+            yield f"CFP {name} waits for a decision that is made"
+        if set(cfp.refused) & {b.account for b in cfp.bids.values()}:
+            yield f"somebody has bid on CFP {name} and refused it"
+
+
 INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     credits_are_conserved,
     nothing_is_overspent,
@@ -98,6 +118,7 @@ INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     capacity_is_respected,
     counters_match,
     budgets_match,
+    decisions_are_sound,
 )
 
 

@@ -36,6 +36,11 @@ BIDS_PER_CFP_MAX = 1_000
 # call against everybody else, and have it all back at the close.
 BIDS_PER_ACCOUNT_AND_CFP_MAX = 8
 SLOTS_MAX = 64
+# A manager that chooses itself: shorter, and its answer could not arrive. With the time for bids it takes no longer
+# than CFP_OPEN_MS_MAX in all, as the bids bind meanwhile.
+DECIDE_MS_MIN = 100
+# One for each account and CFP, remembered until its end.
+REFUSALS_PER_CFP_MAX = 1_000
 # A flood from one account must not fill everybody's CFPs.
 OPEN_BIDS_PER_ACCOUNT_MAX = 2_000
 # An ended CFP is remembered for precise answers ("it has ended" rather than "there is none").
@@ -56,6 +61,9 @@ SEALED_RULES_VERSION = 3
 # A record that ends a CFP has at least this many, and always a power of two, so that their number does not tell how
 # many had bid: up to seven bidders and their manager look like nobody.
 SEALED_PER_CLOSE_MIN = 8
+
+# The first version of the rules whose managers may award themselves, and in which accounts may refuse.
+DECISIONS_RULES_VERSION = 5
 
 # Budgets. The first version of the rules that has them.
 BUDGETS_RULES_VERSION = 4

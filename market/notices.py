@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from contractnet.messages import ZERO_ID, Code, Entry, Event, Notice, Source, Winner
+from contractnet.messages import ZERO_ID, Cause, Code, Entry, Event, Notice, ReleaseReason, Source, Winner
 from contractnet.messages import events as e
 from contractnet.messages import notices as n
-from contractnet.messages.private import Private, Told
+from contractnet.messages.private import BUCKET_BYTES_MIN, Private, Told
 from market import limits
 from market.shard import Shard
 from market.state import State
+
+SHOWN_BUCKET_BYTES = 256
+"""Every bid that a manager is shown, and every decoy among them, has this size: names and tasks do not tell."""
 
 
 def told(shard: Shard, market: str | None, entries: Sequence[Entry]) -> Told:
@@ -22,7 +25,7 @@ def told(shard: Shard, market: str | None, entries: Sequence[Entry]) -> Told:
         market=market or "",
         partition=shard.partition,
         offset=entries[0].source.offset,
-        public=notices_of(entries),
+        public=notices_of(entries, {} if state is None else state.closed),
         private=[] if state is None else private_of(entries, state),
     )
 
@@ -30,13 +33,15 @@ def told(shard: Shard, market: str | None, entries: Sequence[Entry]) -> Told:
 def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
     """The private notices of one record, `state` being that after it; decoys among them.
 
-    Whoever was paid, charged, or got a hold back learns its new balance, and the budgets that it falls under. Up to a
-    CFP's end the number of notices depends on no bid; at the end it is padded by decoys. A secret draws the order, so
-    that a place in it tells nothing.
+    Whoever was paid, charged, or got a hold back learns its new balance, and the budgets that it falls under; a manager
+    that awards itself is shown the bids after the deadline, and whom it declines is told. Up to a CFP's deadline the
+    number of notices depends on no bid; from then on it is padded by decoys. A secret draws the order, so that a place
+    in it tells nothing.
     """
     if state.rules_version < limits.SEALED_RULES_VERSION:
         return []
     touched: dict[bytes, None] = {}
+    declined: dict[bytes, Private] = {}
     least = 0
     for entry in entries:
         event = entry.event
@@ -44,18 +49,66 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
             touched[event.debit] = touched[event.credit] = None
         elif isinstance(event, e.HoldCaptured | e.HoldReleased):
             touched[event.account] = None
-        elif isinstance(event, e.CfpClosed):
+        elif isinstance(event, e.CfpClosed | e.AwardMade | e.BidRejected):
             least = limits.SEALED_PER_CLOSE_MIN
+            declined |= _declined(event, state)
         else:
             touched.update(dict.fromkeys(_concerned(event, state)))
-    if not touched and not least:
-        return []
     offset = entries[0].source.offset
+    shown = _mixed(_shown(entries, state), _deciding(entries), SHOWN_BUCKET_BYTES, state, offset)
+    if not touched and not least:
+        return shown
     notices = {ident: balance for ident in touched if (balance := _balance(state, ident, offset)) is not None}
     notices.update(_budgets_told(entries, state, [ident for ident in touched if ident in notices]))
+    return [*_mixed(notices | declined, least, BUCKET_BYTES_MIN, state, offset), *shown]
+
+
+def _mixed(notices: dict[bytes, Private], least: int, bucket_bytes: int, state: State, offset: int) -> list[Private]:
+    """Notices of one size with as many decoys as it takes, in an order that tells nothing."""
+    mixed = dict(notices)
     for number in range(_padded(len(notices), least) - len(notices)):
-        notices[number.to_bytes(16, "big")] = Private(state.decoy_key, None)
-    return [notices[ident] for ident in sorted(notices, key=lambda ident: _place(state.decoy_key, offset, ident))]
+        mixed[number.to_bytes(16, "big")] = Private(state.decoy_key, None, bucket_bytes)
+    return [mixed[ident] for ident in sorted(mixed, key=lambda ident: _place(state.decoy_key, offset, ident))]
+
+
+def _deciding(entries: Sequence[Entry]) -> int:
+    """How many bids a record seems to show at least."""
+    return limits.SEALED_PER_CLOSE_MIN if any(isinstance(entry.event, e.DecisionOpened) for entry in entries) else 0
+
+
+def _shown(entries: Sequence[Entry], state: State) -> dict[bytes, Private]:
+    """The bids that managers may choose from now on."""
+    shown: dict[bytes, Private] = {}
+    for entry in entries:
+        cfp = state.cfps.get(entry.event.cfp) if isinstance(entry.event, e.DecisionOpened) else None
+        key = None if cfp is None else state.accounts[cfp.manager].inbox_key
+        if cfp is None or key is None:
+            continue
+        bids = state.standing(cfp)
+        for bid in bids:
+            notice = n.BidShown(
+                account=cfp.manager,
+                cfp=cfp.id,
+                bid=bid.id,
+                bidder=bid.account,
+                agent=state.accounts[bid.account].name,
+                price_ucr=bid.price_ucr,
+                weight_permille=bid.weight_permille,
+                start_delay_ms=bid.start_delay_ms,
+                task=bid.task,
+                bids=len(bids),
+            )
+            shown[bid.id] = Private(key, notice, SHOWN_BUCKET_BYTES)
+    return shown
+
+
+def _declined(event: Event, state: State) -> dict[bytes, Private]:
+    """What a bidder is told whose bid its manager declined."""
+    if not isinstance(event, e.BidRejected) or event.reason is not ReleaseReason.REJECTED:
+        return {}
+    key = state.accounts[event.account].inbox_key
+    assert key is not None, "the bank does not bid"
+    return {event.bid: Private(key, n.BidDeclined(event.account, event.cfp, event.bid))}
 
 
 def _balance(state: State, ident: bytes, offset: int) -> Private | None:
@@ -111,20 +164,26 @@ def _place(secret: bytes, offset: int, ident: bytes) -> bytes:
     return hashlib.blake2b(offset.to_bytes(8, "big") + ident, key=secret, digest_size=16).digest()
 
 
-def notices_of(entries: Iterable[Entry]) -> list[Notice]:
+def notices_of(entries: Iterable[Entry], awarded: Mapping[bytes, tuple[Winner, ...]]) -> list[Notice]:
     """The notices that the entries of one record give rise to, in order.
 
     Before a CFP closes they tell that it opened, and nothing of its bids. A receipt names a command id and a code.
+    `awarded` is what managers gave away themselves, maybe in earlier records, by CFP that has ended.
     """
     notices: list[Notice] = []
     winners: dict[bytes, list[Winner]] = {}
     for entry in entries:
         event = entry.event
-        if isinstance(event, e.AwardMade):
+        if isinstance(event, e.AwardMade) and entry.source.cause is Cause.COMMAND:
+            notices.append(n.BidAwarded(event.cfp, event.award, event.price_ucr))
+        elif isinstance(event, e.AwardMade):
             winners.setdefault(event.cfp, []).append(Winner(event.award, event.price_ucr))
         elif isinstance(event, e.CfpClosed):
-            won = tuple(winners.pop(event.cfp, ()))
+            won = awarded.get(event.cfp) or tuple(winners.pop(event.cfp, ()))
             notices.append(n.CfpSettled(cfp=event.cfp, outcome=event.outcome, winners=won))
+        elif isinstance(event, e.AwardDeferred):
+            # Before the announcement, so that nobody who reads that knows it not.
+            notices.insert(-1, n.ManagerAwards(cfp=event.cfp, decide_ms=event.decide_ms))
         else:
             notice = _receipt(entry.source, event) or _public(entry.source, event)
             if notice is not None:
@@ -158,6 +217,8 @@ def _public(source: Source, event: Event) -> Notice | None:
             opened_at_ms=source.at_ms,
             closes_at_ms=event.closes_at_ms,
         )
+    if isinstance(event, e.DecisionOpened):
+        return n.BiddingEnded(cfp=event.cfp, decides_until_ms=event.decides_until_ms)
     if isinstance(event, e.SlotReserved):
         return n.LeaseGranted(
             award=event.award,

@@ -32,7 +32,7 @@ from market.limits import (
 )
 from market.rejection import Rejection
 from market.rules import RULES, Context
-from market.rules.contracts import settle
+from market.rules.due import settle
 from market.state import Key, State
 
 Verifier = Callable[[Submission, bytes], bool]

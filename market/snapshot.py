@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import heapq
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from contractnet.messages import Code, Direction, Pricing
+from contractnet.messages import Code, Direction, Pricing, Winner
 from market.capacity import Timeline
 from market.shard import Shard
 from market.state import Account, Bid, Budget, Cfp, Key, Lease, Pool, State
@@ -53,7 +54,7 @@ def _dump_state(s: State) -> dict[str, Any]:
         "cfps": [_dump_cfp(c) for c in s.cfps.values()],
         "holds": [[h.hex(), amount] for h, amount in s.holds.items()],
         "leases": [_dump_lease(lease) for lease in s.leases.values()],
-        "closed": [c.hex() for c in s.closed],
+        "closed": [[c.hex(), _dump_winners(awards)] for c, awards in s.closed.items()],
         "budgets": [_dump_budget(b) for b in s.budgets.values()],
     }
 
@@ -74,7 +75,7 @@ def _load_state(d: dict[str, Any]) -> State:
         s.add_account(account)
     s.pools = {name: Pool(name, bytes.fromhex(owner), units) for name, owner, units in d["pools"]}
     s.holds = {bytes.fromhex(h): amount for h, amount in d["holds"]}
-    s.closed = dict.fromkeys(map(bytes.fromhex, d["closed"]))
+    s.closed = {bytes.fromhex(c): tuple(_load_winners(awards)) for c, awards in d["closed"]}
     for cfp in map(_load_cfp, d["cfps"]):
         _restore_cfp(s, cfp)
     for budget in map(_load_budget, d["budgets"]):
@@ -90,7 +91,7 @@ def _load_state(d: dict[str, Any]) -> State:
 def _restore_cfp(s: State, cfp: Cfp) -> None:
     s.cfps[cfp.id] = cfp
     s.accounts[cfp.manager].open_cfps += 1
-    s.agenda.append((cfp.closes_at_ms, cfp.id))
+    s.agenda.append((cfp.due_at_ms, cfp.id))
     for bid in cfp.bids.values():
         s.bids[bid.id] = bid
         cfp.tries[bid.account] = cfp.tries.get(bid.account, 0) + 1
@@ -152,11 +153,13 @@ def _dump_cfp(c: Cfp) -> list[Any]:
         c.closes_at_ms,
         c.weight_epoch,
         [_dump_bid(b) for b in c.bids.values()],
+        [c.decide_ms, c.decides_until_ms, _dump_winners(c.awards), [a.hex() for a in c.refused]],
     ]
 
 
 def _load_cfp(d: list[Any]) -> Cfp:
-    ident, manager, direction, pool, units, duration_ms, slots, reserve, pricing, closes_at_ms, epoch, bids = d
+    ident, manager, direction, pool, units, duration_ms, slots, reserve, pricing, closes_at_ms, epoch, *rest = d
+    bids, (decide_ms, decides_until_ms, awards, refused) = rest
     cfp = Cfp(
         id=bytes.fromhex(ident),
         manager=bytes.fromhex(manager),
@@ -169,6 +172,10 @@ def _load_cfp(d: list[Any]) -> Cfp:
         pricing=Pricing(pricing),
         closes_at_ms=closes_at_ms,
         weight_epoch=epoch,
+        decide_ms=decide_ms,
+        decides_until_ms=decides_until_ms,
+        awards=_load_winners(awards),
+        refused=dict.fromkeys(map(bytes.fromhex, refused)),
     )
     cfp.bids = {b.id: b for b in (_load_bid(cfp.id, x) for x in bids)}
     return cfp
@@ -192,6 +199,14 @@ def _load_bid(cfp: bytes, d: list[Any]) -> Bid:
         pass_hash=bytes.fromhex(pass_hash),
         withdrawn=withdrawn,
     )
+
+
+def _dump_winners(winners: Iterable[Winner]) -> list[Any]:
+    return [[w.bid.hex(), w.price_ucr] for w in winners]
+
+
+def _load_winners(d: list[Any]) -> list[Winner]:
+    return [Winner(bytes.fromhex(bid), price_ucr) for bid, price_ucr in d]
 
 
 def _dump_lease(lease: Lease) -> list[Any]:

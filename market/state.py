@@ -6,7 +6,7 @@ import hashlib
 import heapq
 from dataclasses import dataclass, field
 
-from contractnet.messages import Code, Direction, Pricing
+from contractnet.messages import Code, Direction, Pricing, Winner
 from market.capacity import Timeline
 
 DECOY_DOMAIN = b"contractnet/decoy/1"
@@ -103,6 +103,19 @@ class Cfp:
     """Live bid of each account."""
     tries: dict[bytes, int] = field(default_factory=dict)
     """How many of the bids are of each account, withdrawn ones included."""
+    decide_ms: int = 0
+    """How long its manager may choose after the deadline; 0: the market awards at the deadline."""
+    decides_until_ms: int = 0
+    """When it is too late to choose; 0 before the deadline is settled."""
+    awards: list[Winner] = field(default_factory=list)
+    """What its manager has awarded, by slot."""
+    refused: dict[bytes, None] = field(default_factory=dict)
+    """Accounts that said that they do not bid."""
+
+    @property
+    def due_at_ms(self) -> int:
+        """When the next thing happens to it: its deadline, or the end of its manager's time."""
+        return self.decides_until_ms or self.closes_at_ms
 
 
 @dataclass(slots=True)
@@ -186,8 +199,8 @@ class State:
     holds: dict[bytes, int] = field(default_factory=dict)
     """Amount of each unresolved hold, micro-credits. A hold's id is that of the bid it backs."""
     leases: dict[bytes, Lease] = field(default_factory=dict)
-    closed: dict[bytes, None] = field(default_factory=dict)
-    """CFPs that ended, oldest first, bounded."""
+    closed: dict[bytes, tuple[Winner, ...]] = field(default_factory=dict)
+    """CFPs that ended, oldest first, bounded, each with what its manager had awarded."""
     decoy_key: bytes = bytes(32)
     """SHA-256 over all inbox keys: a secret to whoever lacks one of them. Derived."""
     budgets: dict[bytes, Budget] = field(default_factory=dict)
@@ -225,11 +238,23 @@ class State:
             return []
         return [b for b in (self.scopes.get(account.id), self.scopes.get(account.project)) if b is not None]
 
+    def standing(self, cfp: Cfp) -> list[Bid]:
+        """The bids of a CFP that may still win, in order of arrival."""
+        return [
+            bid
+            for bid in cfp.bids.values()
+            if not bid.withdrawn and bid.id in self.holds and bid.price_ucr >= cfp.reserve_price_ucr
+        ]
+
     def entries_due(self) -> int:
         """How many entries what falls due next counts for, beside those that it has: those that it might have had.
 
         They bound what a record sets off, and must not tell what the open bids hold.
         """
+        cfp = self.cfps.get(self.agenda[0][1])
+        if cfp is not None and cfp.decide_ms and not cfp.decides_until_ms:
+            # Each bid may be a notice.
+            return len(cfp.bids)
         budget = self.budgets.get(self.agenda[0][1])
         return 2 * len(self.accounts_under(budget)) if budget is not None and budget.posts else 0
 
@@ -238,7 +263,7 @@ class State:
         due_ms, ident = item
         cfp = self.cfps.get(ident)
         if cfp is not None:
-            return cfp.closes_at_ms == due_ms
+            return cfp.due_at_ms == due_ms
         lease = self.leases.get(ident)
         if lease is not None:
             return lease.ends_at_ms == due_ms

@@ -25,10 +25,10 @@ from projections.sql import fold_statements, read
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Raised with every change of tables.sql or fold.sql: the projection is then rebuilt from the ledger."""
 
-APPENDED = ("events", "awards", "transfers", "rejections")
+APPENDED = ("events", "awards", "transfers", "rejections", "refusals")
 """Tables whose rows never change."""
 CHANGING = ("cfps", "bids", "reservations", "holds", "budget_windows")
 """Tables whose rows change until their final_offset."""

@@ -60,8 +60,16 @@ CREATE TABLE events (
 CREATE TABLE cfps (
     market VARCHAR, cfp_id VARCHAR, manager_id VARCHAR, manager VARCHAR, direction VARCHAR, pool VARCHAR, units INTEGER,
     duration_ms BIGINT, slots INTEGER, reserve_price_ucr BIGINT, pricing VARCHAR, opened_at TIMESTAMP,
-    closes_at TIMESTAMP, status VARCHAR, closed_at TIMESTAMP, bids INTEGER, awards INTEGER,
+    closes_at TIMESTAMP, award VARCHAR,   -- AUTO or MANAGER
+    decide_ms BIGINT, decides_until TIMESTAMP,   -- with MANAGER; the latter once the deadline is over
+    status VARCHAR, closed_at TIMESTAMP, bids INTEGER, awards INTEGER,   -- status: open, deciding, or the outcome
     partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
+);
+
+-- Who said that it does not bid.
+CREATE TABLE refusals (
+    market VARCHAR, cfp_id VARCHAR, account_id VARCHAR, agent VARCHAR, project VARCHAR, reason VARCHAR,
+    refused_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
 );
 
 CREATE TABLE bids (

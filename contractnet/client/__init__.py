@@ -7,7 +7,7 @@ from contractnet.client.agent import Agent, Bid
 from contractnet.client.book import Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import Connection
-from contractnet.client.inbox import Balance, Balances, Budget
+from contractnet.client.inbox import Balance, Balances, Budget, Proposal
 from contractnet.client.lease import Award, Token
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Cfp",
     "Connection",
     "Operator",
+    "Proposal",
     "Subscription",
     "Token",
     "operator_credential",

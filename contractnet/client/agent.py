@@ -10,7 +10,7 @@ from contractnet import codec
 from contractnet.client.book import BidWatch, Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
-from contractnet.client.inbox import Balance, Balances, Budget
+from contractnet.client.inbox import Balance, Balances, Budget, Inbox, Proposal
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
 from contractnet.client.rotation import KeyHolder
 from contractnet.credentials import Credential, Role
@@ -21,8 +21,11 @@ from contractnet.errors import (
     CredentialError,
     OutcomeTimeoutError,
 )
-from contractnet.messages import Claim, Direction, Pricing
+from contractnet.messages import Awarder, Claim, Direction, Pricing
 from contractnet.messages import commands as c
+
+DECIDE_S = 60.0
+"""How long a manager that awards itself may choose after the deadline, where it does not say."""
 
 
 class Bid:
@@ -68,7 +71,7 @@ class Bid:
         )
 
     async def withdraw(self, timeout_s: float = TIMEOUT_S) -> None:
-        """Take the bid out of its CFP before the deadline; its outcome is None from then on.
+        """Take the bid out of its CFP before the deadline; its outcome is None from then on. Later it binds.
 
         Its hold is freed when the CFP ends.
         """
@@ -101,10 +104,20 @@ class Agent(KeyHolder):
         open_s: float,
         reserve_ucr: int = 1,
         slots: int = 1,
-        pricing: Pricing | str = Pricing.SECOND,
+        pricing: Pricing | str | None = None,
+        award: Awarder | str = Awarder.AUTO,
+        decide_s: float = DECIDE_S,
         timeout_s: float = TIMEOUT_S,
     ) -> Cfp:
-        """Offer `slots` times `units` of one's pool for `duration_s` seconds; bids count for `open_s` seconds."""
+        """Offer `slots` times `units` of one's pool for `duration_s` seconds; bids count for `open_s` seconds.
+
+        The market awards them at the deadline, at second prices unless `pricing` is FIRST. With `award` MANAGER it
+        leaves that to this agent, for `decide_s` seconds and at the bids' own prices: see `proposals`, `award` and
+        `reject`.
+        """
+        managed = Awarder(award) is Awarder.MANAGER
+        if pricing is None:
+            pricing = Pricing.FIRST if managed else Pricing.SECOND
         command = c.CallForProposals(
             direction=Direction.SELL,
             pool=pool,
@@ -114,6 +127,8 @@ class Agent(KeyHolder):
             open_ms=round(open_s * 1000),
             reserve_price_ucr=reserve_ucr,
             pricing=Pricing(pricing),
+            award=Awarder(award),
+            decide_ms=round(decide_s * 1000) if managed else 0,
         )
         sealed = self.prepare(command)
         # Before sending: a short CFP may be announced and over before this task runs again.
@@ -129,6 +144,39 @@ class Agent(KeyHolder):
         subscription = self.connection.cfps(pool)
         self._subscriptions.add(subscription)
         return subscription
+
+    async def proposals(self, cfp: Cfp | bytes, timeout_s: float | None = None) -> list[Proposal]:
+        """The bids among which this agent may choose, the highest first, once the deadline of its CFP has passed.
+
+        Neither withdrawn ones nor those below the reserve are there; if no bid can win, the CFP ends and the list is
+        empty. Raises OutcomeTimeoutError when it is not there within `timeout_s` seconds (None: wait), and
+        CredentialError for a credential without an inbox key.
+        """
+        ident, inbox = cfp if isinstance(cfp, bytes) else cfp.id, self._need_inbox()
+        ended = ident in self.connection.book.settled
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await inbox.proposals(ident, ended=ended)
+        except TimeoutError as error:
+            silence = self.connection.silence()
+            message = f"no bids of CFP {ident.hex()} were shown within {timeout_s:g} s ({silence})"
+            raise OutcomeTimeoutError(message, ident) from error
+
+    async def award(self, bid: Proposal | bytes, timeout_s: float = TIMEOUT_S) -> None:
+        """Give a slot of one's own CFP to a bid, at the bid's price, after the deadline (`award` MANAGER).
+
+        The market locks the units from now (and the bid's start delay) on, and moves the credits, in one step. Raises
+        RejectedError: NO_CAPACITY where others use the units then, CFP_CLOSED when the time to choose is over.
+        """
+        await self._send(c.AwardBid(bid if isinstance(bid, bytes) else bid.id), timeout_s)
+
+    async def reject(self, bid: Proposal | bytes, timeout_s: float = TIMEOUT_S) -> None:
+        """Decline a bid on one's own CFP, after the deadline (`award` MANAGER). Its credits are free at once."""
+        await self._send(c.RejectBid(bid if isinstance(bid, bytes) else bid.id), timeout_s)
+
+    async def refuse(self, cfp: Cfp | bytes, reason: str = "", timeout_s: float = TIMEOUT_S) -> None:
+        """Say that one does not bid on a CFP, for the record: `reason` has at most 64 bytes. A bid is then refused."""
+        await self._send(c.RefuseCfp(cfp if isinstance(cfp, bytes) else cfp.id, reason), timeout_s)
 
     def balance(self) -> Balance | None:
         """The account's credits as the market told them last, by a notice that only this account can read.
@@ -153,11 +201,14 @@ class Agent(KeyHolder):
 
         Raises CredentialError for a credential without an inbox key.
         """
-        if self._inbox is None:
-            raise CredentialError(f"the credential of {self.credential.name!r} has no inbox key: enroll again")
-        balances = self._inbox.changes()
+        balances = self._need_inbox().changes()
         self._subscriptions.add(balances)
         return balances
+
+    def _need_inbox(self) -> Inbox:
+        if self._inbox is None:
+            raise CredentialError(f"the credential of {self.credential.name!r} has no inbox key: enroll again")
+        return self._inbox
 
     async def bid(
         self,
@@ -227,7 +278,7 @@ class Agent(KeyHolder):
         return Bid(self, sealed, command, watch)
 
     async def cancel(self, cfp: Cfp | bytes, timeout_s: float = TIMEOUT_S) -> None:
-        """Take one's own CFP back before its deadline."""
+        """Take one's own CFP back before its deadline; with `award` MANAGER as long as one may choose."""
         await self._send(c.CancelCfp(cfp if isinstance(cfp, bytes) else cfp.id), timeout_s)
 
     async def release(self, award: Award | bytes, timeout_s: float = TIMEOUT_S) -> None:

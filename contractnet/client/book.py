@@ -14,10 +14,12 @@ from contractnet.client.inbox import Inboxes
 from contractnet.errors import ConnectionClosedError
 from contractnet.messages import Code, Winner
 from contractnet.messages.notices import (
+    BidAwarded,
     CfpAnnounced,
     CfpSettled,
     LeaseGranted,
     LeaseRevoked,
+    ManagerAwards,
     MarketAnnounced,
     PoolAnnounced,
     Receipt,
@@ -67,6 +69,10 @@ def _fail(future: asyncio.Future[T], error: Exception | None = None) -> None:
     if not future.done():
         future.set_exception(error or ConnectionClosedError("the connection was closed"))
         future.exception()  # marks it as seen: nobody may be waiting
+
+
+def _winner(ended: CfpSettled, bid: bytes) -> Winner | None:
+    return next((w for w in ended.winners if w.bid == bid), None)
 
 
 def _remember(memory: dict[bytes, T], key: bytes, value: T) -> None:
@@ -121,10 +127,10 @@ class Subscription:
 class Book:
     """The fold of the notices."""
 
-    def __init__(self, now_ms: Callable[[], int], handle: Callable[[CfpAnnounced], Cfp]) -> None:
+    def __init__(self, now_ms: Callable[[], int], handle: Callable[[CfpAnnounced, int], Cfp]) -> None:
         self.genesis: MarketAnnounced | None = None
         self.pools: dict[str, int] = {}
-        self.inboxes = Inboxes()
+        self.inboxes = Inboxes(self.lose_bid)
         self.open_cfps: dict[bytes, Cfp] = {}
         self.settled: dict[bytes, CfpSettled] = {}
         self.leases: dict[bytes, LeaseGranted] = {}
@@ -133,6 +139,8 @@ class Book:
         self.settlements: Watches[CfpSettled] = Watches()
         self._bids: dict[bytes, dict[bytes, BidWatch]] = {}
         self._won: dict[bytes, tuple[Winner, BidWatch]] = {}
+        self._decide_ms: dict[bytes, int] = {}
+        self._awarded_lately: dict[bytes, Winner] = {}
         self._granted_lately: dict[bytes, LeaseGranted] = {}
         self._now_ms = now_ms
         self._handle = handle
@@ -141,7 +149,9 @@ class Book:
             Receipt: self._receipt,
             MarketAnnounced: self._market,
             PoolAnnounced: self._pool,
+            ManagerAwards: self._deferred,
             CfpAnnounced: self._announced,
+            BidAwarded: self._awarded,
             CfpSettled: self._settled,
             LeaseGranted: self._granted,
             LeaseRevoked: self._revoked,
@@ -166,10 +176,12 @@ class Book:
     def watch_bid(self, cfp: bytes, bid: bytes) -> BidWatch:
         """What becomes of a bid on a CFP, also when that is known already."""
         watch = self._bids.get(cfp, {}).get(bid) or asyncio.get_running_loop().create_future()
-        if (ended := self.settled.get(cfp)) is None:
+        if bid in self._awarded_lately:
+            self._resolve_bid(self._awarded_lately[bid], bid, watch)
+        elif (ended := self.settled.get(cfp)) is None:
             self._bids.setdefault(cfp, {})[bid] = watch
         else:
-            self._resolve_bid(ended, bid, watch)
+            self._resolve_bid(_winner(ended, bid), bid, watch)
         return watch
 
     def forget_bid(self, cfp: bytes, bid: bytes) -> None:
@@ -179,7 +191,7 @@ class Book:
             del self._bids[cfp]
 
     def lose_bid(self, cfp: bytes, bid: bytes) -> None:
-        """A bid was withdrawn: it wins nothing, whatever the CFP's end."""
+        """A bid was withdrawn, or its manager declined it: it wins nothing, whatever the CFP's end."""
         watch = self._bids.get(cfp, {}).get(bid)
         self.forget_bid(cfp, bid)
         if watch is not None and not watch.done():
@@ -207,23 +219,34 @@ class Book:
     def _pool(self, notice: PoolAnnounced) -> None:
         self.pools[notice.pool] = notice.units
 
+    def _deferred(self, notice: ManagerAwards) -> None:
+        _remember(self._decide_ms, notice.cfp, notice.decide_ms)
+
     def _announced(self, notice: CfpAnnounced) -> None:
-        cfp = self._handle(notice)
+        cfp = self._handle(notice, self._decide_ms.pop(notice.cfp, 0))
         self.open_cfps[notice.cfp] = cfp
         self.announcements.resolve(notice.cfp, cfp)
         for subscription in self._subscriptions:
             if subscription.pool is None or subscription.pool == notice.pool:
                 subscription.push(cfp)
 
+    def _awarded(self, notice: BidAwarded) -> None:
+        winner = Winner(notice.bid, notice.price_ucr)
+        _remember(self._awarded_lately, notice.bid, winner)
+        watch = self._bids.get(notice.cfp, {}).get(notice.bid)
+        self.forget_bid(notice.cfp, notice.bid)
+        if watch is not None:
+            self._resolve_bid(winner, notice.bid, watch)
+
     def _settled(self, notice: CfpSettled) -> None:
         self.open_cfps.pop(notice.cfp, None)
         _remember(self.settled, notice.cfp, notice)
         self.settlements.resolve(notice.cfp, notice)
+        self.inboxes.settled(notice.cfp)
         for bid, watch in self._bids.pop(notice.cfp, {}).items():
-            self._resolve_bid(notice, bid, watch)
+            self._resolve_bid(_winner(notice, bid), bid, watch)
 
-    def _resolve_bid(self, ended: CfpSettled, bid: bytes, watch: BidWatch) -> None:
-        winner = next((w for w in ended.winners if w.bid == bid), None)
+    def _resolve_bid(self, winner: Winner | None, bid: bytes, watch: BidWatch) -> None:
         grant = self._granted_lately.get(bid)
         if watch.done():
             return

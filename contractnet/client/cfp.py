@@ -17,6 +17,7 @@ class Cfp(Shown):
     """A CFP that was announced. Times are market time, milliseconds since the epoch; bids count before `closes_at_ms`.
 
     `units` of `pool` for `duration_ms` go to each of up to `slots` winners, for at least `reserve_price_ucr` a slot.
+    With `decide_ms` above 0 its manager chooses them, at most so long after the deadline; bids bind until then.
     """
 
     id: bytes
@@ -29,6 +30,7 @@ class Cfp(Shown):
     pricing: Pricing
     opened_at_ms: int
     closes_at_ms: int
+    decide_ms: int
     _outcome: Outcome = field(repr=False, compare=False)
 
     async def outcome(self, timeout_s: float | None = None) -> CfpSettled:

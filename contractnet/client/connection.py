@@ -249,7 +249,7 @@ class Connection:
         while not self._producer.send(sealed, self._feed.partition):
             await asyncio.sleep(0.01)
 
-    def _cfp_handle(self, notice: CfpAnnounced) -> Cfp:
+    def _cfp_handle(self, notice: CfpAnnounced, decide_ms: int) -> Cfp:
         return Cfp(
             id=notice.cfp,
             direction=notice.direction,
@@ -261,6 +261,7 @@ class Connection:
             pricing=notice.pricing,
             opened_at_ms=notice.opened_at_ms,
             closes_at_ms=notice.closes_at_ms,
+            decide_ms=decide_ms,
             _outcome=self.cfp_outcome,
         )
 

@@ -5,20 +5,32 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakSet
 
 from contractnet.client.shown import Shown
 from contractnet.codec import HEADER_BYTES, registry
 from contractnet.credentials import Credential
-from contractnet.errors import UnsealableError
-from contractnet.messages.notices import BalanceChanged, BudgetChanged, BudgetEnded, SealedNotice
+from contractnet.errors import ConnectionClosedError, UnsealableError
+from contractnet.messages import Notice
+from contractnet.messages.notices import (
+    BalanceChanged,
+    BidDeclined,
+    BidShown,
+    BudgetChanged,
+    BudgetEnded,
+    SealedNotice,
+)
 from contractnet.sealing import NONCE_BYTES, TAG_BYTES, open_notice, tag_of
 
 log = logging.getLogger(__name__)
 
 BACKLOG_MAX = 256
 """How many changes of a balance wait for a slow reader; the oldest go first, as newer ones replace them."""
+
+CFPS_MAX = 1_024
+"""Of how many CFPs the shown bids are kept; the oldest go first, as they are decided on."""
 
 _NONCE_AT = HEADER_BYTES + TAG_BYTES
 
@@ -57,6 +69,24 @@ class Budget(Shown):
     def unspent_ucr(self) -> int | None:
         """What is left of the limit before open bids are counted; None: there is no limit."""
         return None if self.limit_ucr is None else max(0, self.limit_ucr - self.spent_ucr)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Proposal(Shown):
+    """A bid that its CFP's manager may award, as it stood at the deadline.
+
+    `id` (16 bytes) is the bid's, `account` and `agent` are who bid; the lease would begin `start_delay_ms` after the
+    award.
+    """
+
+    id: bytes
+    cfp: bytes
+    account: bytes
+    agent: str
+    price_ucr: int
+    weight_permille: int
+    start_delay_ms: int
+    task: str
 
 
 class Balances:
@@ -107,6 +137,8 @@ class Inbox:
         """By whether it is the project's."""
         self._key, self._genesis, self._market = inbox_key, genesis, market
         self._readers: WeakSet[Balances] = WeakSet()
+        self._proposals: dict[bytes, list[Proposal]] = {}
+        self._complete: dict[bytes, asyncio.Future[None]] = {}
 
     @classmethod
     def of(cls, credential: Credential) -> Inbox | None:
@@ -126,28 +158,68 @@ class Inbox:
         self._readers.add(balances)
         return balances
 
-    def take(self, sealed: SealedNotice, at_ms: int) -> None:
-        """Open one of this inbox's notices. What does not open is logged and passed over: nobody can make it right."""
+    async def proposals(self, cfp: bytes, *, ended: bool) -> list[Proposal]:
+        """The bids of a CFP that its manager is shown, the highest first, once all are there, or the CFP has ended."""
+        if not ended:
+            await asyncio.shield(self._complete.setdefault(cfp, asyncio.get_running_loop().create_future()))
+        if cfp not in self._proposals:
+            self._complete.pop(cfp, None)
+        return sorted(self._proposals.get(cfp, ()), key=lambda p: -p.price_ucr)
+
+    def take(self, sealed: SealedNotice, at_ms: int) -> Notice | None:
+        """Open one of this inbox's notices; the notice, if it is this account's.
+
+        What does not open is logged and passed over: nobody can make it right.
+        """
         try:
             notice = open_notice(sealed, self._key, self._genesis, self._market)
         except UnsealableError as error:
             log.warning("a sealed notice for account %s skipped: %s", self.account.hex(), error)
-            return
+            return None
         # Accounts that share an inbox key get each other's notices as well.
-        if not isinstance(notice, BalanceChanged | BudgetChanged | BudgetEnded) or notice.account != self.account:
-            return
-        if isinstance(notice, BudgetEnded):
+        kinds = BalanceChanged | BudgetChanged | BudgetEnded | BidShown | BidDeclined
+        if not isinstance(notice, kinds) or notice.account != self.account:
+            return None
+        if isinstance(notice, BidShown):
+            self._take_shown(notice)
+        elif isinstance(notice, BudgetEnded):
             self.budgets.pop(notice.of_project, None)
         elif isinstance(notice, BudgetChanged):
             window = (notice.limit_ucr, notice.spent_ucr, notice.ends_at_ms, notice.warned)
             self.budgets[notice.of_project] = Budget(notice.of_project, *window, notice.offset, at_ms)
-        else:
+        elif isinstance(notice, BalanceChanged):
             self.balance = Balance(notice.available_ucr, notice.held_ucr, notice.offset, at_ms)
             for reader in self._readers:
                 reader.push(self.balance)
+        return notice
+
+    def _take_shown(self, notice: BidShown) -> None:
+        bids = self._proposals.setdefault(notice.cfp, [])
+        terms = (notice.price_ucr, notice.weight_permille, notice.start_delay_ms, notice.task)
+        bids.append(Proposal(notice.bid, notice.cfp, notice.bidder, notice.agent, *terms))
+        if len(self._proposals) > CFPS_MAX:
+            gone = next(iter(self._proposals))
+            del self._proposals[gone]
+            self._complete.pop(gone, None)
+        if len(bids) == notice.bids:
+            self._tell(notice.cfp)
+
+    def settled(self, cfp: bytes) -> None:
+        """A CFP has ended: no more of its bids will be shown."""
+        if cfp in self._complete:
+            self._tell(cfp)
+
+    def _tell(self, cfp: bytes) -> None:
+        done = self._complete.setdefault(cfp, asyncio.get_running_loop().create_future())
+        if not done.done():
+            done.set_result(None)
 
     def end(self) -> None:
-        """Nothing comes any more: end every iterator."""
+        """Nothing comes any more: end every iterator and everybody's waiting."""
+        for done in self._complete.values():
+            if not done.done():
+                done.set_exception(ConnectionClosedError("the connection was closed"))
+                done.exception()  # marks it as seen: nobody may be waiting
         for reader in list(self._readers):
             reader.close()
 
@@ -155,7 +227,9 @@ class Inbox:
 class Inboxes:
     """All inboxes that share a connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, declined: Callable[[bytes, bytes], None]) -> None:
+        """`declined` is told CFP and bid of each bid of these accounts that its manager has declined."""
+        self._declined = declined
         # Replaced as a whole: the feed's thread reads it meanwhile.
         self._all: tuple[Inbox, ...] = ()
         self._header = registry().newest[SealedNotice][0]
@@ -180,8 +254,14 @@ class Inboxes:
     def take(self, sealed: SealedNotice, at_ms: int) -> None:
         """Give a sealed notice to whom it is for."""
         for inbox in self._all:
-            if inbox.has(sealed.tag, sealed.nonce):
-                inbox.take(sealed, at_ms)
+            notice = inbox.take(sealed, at_ms) if inbox.has(sealed.tag, sealed.nonce) else None
+            if isinstance(notice, BidDeclined):
+                self._declined(notice.cfp, notice.bid)
+
+    def settled(self, cfp: bytes) -> None:
+        """A CFP has ended."""
+        for inbox in self._all:
+            inbox.settled(cfp)
 
     def end(self) -> None:
         """End every iterator of every inbox."""

@@ -9,6 +9,7 @@ from contractnet.messages.submission import Credentials, Submission
 from contractnet.messages.types import (
     CODE_TEXT,
     ZERO_ID,
+    Awarder,
     Cause,
     CfpOutcome,
     Claim,
@@ -27,6 +28,7 @@ from contractnet.messages.types import (
 __all__ = [
     "CODE_TEXT",
     "ZERO_ID",
+    "Awarder",
     "Cause",
     "CfpOutcome",
     "Claim",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contractnet.messages.types import Claim, Direction, Pricing
+from contractnet.messages.types import Awarder, Claim, Direction, Pricing
 
 
 class Command:
@@ -155,6 +155,8 @@ class CallForProposals(Command):
     open_ms: int
     reserve_price_ucr: int
     pricing: Pricing
+    award: Awarder = Awarder.AUTO
+    decide_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,29 @@ class CancelCfp(Command):
     """The manager takes a CFP back before its deadline (FIPA cancel)."""
 
     cfp: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseCfp(Command):
+    """An account says that it does not bid on a CFP (FIPA refuse)."""
+
+    cfp: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwardBid(Command):
+    """The manager gives a slot to a bid (FIPA accept-proposal), after the deadline of its CFP with award MANAGER."""
+
+    bid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RejectBid(Command):
+    """The manager declines a bid (FIPA reject-proposal), after the deadline of its CFP with award MANAGER. Its hold is
+    freed at once."""
+
+    bid: bytes
 
 
 @dataclass(frozen=True, slots=True)

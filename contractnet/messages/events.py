@@ -287,6 +287,32 @@ class CfpOpened(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AwardDeferred(Event):
+    """The market does not award the CFP that was just opened: its manager chooses after the deadline."""
+
+    cfp: bytes
+    decide_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CfpRefused(Event):
+    """An account does not bid on a CFP (FIPA refuse)."""
+
+    cfp: bytes
+    account: bytes
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionOpened(Event):
+    """The deadline of a CFP has passed, and its manager may choose among the bids that stand."""
+
+    cfp: bytes
+    bids: int
+    decides_until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class CfpClosed(Event):
     """A CFP ended."""
 

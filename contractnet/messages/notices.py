@@ -54,6 +54,32 @@ class CfpAnnounced(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class ManagerAwards(Notice):
+    """The CFP announced next has no award at its deadline: its manager chooses among the bids, which bind until
+    then."""
+
+    cfp: bytes
+    decide_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BiddingEnded(Notice):
+    """The deadline of a CFP has passed, and its manager may choose."""
+
+    cfp: bytes
+    decides_until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class BidAwarded(Notice):
+    """A manager gave a slot to a bid (FIPA accept-proposal). Its CFP may go on."""
+
+    cfp: bytes
+    bid: bytes
+    price_ucr: int
+
+
+@dataclass(frozen=True, slots=True)
 class CfpSettled(Notice):
     """A CFP ended. Bids that are not named did not win."""
 
@@ -124,3 +150,28 @@ class BudgetEnded(Notice):
     account: bytes
     of_project: bool
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class BidShown(Notice):
+    """A bid that stood at the deadline, for the manager who may choose it. Only ever inside a SealedNotice."""
+
+    account: bytes
+    cfp: bytes
+    bid: bytes
+    bidder: bytes
+    agent: str
+    price_ucr: int
+    weight_permille: int
+    start_delay_ms: int
+    task: str
+    bids: int
+
+
+@dataclass(frozen=True, slots=True)
+class BidDeclined(Notice):
+    """The manager declined a bid (FIPA reject-proposal). Only ever inside a SealedNotice."""
+
+    account: bytes
+    cfp: bytes
+    bid: bytes

@@ -6,13 +6,19 @@ from dataclasses import dataclass
 
 from contractnet.messages.notices import Notice
 
+BUCKET_BYTES_MIN = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """A notice for the holder of an inbox key (32 bytes) alone. `notice` is None for a decoy, whose key nobody has."""
+    """A notice for the holder of an inbox key (32 bytes) alone. `notice` is None for a decoy, whose key nobody has.
+
+    Its text is padded to at least `bucket_bytes`, so that notices of one kind have one size whatever is in them.
+    """
 
     inbox_key: bytes
     notice: Notice | None
+    bucket_bytes: int = BUCKET_BYTES_MIN
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,15 @@ class Pricing(StrEnum):
     FIRST = "FIRST"
 
 
+class Awarder(StrEnum):
+    """Who chooses the winners of a CFP. AUTO: the market, at the deadline. MANAGER: the manager, from the bids that
+    stood then."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    AUTO = "AUTO"
+    MANAGER = "MANAGER"
+
+
 class Priority(StrEnum):
     """How urgent the bidder claims its task to be. A claim is scored later; it never enters the ranking."""
 
@@ -57,7 +66,8 @@ class PostingReason(StrEnum):
 
 
 class ReleaseReason(StrEnum):
-    """Why a hold ended without a payment."""
+    """Why a hold ended without a payment. REJECTED: the manager declined the bid. NOT_CHOSEN: it gave all slots to
+    others. EXPIRED: it did not decide in time."""
 
     UNSPECIFIED = "UNSPECIFIED"
     OUTBID = "OUTBID"
@@ -65,15 +75,19 @@ class ReleaseReason(StrEnum):
     UNLOCKABLE = "UNLOCKABLE"
     WITHDRAWN = "WITHDRAWN"
     CFP_CANCELLED = "CFP_CANCELLED"
+    REJECTED = "REJECTED"
+    NOT_CHOSEN = "NOT_CHOSEN"
+    EXPIRED = "EXPIRED"
 
 
 class CfpOutcome(StrEnum):
-    """How a CFP ended."""
+    """How a CFP ended. EXPIRED: its manager had bids to choose from, and chose none in time."""
 
     UNSPECIFIED = "UNSPECIFIED"
     AWARDED = "AWARDED"
     UNAWARDED = "UNAWARDED"
     CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
 
 
 class LeaseEnd(StrEnum):
@@ -140,6 +154,13 @@ class Code(StrEnum):
     BAD_BUDGET = "BAD_BUDGET"
     UNKNOWN_BUDGET = "UNKNOWN_BUDGET"
     BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
+    BAD_PRICING = "BAD_PRICING"
+    NOT_MANAGED = "NOT_MANAGED"
+    CFP_OPEN = "CFP_OPEN"
+    BID_BINDING = "BID_BINDING"
+    BELOW_RESERVE = "BELOW_RESERVE"
+    NO_CAPACITY = "NO_CAPACITY"
+    OUT_OF_SEQUENCE = "OUT_OF_SEQUENCE"
 
 
 CODE_TEXT: dict[Code, str] = {
@@ -183,6 +204,13 @@ CODE_TEXT: dict[Code, str] = {
     Code.BAD_BUDGET: "a budget names either an account or a project, and terms within their limits",
     Code.UNKNOWN_BUDGET: "the account or project has no budget, or none with a limit",
     Code.BUDGET_EXCEEDED: "the bid is higher than what is left of the account's or its project's budget in this window",
+    Code.BAD_PRICING: "a manager that awards itself takes each bid at its own price: pricing FIRST",
+    Code.NOT_MANAGED: "the market awards this CFP itself, at its deadline",
+    Code.CFP_OPEN: "the CFP still takes bids: its manager decides after the deadline",
+    Code.BID_BINDING: "the deadline has passed: a bid binds until its manager has decided, or may no longer",
+    Code.BELOW_RESERVE: "the bid is below the reserve of its CFP, and cannot win",
+    Code.NO_CAPACITY: "the pool has no room for the lease: others use its units then",
+    Code.OUT_OF_SEQUENCE: "the account has answered this CFP before: it refuses once, and does not bid as well",
 }
 """Each outcome in words, for people."""
 

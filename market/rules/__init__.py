@@ -7,7 +7,7 @@ from typing import Any
 
 from contractnet.messages import Command, Event
 from contractnet.messages import commands as c
-from market.rules import accounts, budgets, contracts, keys, pools
+from market.rules import accounts, budgets, contracts, decisions, keys, pools
 from market.rules.context import Context
 
 Decide = Callable[[Context, Any], list[Event]]
@@ -48,6 +48,17 @@ V4: dict[type[Command], Decide] = V3 | {
 }
 """Budgets of accounts and projects (docs/budgets.md)."""
 
-RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4}
+V5: dict[type[Command], Decide] = V4 | {
+    c.CallForProposals: decisions.call_for_proposals_5,
+    c.CancelCfp: decisions.cancel_5,
+    c.PlaceBid: decisions.place_bid_5,
+    c.WithdrawBid: decisions.withdraw_bid_5,
+    c.RefuseCfp: decisions.refuse,
+    c.AwardBid: decisions.award_bid,
+    c.RejectBid: decisions.reject_bid,
+}
+"""Managers that award themselves, and refusals (docs/protocol.md)."""
+
+RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5}
 
 __all__ = ["RULES", "Context"]

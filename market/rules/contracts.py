@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contractnet.messages import (
+    Awarder,
     CfpOutcome,
     Code,
     Direction,
@@ -27,7 +28,14 @@ from market.state import Bid, Cfp, State
 
 
 def call_for_proposals(ctx: Context, command: c.CallForProposals) -> list[Event]:
-    """The owner of a pool calls for proposals for slots of it."""
+    """The owner of a pool calls for proposals for slots of it, which the market awards."""
+    plain = command.award is Awarder.AUTO and command.decide_ms == 0
+    require(plain, Code.UNKNOWN_RULES, "before version 5 the market awards every CFP")
+    return opened(ctx, command)
+
+
+def opened(ctx: Context, command: c.CallForProposals) -> list[Event]:
+    """A new CFP, whoever awards it."""
     manager = ctx.need_sender()
     pool = find(ctx, command.pool)
     require(pool.owner == manager.id, Code.NOT_OWNER, "the pool belongs to another account")
@@ -59,12 +67,17 @@ def call_for_proposals(ctx: Context, command: c.CallForProposals) -> list[Event]
 
 def cancel(ctx: Context, command: c.CancelCfp) -> list[Event]:
     """The manager takes an open CFP back; every hold of it is freed."""
-    cfp = _open_cfp(ctx, command.cfp)
-    require(ctx.need_sender().id == cfp.manager, Code.NOT_OWNER, "the CFP belongs to another account")
+    cfp = open_cfp(ctx, command.cfp)
+    need_manager(ctx, cfp)
     events: list[Event] = []
     for bid in cfp.bids.values():
-        events += _lose(ctx.state, bid, ReleaseReason.WITHDRAWN if bid.withdrawn else ReleaseReason.CFP_CANCELLED)
-    return [*events, _closed(cfp, CfpOutcome.CANCELLED, 0)]
+        events += lose(ctx.state, bid, ReleaseReason.WITHDRAWN if bid.withdrawn else ReleaseReason.CFP_CANCELLED)
+    return [*events, closed(cfp, CfpOutcome.CANCELLED, 0)]
+
+
+def need_manager(ctx: Context, cfp: Cfp) -> None:
+    """Reject whoever did not open the CFP."""
+    require(ctx.need_sender().id == cfp.manager, Code.NOT_OWNER, "the CFP belongs to another account")
 
 
 def place_bid(ctx: Context, command: c.PlaceBid) -> list[Event]:
@@ -86,7 +99,7 @@ def place_bid_4(ctx: Context, command: c.PlaceBid) -> list[Event]:
 
 def _place(ctx: Context, command: c.PlaceBid, tries_max: int) -> list[Event]:
     bidder = ctx.need_sender()
-    cfp = _open_cfp(ctx, command.cfp)
+    cfp = open_cfp(ctx, command.cfp)
     require(bidder.id != cfp.manager, Code.OWN_CFP)
     require(bidder.id != ctx.state.bank, Code.NOT_PERMITTED, "the bank does not bid")
     check_amount(command.price_ucr)
@@ -123,7 +136,7 @@ def withdraw_bid(ctx: Context, command: c.WithdrawBid) -> list[Event]:
     if bid is None or bid.withdrawn:
         raise Rejection(Code.UNKNOWN_BID)
     require(ctx.need_sender().id == bid.account, Code.NOT_OWNER, "the bid belongs to another account")
-    _open_cfp(ctx, bid.cfp)
+    open_cfp(ctx, bid.cfp)
     return [e.BidWithdrawn(bid=bid.id, cfp=bid.cfp, account=bid.account)]
 
 
@@ -136,30 +149,20 @@ def release_lease(ctx: Context, command: c.ReleaseLease) -> list[Event]:
     return [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.RELEASED)]
 
 
-def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
-    """What happens when a CFP, a lease or a budget's window falls due.
-
-    `head` is the chain head before the record that settles it.
-    """
-    lease = state.leases.get(due_id)
-    if lease is not None:
-        return [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.EXPIRED)]
-    budget = state.budgets.get(due_id)
-    if budget is not None:
-        return budgets.next_window(state, budget)
-    cfp = state.cfps[due_id]
+def close(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:
+    """The market awards a CFP at its deadline. `head` is the chain head before the record that settles it."""
     allotment = allot(cfp, state.pools[cfp.pool], at_ms, head)
     events: list[Event] = []
     for slot, win in enumerate(allotment.wins):
-        events += _award(state, cfp, slot, win, at_ms)
+        events += award(state, cfp, slot, win, at_ms)
     for bid, reason in allotment.losses:
-        events += _lose(state, bid, reason)
+        events += lose(state, bid, reason)
     outcome = CfpOutcome.AWARDED if allotment.wins else CfpOutcome.UNAWARDED
     warnings = budgets.warnings(state, [(win.bid.account, win.price_ucr) for win in allotment.wins])
-    return [*events, _closed(cfp, outcome, len(allotment.wins)), *warnings]
+    return [*events, closed(cfp, outcome, len(allotment.wins)), *warnings]
 
 
-def _award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Event]:
+def award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Event]:
     """One step: award, lock, capture, payment."""
     bid = win.bid
     bidder = state.accounts[bid.account]
@@ -202,22 +205,31 @@ def _award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Even
     ]
 
 
-def _lose(state: State, bid: Bid, reason: ReleaseReason) -> list[Event]:
+def lose(state: State, bid: Bid, reason: ReleaseReason) -> list[Event]:
+    """A bid does not win, and its hold is freed."""
     return [
         e.BidRejected(bid=bid.id, cfp=bid.cfp, account=bid.account, reason=reason),
         e.HoldReleased(hold=bid.id, account=bid.account, amount_ucr=state.holds[bid.id]),
     ]
 
 
-def _closed(cfp: Cfp, outcome: CfpOutcome, awards: int) -> Event:
+def closed(cfp: Cfp, outcome: CfpOutcome, awards: int) -> Event:
+    """The end of a CFP."""
     standing = sum(not b.withdrawn for b in cfp.bids.values())
     return e.CfpClosed(cfp=cfp.id, outcome=outcome, bids=standing, awards=awards)
 
 
-def _open_cfp(ctx: Context, ident: bytes) -> Cfp:
+def known_cfp(ctx: Context, ident: bytes) -> Cfp:
+    """A CFP that has not ended, whether its deadline has passed or not."""
     cfp = ctx.state.cfps.get(ident)
     if cfp is None:
         raise Rejection(Code.CFP_CLOSED if ident in ctx.state.closed else Code.UNKNOWN_CFP)
+    return cfp
+
+
+def open_cfp(ctx: Context, ident: bytes) -> Cfp:
+    """A CFP that takes bids."""
+    cfp = known_cfp(ctx, ident)
     # The deadline itself is too late: a bid counts if and only if at < closes_at.
     require(ctx.at_ms < cfp.closes_at_ms, Code.CFP_CLOSED, f"it closed at {cfp.closes_at_ms}, now {ctx.at_ms}")
     return cfp

@@ -40,7 +40,7 @@ class Ledger:
 @pytest.fixture(scope="module")
 def sound() -> Ledger:
     """A market with awards, withdrawals, cancels, releases, rejections and budgets."""
-    topics = judged({PARTITION: traffic(PARTITION, 600)})
+    topics = judged({PARTITION: traffic(PARTITION, 700, seed=1)})
     records = topics[LEDGER.name][PARTITION]
     commands = [open_record(*record) for record in topics[COMMANDS.name][PARTITION]]
     entries = [plain_entry(record.value) for record in records]
@@ -110,6 +110,11 @@ def other(value: bytes) -> bytes:
         ("CommandAccepted", "account", lambda _: bytes(16), "account is that of its key"),
         ("CommandAccepted", "key", other, "registered before"),
         ("MarketOpened", "operator_key", other, "trusted operator"),
+        ("AwardDeferred", "decide_ms", lambda _: 99, "within a day"),
+        ("AwardDeferred", "cfp", other, "is open"),
+        ("DecisionOpened", "bids", plus_one, "so many bids"),
+        ("DecisionOpened", "decides_until_ms", plus_one, "its time from the deadline"),
+        ("CfpRefused", "account", other, "exists"),
         ("BudgetSet", "budget", other, "a scope has one budget"),
         ("BudgetSet", "project", lambda _: "both", "an account or a project"),
         ("BudgetSet", "account", other, "account that exists"),
@@ -154,6 +159,8 @@ def test_a_bid_beyond_a_budget(sound: Ledger) -> None:
         "HoldReleased",
         "BidRejected",
         "CreditsTransferred",
+        "AwardDeferred",
+        "DecisionOpened",
         "BudgetSet",
         "BudgetWarned",
         "BudgetWindowStarted",
@@ -180,6 +187,9 @@ def test_a_missing_event(sound: Ledger, kind: str) -> None:
         "CfpClosed",
         "CommandAccepted",
         "BidPlaced",
+        "AwardDeferred",
+        "DecisionOpened",
+        "CfpRefused",
         "BudgetWarned",
         "BudgetWindowStarted",
         "BudgetCleared",
@@ -194,6 +204,42 @@ def test_a_doubled_event(sound: Ledger, kind: str) -> None:
         if events[index][1]["source"]["offset"] == events[at][1]["source"]["offset"]:
             events[index][1]["source"]["index"] += 1
     with pytest.raises(BrokenRuleError):
+        check(sound, events)
+
+
+@pytest.mark.parametrize(
+    ("reason", "instead", "rule"),
+    [
+        ("EXPIRED", "NOT_CHOSEN", "lost because EXPIRED"),
+        ("NOT_CHOSEN", "EXPIRED", "lost because NOT_CHOSEN"),
+        ("REJECTED", "OUTBID", "every bid has an end|lost because|left to choose"),
+    ],
+)
+def test_a_wrong_reason(sound: Ledger, reason: str, instead: str, rule: str) -> None:
+    """Why a bid lost follows from how its CFP ended, or from its manager's choice."""
+    events = copy.deepcopy(sound.events)
+    at = first(events, "BidRejected", lambda e: e["reason"] == reason)
+    events[at][1]["reason"] = instead
+    with pytest.raises(BrokenRuleError, match=rule):
+        check(sound, events)
+
+
+@pytest.mark.parametrize(("outcome", "instead"), [("EXPIRED", "UNAWARDED"), ("EXPIRED", "CANCELLED")])
+def test_a_wrong_outcome(sound: Ledger, outcome: str, instead: str) -> None:
+    """How a CFP ended follows from what was awarded, and when."""
+    events = copy.deepcopy(sound.events)
+    at = first(events, "CfpClosed", lambda e: e["outcome"] == outcome)
+    events[at][1]["outcome"] = instead
+    with pytest.raises(BrokenRuleError, match=r"outcome follows|its time is over"):
+        check(sound, events)
+
+
+def test_a_choice_of_the_clock(sound: Ledger) -> None:
+    """A manager's award is caused by its command, and comes in its time."""
+    events = copy.deepcopy(sound.events)
+    at = first(events, "AwardMade", lambda e: e["source"]["cause"] == "COMMAND")
+    events[at][1]["source"]["cause"] = "DUE"
+    with pytest.raises(BrokenRuleError, match="by a command"):
         check(sound, events)
 
 

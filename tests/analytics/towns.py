@@ -15,7 +15,7 @@ from analytics.verify_source import Headers, MemorySource, StoredRecord
 from contractnet import codec
 from contractnet.chain import CHAIN_START, chain
 from contractnet.envelope import is_proven, open_record, seal
-from contractnet.messages import Command, Direction, Pricing
+from contractnet.messages import Awarder, Command, Direction, Pricing
 from contractnet.messages import commands as c
 from contractnet.sealing import values_of
 from contractnet.signing import NO_GENESIS, KeyPair
@@ -101,6 +101,24 @@ class Traffic:
         terms = (r.randint(1, 2), r.randint(100, 400), r.randint(1, 2), r.randint(50, 120), 10)
         self.cfps.append(self.send(c.CallForProposals(Direction.SELL, "gpu", *terms, pricing), MANAGER))
 
+    def choose(self) -> None:
+        """A CFP that its manager awards: bids, one refusal, and after the deadline some choices, or none."""
+        r = self.random
+        terms = (1, r.randint(100, 200), r.randint(1, 2), 60, 10, Pricing.FIRST, Awarder.MANAGER, r.choice((100, 500)))
+        cfp = self.send(c.CallForProposals(Direction.SELL, "gpu", *terms), MANAGER)
+        bidders = r.sample(self.agents, 4)
+        bids = [
+            self.send(c.PlaceBid(cfp, r.randint(5, 90), r.choice((0, 300)), "train", bytes(32), None), keys)
+            for keys in bidders[1:]
+        ]
+        self.send(c.RefuseCfp(cfp, "no need"), bidders[0])
+        self.at_ms += 60
+        self.tick()
+        for bid in r.sample(bids, r.randint(0, 3)):
+            self.send(c.AwardBid(bid) if r.random() < 0.7 else c.RejectBid(bid), MANAGER)
+        if r.random() < 0.2:
+            self.send(c.CancelCfp(cfp), MANAGER)
+
     def bid(self) -> None:
         """A bid on a recent CFP; some come too late."""
         if not self.cfps:
@@ -117,7 +135,7 @@ class Traffic:
 
     def odd(self) -> None:
         """Something that happens less often."""
-        what = self.random.randrange(10)
+        what = self.random.randrange(13)
         if what == 0 and self.bids:
             self.send(c.WithdrawBid(self.bids[-1][0]), self.bids[-1][1])
         elif what == 1 and self.bids:
@@ -137,6 +155,8 @@ class Traffic:
             self.send(c.TransferCredits(bytes(16), bytes(16), 5, ""), BANK)
         elif what == 7:
             self.at_ms += 40_000
+        elif what in (8, 9):
+            self.choose()
         else:
             self.budget()
 

@@ -13,9 +13,17 @@ from contractnet import Agent, Balance, Credential, KeyPair, credits
 from contractnet.client.inbox import Budget, Inboxes
 from contractnet.codec import encode
 from contractnet.credentials import Role
-from contractnet.errors import CredentialError
+from contractnet.errors import ConnectionClosedError, CredentialError
 from contractnet.messages import Code, Notice
-from contractnet.messages.notices import BalanceChanged, BudgetChanged, BudgetEnded, Receipt, SealedNotice
+from contractnet.messages.notices import (
+    BalanceChanged,
+    BidDeclined,
+    BidShown,
+    BudgetChanged,
+    BudgetEnded,
+    Receipt,
+    SealedNotice,
+)
 from contractnet.messages.private import Private
 from contractnet.sealing import associated_data, nonce_of, seal_notice
 from tests.client.stage import POOL, staged
@@ -46,7 +54,7 @@ def balance_of(to: Credential, available_ucr: int) -> BalanceChanged:
 
 def test_the_inbox_takes_its_own_notices_only() -> None:
     """Others' are not even decoded; what is not sealed is."""
-    inboxes = Inboxes()
+    inboxes = Inboxes(lambda *_: None)
     mine, theirs = credential(1), credential(2)
     inbox = inboxes.add(mine)
     assert inbox is not None
@@ -61,7 +69,7 @@ def test_the_inbox_takes_its_own_notices_only() -> None:
 
 def test_accounts_that_share_a_key_keep_their_balances_apart() -> None:
     """With an inbox key of zeros for all, each account takes the notices that name it."""
-    inboxes = Inboxes()
+    inboxes = Inboxes(lambda *_: None)
     one, two = (credential(number, inbox_key=bytes(32)) for number in (1, 2))
     first, second = inboxes.add(one), inboxes.add(two)
     inboxes.take(sealed(one, balance_of(one, 5)), 99)
@@ -73,7 +81,7 @@ def test_accounts_that_share_a_key_keep_their_balances_apart() -> None:
 
 def test_budgets_come_change_and_end() -> None:
     """An account's own and its project's are told apart; one that ended is gone; of others nothing is kept."""
-    inboxes, mine, other = Inboxes(), credential(1), credential(2)
+    inboxes, mine, other = Inboxes(lambda *_: None), credential(1), credential(2)
     inbox = inboxes.add(mine)
     assert inbox is not None
     assert mine.account is not None
@@ -96,7 +104,7 @@ def test_budgets_come_change_and_end() -> None:
 
 def test_what_does_not_open_is_logged_and_passed_over(caplog: pytest.LogCaptureFixture) -> None:
     """A changed box, and one without a notice: a warning without the key in it, and the balance stays."""
-    inboxes, mine = Inboxes(), credential(1)
+    inboxes, mine = Inboxes(lambda *_: None), credential(1)
     inbox = inboxes.add(mine)
     assert inbox is not None
     good = sealed(mine, balance_of(mine, 5))
@@ -111,7 +119,7 @@ def test_what_does_not_open_is_logged_and_passed_over(caplog: pytest.LogCaptureF
 
 def test_a_credential_without_an_inbox_key_has_no_inbox() -> None:
     """The bank's, for one."""
-    assert Inboxes().add(replace(credential(1), inbox_key=None)) is None
+    assert Inboxes(lambda *_: None).add(replace(credential(1), inbox_key=None)) is None
 
 
 @pytest.mark.broker
@@ -147,5 +155,47 @@ def test_an_agent_hears_of_its_money(referee: Broker) -> None:
             assert [balance async for balance in heard] == []
             with pytest.raises(CredentialError, match="no inbox key"):
                 stage.connection.agent(replace(bob.credential, inbox_key=None)).balances()
+
+    asyncio.run(play())
+
+
+def test_shown_bids_are_there_when_all_are() -> None:
+    """A manager waits for the last of them; bids that were declined are told to whom it concerns; the end ends it."""
+
+    def shown(to: Credential, cfp: bytes, number: int, of: int) -> SealedNotice:
+        assert to.account is not None
+        bid = bytes([number]) * 16
+        return sealed(to, BidShown(to.account, cfp, bid, bid, f"agent {number}", number, 1000, 0, "", of))
+
+    async def play() -> None:
+        told: list[tuple[bytes, bytes]] = []
+        inboxes = Inboxes(lambda cfp, bid: told.append((cfp, bid)))
+        mine, theirs = credential(1), credential(2)
+        inbox = inboxes.add(mine)
+        assert inbox is not None
+        assert mine.account is not None
+        first, second, third = (bytes([9, n]) * 8 for n in range(3))
+        waiting = asyncio.create_task(inbox.proposals(first, ended=False))
+        inboxes.take(shown(mine, first, 3, 2), 1)
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        inboxes.take(shown(theirs, first, 5, 2), 1)
+        inboxes.take(shown(mine, first, 7, 2), 1)
+        assert [(p.agent, p.price_ucr) for p in await waiting] == [("agent 7", 7), ("agent 3", 3)]
+        inboxes.take(shown(mine, second, 3, 1), 1)
+        assert len(await inbox.proposals(second, ended=False)) == 1, "also to who asks later"
+        inboxes.take(sealed(mine, BidDeclined(mine.account, first, second)), 1)
+        assert told == [(first, second)]
+        waiting = asyncio.create_task(inbox.proposals(third, ended=False))
+        await asyncio.sleep(0)
+        inboxes.settled(third)
+        assert await waiting == []
+        assert await inbox.proposals(third, ended=True) == []
+        assert len(await inbox.proposals(first, ended=True)) == 2
+        waiting = asyncio.create_task(inbox.proposals(bytes(16), ended=False))
+        await asyncio.sleep(0)
+        inboxes.end()
+        with pytest.raises(ConnectionClosedError):
+            await waiting
 
     asyncio.run(play())

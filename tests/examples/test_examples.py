@@ -100,6 +100,18 @@ def test_a_manager_hears_who_won(place: Place) -> None:
         bidder.kill()
 
 
+def test_a_manager_chooses(place: Place) -> None:
+    """`chooser.py` and `bidder.py` meet: the only bidder is chosen, and pays its own bid."""
+    bidder = place.start("bidder")
+    try:
+        while "AWARDED" not in (output := place.run("chooser")):
+            assert output == "UNAWARDED\n"
+        assert "alice offers 5000000 micro-credits for train-42" in output
+        assert "won 1 x gpu for 5000000 micro-credits" in finish(bidder)
+    finally:
+        bidder.kill()
+
+
 def test_a_stored_bid_survives_a_crash(place: Place) -> None:
     """`crash_safe.py`, killed after it stored its bid, ends with that bid's outcome when it is started again."""
     stored = place.folder / "bid.json"

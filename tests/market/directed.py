@@ -8,7 +8,9 @@ from collections.abc import Callable
 from contractnet.messages import Code, Pricing
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
+from tests.market.cases_decisions import DECISION_IDS
 from tests.market.directed_budgets import BUDGET_SCENARIOS
+from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.play import SMALL, Play
 from tests.market.test_rules import CASES
 from tests.market.town import BANK, INBOX_KEY, MANAGER, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
@@ -50,7 +52,7 @@ def strangers_at_the_door(play: Play) -> None:
 def every_broken_rule(play: Play) -> None:
     """The commands of `test_rules`, each of which breaks one rule, in one market."""
     play.send(c.OpenMarket(BANK.public, PARTITIONS, 1, True), OPERATOR)
-    ids = {"bank": play.model.bank}
+    ids = {"bank": play.model.bank} | dict.fromkeys(DECISION_IDS, UNKNOWN_ID)
     for name in ("manager", "ann", "bob"):
         keys = play.pair(name)
         ids[name] = play.send(c.OpenAccount(name, "project", "root", keys.public, INBOX_KEY), BANK).id
@@ -250,4 +252,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     out_of_order_and_out_of_the_window,
     crowded_auctions,
     *BUDGET_SCENARIOS,
+    *DECISION_SCENARIOS,
 )

@@ -38,6 +38,7 @@ from tests.market.town import (
     budget,
     call,
     key_pair,
+    managed,
 )
 
 FOLDER = Path(__file__).resolve().parents[1] / "golden"
@@ -68,6 +69,8 @@ def session(version: int) -> Town:
         ends_of_keys(town, ids)
     if version >= limits.BUDGETS_RULES_VERSION:
         budgets(town, key_pair("bank's third"))
+    if version >= limits.DECISIONS_RULES_VERSION:
+        decisions(town)
     return town
 
 
@@ -108,6 +111,31 @@ def budgets(town: Town, bank: KeyPair) -> None:
         for name in dice.sample(AGENTS, dice.randrange(1, len(AGENTS) + 1)):
             town.send(bid(cfp, dice.randrange(10, 120), 0, "task"), keys[name])
         town.at_ms += dice.choice([100, 100, 20_000, 60_000])
+        town.tick()
+
+
+def decisions(town: Town) -> None:
+    """CFPs that their manager awards: choices of all kinds, bids too low or taken back, refusals, cancels, silence."""
+    dice = random.Random(3)
+    keys = {name: key_pair("bob's second" if name == "bob" else name) for name in AGENTS}
+    for number in range(40):
+        terms = {"units": dice.randrange(1, 3), "slots": dice.randrange(1, 4), "duration_ms": dice.choice([100, 400])}
+        cfp = town.send(managed(**terms, decide_ms=dice.choice([100, 1_000, 60_000])), MANAGER).id
+        bids: list[bytes] = []
+        for name in dice.sample(AGENTS, dice.randrange(0, len(AGENTS) + 1)):
+            if dice.random() < 0.2:
+                town.send(c.RefuseCfp(cfp, dice.choice(["", "no need", "no credit"])), keys[name])
+            bids.append(town.send(bid(cfp, dice.randrange(5, 60), dice.choice([0, 0, 200]), "task"), keys[name]).id)
+            if dice.random() < 0.1:
+                town.send(c.WithdrawBid(bids[-1]), keys[name])
+        town.at_ms += 100
+        town.tick()
+        for ident in dice.sample(bids, dice.randrange(0, len(bids) + 1)):
+            town.send(c.RejectBid(ident) if dice.random() < 0.3 else c.AwardBid(ident), MANAGER)
+            town.at_ms += dice.choice([0, 0, 50, 300])
+        if number % 6 == 5:
+            town.send(c.CancelCfp(cfp), MANAGER)
+        town.at_ms += dice.choice([0, 500, 30_000])
         town.tick()
 
 

@@ -12,12 +12,13 @@ from bisect import bisect_left
 from contractnet.messages import Direction, Pricing
 from contractnet.messages import commands as c
 from tests.market.model_budgets import Budgets
+from tests.market.model_decisions import Decisions
 from tests.market.model_parts import DAY_MS, MONEY_MAX, Letter, Row, good_text, new_key
 
 UNITS_MAX = 1_000_000
 
 
-class Model(Budgets):
+class Model(Budgets, Decisions):
     """One market as plain dicts. `take` gives the codes that may answer a letter: none for a tick, one if accepted."""
 
     def __init__(self, name: str, operator: bytes, partitions: int, limits: dict[str, int], versions: set[int]) -> None:
@@ -138,7 +139,7 @@ class Model(Budgets):
 
     def held(self, account: bytes | None) -> int:
         """What an account's bids hold."""
-        return sum(bid["price"] for bid in self.bids_of(account))
+        return sum(bid["price"] for bid in self.bids_of(account) if not bid["done"])
 
     def _free(self, account: bytes) -> int:
         balance: int = self.accounts[account]["balance"]
@@ -146,7 +147,8 @@ class Model(Budgets):
 
     # Capacity: all leases, looked at one instant after the other.
 
-    def _peak(self, pool: str, start: int, end: int | None, leases: list[Row]) -> int:
+    def peak(self, pool: str, start: int, end: int | None, leases: list[Row]) -> int:
+        """Most units in use in an interval, by looking at one instant after the other."""
         mine = [x for x in leases if x["pool"] == pool]
         instants = [start, *(x["start"] for x in mine if x["start"] > start and (end is None or x["start"] < end))]
         peak: int = max(sum(x["units"] for x in mine if x["start"] <= t < x["end"]) for t in instants)
@@ -160,7 +162,7 @@ class Model(Budgets):
         for bid in sorted(rank, key=lambda b: b["price"] * b["weight"], reverse=True):
             start = at + bid["delay"]
             end = start + cfp["duration"]
-            room = self.pools[cfp["pool"]]["units"] - self._peak(cfp["pool"], start, end, leases)
+            room = self.pools[cfp["pool"]]["units"] - self.peak(cfp["pool"], start, end, leases)
             stands = bid["price"] >= cfp["reserve"] and not bid["withdrawn"] and cfp["units"] <= room
             if stands and len(won) < cfp["slots"]:
                 won.append(bid["id"])
@@ -170,7 +172,7 @@ class Model(Budgets):
     def _settle(self, at: int, head: bytes) -> bool:
         """Let happen what is due, first things first, a bounded number of them."""
         for count in range(self.limits["due"]):
-            due = [(x["closes"], i) for i, x in self.cfps.items()]
+            due = [(x["until"] or x["closes"], i) for i, x in self.cfps.items()]
             due += [(x["end"], i) for i, x in (self.leases | self.budgets).items()]
             if not due or min(due)[0] > at:
                 return count > 0
@@ -179,6 +181,8 @@ class Model(Budgets):
                 del self.leases[ident]
             elif ident in self.budgets:
                 self.next_window(ident)
+            elif self.cfps[ident]["decide"]:
+                self.decision_due(ident, at)
             else:
                 self._close(ident, at, head)
         return True
@@ -310,7 +314,7 @@ class Model(Budgets):
         if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
             pool = self.pools[command.pool]
             self.need(self.sender in (pool["owner"], self.bank), "NOT_OWNER")
-            peak = self._peak(command.pool, self.now, None, list(self.leases.values()))
+            peak = self.peak(command.pool, self.now, None, list(self.leases.values()))
             self.need(peak <= command.units, "CAPACITY_RESERVED")
             pool["units"] = pool["units"] if self.bad else command.units
 
@@ -322,6 +326,7 @@ class Model(Budgets):
         timely = 100 <= command.duration_ms <= 7 * DAY_MS and 50 <= command.open_ms <= DAY_MS
         self.need(timely, "BAD_DURATION")
         self.need(1 <= command.reserve_price_ucr <= MONEY_MAX, "BAD_AMOUNT")
+        self.need_good_decision(command)
         open_cfps = sum(cfp["manager"] == self.sender for cfp in self.cfps.values())
         self.need(open_cfps < self.limits["cfps"], "LIMIT_REACHED")
         if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
@@ -331,22 +336,9 @@ class Model(Budgets):
             row: Row = {"manager": self.sender, "pool": command.pool, "units": command.units, "slots": command.slots}
             row |= {"duration": command.duration_ms, "closes": self.now + command.open_ms, "bids": []}
             row |= {"reserve": command.reserve_price_ucr, "first": command.pricing == Pricing.FIRST}
+            row |= {"decide": command.decide_ms, "until": 0, "given": [], "refused": []}
             row["weights"] = {ident: account["weight"] for ident, account in self.accounts.items()}
             self.cfps[self.id] = row
-
-    def _open_cfp(self, ident: bytes) -> Row | None:
-        cfp = self.cfps.get(ident)
-        self.need(cfp is not None, "CFP_CLOSED" if ident in self.ended else "UNKNOWN_CFP")
-        self.need(cfp is None or self.now < cfp["closes"], "CFP_CLOSED")
-        return cfp
-
-    def _CancelCfp(self, command: c.CancelCfp) -> None:
-        self.need(self.sender is not None, "NOT_PERMITTED")
-        cfp = self._open_cfp(command.cfp)
-        self.need(cfp is None or cfp["manager"] == self.sender, "NOT_OWNER")
-        if not self.bad:
-            del self.cfps[command.cfp]
-            self.ended.add(command.cfp)
 
     def _PlaceBid(self, command: c.PlaceBid) -> None:
         self.need(self.sender not in (None, self.bank), "NOT_PERMITTED")
@@ -354,11 +346,12 @@ class Model(Budgets):
         self.need(good_text(command.task, empty=True), "BAD_NAME")
         self.need(0 <= command.start_delay_ms <= DAY_MS, "BAD_DURATION")
         self.need(len(self.bids_of(self.sender)) < self.limits["bids"], "LIMIT_REACHED")
-        cfp = self._open_cfp(command.cfp)
+        cfp = self.open_cfp(command.cfp)
         if cfp is not None:
             standing = [b for b in cfp["bids"] if b["account"] == self.sender and not b["withdrawn"]]
             self.need(self.sender != cfp["manager"], "OWN_CFP")
             self.need(not standing, "ALREADY_BID")
+            self.need(self.sender not in cfp["refused"], "OUT_OF_SEQUENCE")
             self.need(len(cfp["bids"]) < self.limits["bids_per_cfp"], "LIMIT_REACHED")
             mine = [b for b in cfp["bids"] if b["account"] == self.sender]
             self.need(self.version < 3 or len(mine) < self.limits["bids_of_one_per_cfp"], "LIMIT_REACHED")
@@ -366,17 +359,9 @@ class Model(Budgets):
             self.need(self._free(self.sender) >= command.price_ucr, "INSUFFICIENT_CREDIT")
             self.need(self.leave_room(self.sender, command.price_ucr), "BUDGET_EXCEEDED")
         if cfp is not None and not self.bad:
-            row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False}
+            row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False, "done": False}
             row |= {"delay": command.start_delay_ms, "weight": cfp["weights"].get(self.sender, 1000)}
             cfp["bids"].append(row)
-
-    def _WithdrawBid(self, command: c.WithdrawBid) -> None:
-        found = [(i, b) for i, x in self.cfps.items() for b in x["bids"] if b["id"] == command.bid]
-        self.need(self.sender is not None, "NOT_PERMITTED")
-        if self.need(bool(found) and not found[0][1]["withdrawn"], "UNKNOWN_BID"):
-            self.need(found[0][1]["account"] == self.sender, "NOT_OWNER")
-            self._open_cfp(found[0][0])
-            found[0][1]["withdrawn"] = not self.bad
 
     def _ReleaseLease(self, command: c.ReleaseLease) -> None:
         self.need(self.sender is not None, "NOT_PERMITTED")

@@ -42,6 +42,7 @@ SMALL = {
     "due": 3,
     "budgets": 3,
     "budget_accounts": 5,
+    "refusals": 2,
 }
 """Limits low enough for a random search to reach them."""
 
@@ -80,6 +81,7 @@ def with_small_limits() -> pytest.MonkeyPatch:
     patch.setattr(limits, "ISSUED_UCR_MAX", SMALL["issued"])
     patch.setattr(limits, "BUDGETS_MAX", SMALL["budgets"])
     patch.setattr(limits, "ACCOUNTS_PER_BUDGET_MAX", SMALL["budget_accounts"])
+    patch.setattr(limits, "REFUSALS_PER_CFP_MAX", SMALL["refusals"])
     patch.setattr(shard, "DUE_PER_COMMAND_MAX", SMALL["due"])
     patch.setitem(cast("dict[int, Any]", rules.RULES), 2, rules.V1)
     return patch
@@ -91,7 +93,7 @@ class Play:
     def __init__(self, reached: Reached) -> None:
         self.reached = reached
         self.town = Town(open_market=False)
-        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3, 4})
+        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3, 4, 5})
         self.pairs: dict[bytes, KeyPair] = {OPERATOR.public: OPERATOR}
         self.posted: list[tuple[Record, Command | None, bool]] = []
 
@@ -166,6 +168,11 @@ class Play:
         assert money == {i: (a["balance"], model.held(i)) for i, a in model.accounts.items()}
         bids = {i: [(b.id, b.price_ucr, b.withdrawn) for b in x.bids.values()] for i, x in state.cfps.items()}
         assert bids == {i: [(b["id"], b["price"], b["withdrawn"]) for b in x["bids"]] for i, x in model.cfps.items()}
+        decisions = {
+            i: (x.decide_ms, x.decides_until_ms, [(w.bid, w.price_ucr) for w in x.awards], list(x.refused))
+            for i, x in state.cfps.items()
+        }
+        assert decisions == {i: (x["decide"], x["until"], x["given"], x["refused"]) for i, x in model.cfps.items()}
         leases = {i: (x.pool, x.units, x.account, x.starts_at_ms, x.ends_at_ms) for i, x in state.leases.items()}
         assert leases == {
             i: (x["pool"], x["units"], x["account"], x["start"], x["end"]) for i, x in model.leases.items()

@@ -10,8 +10,8 @@ from contractnet.messages import Code, Command
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages import notices as n
-from contractnet.messages.private import Private
-from contractnet.sealing import BOX_TAG_BYTES, BUCKET_BYTES_MIN, nonce_of, open_notice, seal_notice, tag_of, values_of
+from contractnet.messages.private import BUCKET_BYTES_MIN, Private
+from contractnet.sealing import BOX_TAG_BYTES, nonce_of, open_notice, seal_notice, tag_of, values_of
 from contractnet.signing import KeyPair
 from market import Shard, shard, told
 from tests.market.town import (

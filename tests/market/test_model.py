@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from contractnet.messages import Code, Direction, Event, Pricing
+from contractnet.messages import Awarder, Code, Direction, Event, Pricing
 from contractnet.messages import commands as c
 from tests.market.directed import SCENARIOS
 from tests.market.play import Play, Reached, with_small_limits
-from tests.market.town import BANK, INBOX_KEY, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, budget, call
+from tests.market.town import BANK, INBOX_KEY, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, budget, call, managed
 
 REACHED = Reached()
 
@@ -68,7 +68,7 @@ class Histories(RuleBasedStateMachine):
         """One of the newest ids; seldom an unknown one."""
         return UNKNOWN_ID if not ids or number % 23 == 22 else ids[-1 - number % min(len(ids), 8)]
 
-    @initialize(signed=st.booleans(), units=st.integers(1, 3), version=st.sampled_from([1, 4]))
+    @initialize(signed=st.booleans(), units=st.integers(1, 3), version=st.sampled_from([1, 4, 5, 5]))
     def begin(self, signed: bool, units: int, version: int) -> None:
         """A bank, a manager with a pool, four agents with little money."""
         self.play.pairs[BANK.public] = BANK
@@ -109,6 +109,46 @@ class Histories(RuleBasedStateMachine):
         self.play.town.at_ms += end_ms
         self.play.tick()
 
+    @rule(
+        terms=st.fixed_dictionaries(
+            {"slots": st.integers(1, 3), "units": st.sampled_from([1, 1, 2]), "decide_ms": st.sampled_from([100, 500])}
+        ),
+        offers=st.lists(st.tuples(agents, st.integers(5, 50), st.sampled_from([0, 0, 100])), max_size=5),
+        end_ms=st.sampled_from([0, 100, 100, 150]),
+        choices=st.lists(st.tuples(numbers, st.booleans(), st.sampled_from([0, 0, 60, 200])), max_size=4),
+    )
+    def managed_auction(
+        self,
+        terms: dict[str, int],
+        offers: list[tuple[str, int, int]],
+        end_ms: int,
+        choices: list[tuple[int, bool, int]],
+    ) -> None:
+        """A CFP that its manager awards, with bids, and what the manager makes of them."""
+        cfp = self.play.by("manager", managed(**terms, duration_ms=250)).id
+        self.cfps.append(cfp)
+        for name, price, delay_ms in offers:
+            self.bids.append(self.play.by(name, bid(cfp, price, delay_ms)).id)
+        self.play.town.at_ms += end_ms
+        self.play.tick()
+        for number, accept, step_ms in choices:
+            ident = self.pick(self.bids, number)
+            self.play.by("manager", c.AwardBid(ident) if accept else c.RejectBid(ident))
+            self.play.town.at_ms += step_ms
+
+    second_managed_auction = third_managed_auction = managed_auction
+
+    @rule(who=sellers, number=numbers, accept=st.booleans())
+    def decide(self, who: str, number: int, accept: bool) -> None:
+        """The manager, or somebody else, decides on a bid."""
+        ident = self.pick(self.bids, number)
+        self.play.by(who, c.AwardBid(ident) if accept else c.RejectBid(ident))
+
+    @rule(who=anyone, number=numbers, reason=st.sampled_from(["", "no need", "x" * 65]))
+    def refuse(self, who: str, number: int, reason: str) -> None:
+        """Somebody does not bid."""
+        self.play.by(who, c.RefuseCfp(self.pick(self.cfps, number), reason))
+
     # Several times in the list of rules, so that it comes more often.
     second_auction = third_auction = fourth_auction = auction
 
@@ -127,6 +167,11 @@ class Histories(RuleBasedStateMachine):
                 {"reserve_price_ucr": 0},
                 {"pricing": Pricing.UNSPECIFIED},
                 {"direction": Direction.UNSPECIFIED},
+                {"award": Awarder.UNSPECIFIED},
+                {"award": Awarder.MANAGER, "decide_ms": 200},
+                {"award": Awarder.MANAGER, "decide_ms": 99, "pricing": Pricing.FIRST},
+                {"award": Awarder.MANAGER, "decide_ms": 24 * 3600 * 1000, "pricing": Pricing.FIRST},
+                {"decide_ms": 200},
             ]
         ),
     )
@@ -244,7 +289,7 @@ class Histories(RuleBasedStateMachine):
         keys = [k for k, row in self.play.model.keys.items() if row["account"] == ident] or [INBOX_KEY]
         self.play.by(who, c.RevokeKey(ident, keys[number % len(keys)]))
 
-    @rule(who=anyone, version=st.sampled_from([0, 1, 2, 3, 4]))
+    @rule(who=anyone, version=st.sampled_from([0, 1, 2, 3, 4, 5]))
     def activate(self, who: str, version: int) -> None:
         """Other rules."""
         self.play.by(who, c.ActivateRules(version))

@@ -27,6 +27,7 @@ from tests.market.town import (
     call,
     inbox_key,
     key_pair,
+    managed,
     small_town,
 )
 
@@ -35,7 +36,7 @@ ANN, BOB = key_pair("ann"), key_pair("bob")
 
 def shown(answer: Answer) -> list[Notice]:
     """What agents see of an answer."""
-    return notices_of(answer.entries)
+    return notices_of(answer.entries, {})
 
 
 def history(bob_bids_ucr: int, bob_delays_ms: int) -> tuple[list[Notice], list[Notice]]:
@@ -169,10 +170,13 @@ steps = st.lists(
 twice = st.lists(st.tuples(st.integers(10, 500), st.integers(10, 500)), min_size=12, max_size=12)
 
 
-def seen_by_ann(script: list[tuple[str, int]], bob_bids_ucr: list[int]) -> tuple[list[object], int, list[int]]:
+def seen_by_ann(
+    script: list[tuple[str, int]], bob_bids_ucr: list[int], by_manager: bool
+) -> tuple[list[object], int, list[int]]:
     """What ann reads until the close when bob's bids have these prices; then the number of boxes and their sizes."""
     town, ids = small_town("ann", "bob")
-    cfps = [town.cfp(open_ms=1_000) for _ in range(len(script) + 1)]
+    make = managed if by_manager else call
+    cfps = [town.send(make(open_ms=1_000), MANAGER).id for _ in range(len(script) + 1)]
     values = sealed_values(town, town.bid(cfps[0], "ann", 50))
     for number, (what, delay_ms) in enumerate(script):
         price_ucr = bob_bids_ucr[number]
@@ -190,19 +194,22 @@ def seen_by_ann(script: list[tuple[str, int]], bob_bids_ucr: list[int]) -> tuple
     values += sealed_values(town, town.tick())
     town.at_ms += 1
     closing = boxes(sealed_values(town, town.tick()))
+    if by_manager:
+        # Whether there is a bid to choose is told at the deadline.
+        return read_by(town, "ann", values), 0, []
     return read_by(town, "ann", values), len(closing), [len(box.box) for box in closing]
 
 
 @settings(deadline=None)
-@given(script=steps, prices=twice)
+@given(script=steps, prices=twice, by_manager=st.booleans())
 def test_nothing_that_an_agent_reads_depends_on_anothers_bids(
-    script: list[tuple[str, int]], prices: list[tuple[int, int]]
+    script: list[tuple[str, int]], prices: list[tuple[int, int]], by_manager: bool
 ) -> None:
     """Two runs that differ only in bob's bids: ann reads the same until the close, tags and sizes of bob's included.
 
     At the close, the number of sealed notices and their sizes are the same still.
     """
-    one, other = (seen_by_ann(script, [pair[run] for pair in prices]) for run in (0, 1))
+    one, other = (seen_by_ann(script, [pair[run] for pair in prices], by_manager) for run in (0, 1))
     assert one == other
 
 

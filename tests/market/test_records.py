@@ -136,7 +136,7 @@ def test_a_header_is_missing_short_or_double(missing: str) -> None:
         answer = town.post(key, value, changed)
         assert answer.code is Code.MISSING_SIGNATURE
         assert {entry.source.command for entry in answer.entries} == {ZERO_ID}
-        assert not [n for n in notices_of(answer.entries) if isinstance(n, Receipt)]
+        assert not [n for n in notices_of(answer.entries, {}) if isinstance(n, Receipt)]
 
 
 def test_an_unknown_key() -> None:
@@ -199,7 +199,7 @@ def test_a_repeat_gets_the_first_outcome() -> None:
         again = town.post(*record)
         assert [type(event) for event in again.events] == [e.CommandRepeated]
         assert (again.id, again.code) == (first.id, first.code)
-        assert notices_of(again.entries) == [Receipt(first.id, first.code)]
+        assert notices_of(again.entries, {}) == [Receipt(first.id, first.code)]
     assert town.state.accounts[ids["ann"]].held_ucr == 20
 
 
@@ -274,7 +274,7 @@ def test_bytes_that_are_no_command(name: str, signed: bool) -> None:
     assert event.digest == hashlib.sha256(value).digest()
     assert answer.entries[0].source.command == (answer.id if signed else ZERO_ID)
     receipts = [Receipt(answer.id, Code.UNREADABLE)] if signed else []
-    assert notices_of(answer.entries) == receipts
+    assert notices_of(answer.entries, {}) == receipts
     assert poke(town).code is REACHED_THE_RULES
 
 

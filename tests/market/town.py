@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from contractnet import codec
 from contractnet.chain import chain
 from contractnet.envelope import Headers, is_proven, open_record
-from contractnet.messages import Code, Command, Direction, Entry, Event, Pricing, Submission
+from contractnet.messages import Awarder, Code, Command, Direction, Entry, Event, Pricing, Submission
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.signing import NO_GENESIS, KeyPair, signed_bytes
@@ -276,6 +276,11 @@ def call(**changes: Any) -> c.CallForProposals:
         "pricing": Pricing.SECOND,
     }
     return c.CallForProposals(**(usual | changes))
+
+
+def managed(**changes: Any) -> c.CallForProposals:
+    """The same, first price, whose manager has a second to award it; with `changes`."""
+    return call(**({"pricing": Pricing.FIRST, "award": Awarder.MANAGER, "decide_ms": 1000} | changes))
 
 
 def bid(cfp: bytes, price_ucr: int, start_delay_ms: int = 0, task: str = "") -> c.PlaceBid:

@@ -26,6 +26,9 @@ class Folded:
     holds: dict[Key, tuple[str, int]] = field(default_factory=dict)
     cfps: dict[Key, tuple[str, int | None]] = field(default_factory=dict)
     bids: dict[Key, tuple[str, str | None]] = field(default_factory=dict)
+    managed: dict[Key, tuple[str, int | None, int | None]] = field(default_factory=dict)
+    """Who awards each CFP, for how long, and until when."""
+    refusals: set[tuple[str, str, str, str]] = field(default_factory=set)
     leases: dict[Key, str] = field(default_factory=dict)
     pools: dict[Key, int] = field(default_factory=dict)
     weights: dict[Key, int] = field(default_factory=dict)
@@ -140,6 +143,16 @@ def _fold_negotiation(market: str, event: ev.Event, state: Folded) -> None:
     match event:
         case ev.CfpOpened():
             state.cfps[market, event.cfp.hex()] = ("open", None)
+            state.managed[market, event.cfp.hex()] = ("AUTO", None, None)
+        case ev.AwardDeferred():
+            state.managed[market, event.cfp.hex()] = ("MANAGER", event.decide_ms, None)
+        case ev.DecisionOpened():
+            key = (market, event.cfp.hex())
+            state.cfps[key] = ("deciding", None)
+            state.managed[key] = ("MANAGER", state.managed[key][1], event.decides_until_ms)
+        case ev.CfpRefused():
+            agent = state.names[market, event.account.hex()]
+            state.refusals.add((market, event.cfp.hex(), agent, event.reason))
         case ev.CfpClosed():
             state.cfps[market, event.cfp.hex()] = (str(event.outcome).lower(), event.bids)
         case ev.BidPlaced():
@@ -179,6 +192,8 @@ def read_back(data_dir: Path) -> Folded:
             holds=table("SELECT market, hold_id, status, amount_ucr FROM holds"),
             cfps=table("SELECT market, cfp_id, status, bids FROM cfps"),
             bids=table("SELECT market, bid_id, status, reason FROM bids"),
+            managed=table("SELECT market, cfp_id, award, decide_ms, epoch_ms(decides_until) FROM cfps"),
+            refusals=set(rows("SELECT market, cfp_id, agent, reason FROM refusals")),
             leases=table("SELECT market, award_id, status FROM reservations"),
             pools=table("SELECT market, pool, units FROM pools"),
             weights=table("SELECT market, account_id, weight_permille FROM accounts"),

@@ -34,6 +34,11 @@ class _Cfp:
     units: int
     bids: dict[bytes, tuple[bytes, int, str]] = field(default_factory=dict)
     withdrawn: set[bytes] = field(default_factory=set)
+    managed: bool = False
+    refused: set[bytes] = field(default_factory=set)
+    deciding: bool = False
+    won: int = 0
+    declined: int = 0
 
 
 @dataclass
@@ -102,12 +107,14 @@ class History:
             self._end_lease,
             self._withdraw,
             self._cancel,
+            self._decide,
+            self._refuse,
             self._change_keys,
             self._set_budget,
             self._change_budget,
             self._other,
         )
-        maker = self._random.choices(makers, (50, 12, 10, 8, 3, 1, 3, 1, 5, 10))[0]
+        maker = self._random.choices(makers, (50, 12, 10, 8, 3, 1, 12, 2, 3, 1, 5, 10))[0]
         return maker(command)
 
     def _account(self) -> bytes:
@@ -146,12 +153,44 @@ class History:
         opened = ev.CfpOpened(
             command, manager, Direction.SELL, pool, 2, 60_000, 1, 10, Pricing.SECOND, self._at_ms + 100
         )
+        if self._random.random() < 0.4:
+            self._cfps[command].managed = True
+            return [self._accepted("CallForProposals"), opened, ev.AwardDeferred(command, 500)]
         return [self._accepted("CallForProposals"), opened]
 
-    def _bid(self, command: bytes) -> list[Event]:
+    def _refuse(self, command: bytes) -> list[Event]:
         if not self._cfps:
             return self._open_cfp(command)
-        cfp = self._random.choice(list(self._cfps.values()))
+        cfp, account = self._random.choice(list(self._cfps.values())), self._account()
+        if account in cfp.refused:
+            return self._other(command)
+        cfp.refused.add(account)
+        return [self._accepted("RefuseCfp"), ev.CfpRefused(cfp.cfp, account, "no 'need' \0 ü")]
+
+    def _decide(self, command: bytes) -> list[Event]:
+        """A manager's time begins, sometimes in the record of its first choice; or it chooses or declines a bid."""
+        for cfp in self._cfps.values():
+            live = [bid for bid in cfp.bids if bid not in cfp.withdrawn]
+            if not cfp.managed or not live:
+                continue
+            events: list[Event] = []
+            if not cfp.deciding:
+                cfp.deciding = True
+                events.append(ev.DecisionOpened(cfp.cfp, len(live), self._at_ms + 500))
+                if self._random.random() < 0.7:
+                    return events
+            if self._random.random() < 0.3:
+                cfp.declined += 1
+                return [*events, *self._lose(cfp, live[0], ReleaseReason.REJECTED, drop=True)]
+            cfp.won += 1
+            return [*events, *self._win(cfp, live[0], cfp.won - 1)]
+        return self._other(command)
+
+    def _bid(self, command: bytes) -> list[Event]:
+        taking = [cfp for cfp in self._cfps.values() if not cfp.deciding]
+        if not taking:
+            return self._open_cfp(command)
+        cfp = self._random.choice(taking)
         bidder, price_ucr = self._account(), self._random.randint(1, 10**6)
         if self._free_ucr[bidder] < price_ucr:
             return [ev.CommandRejected(Code.INSUFFICIENT_CREDIT, "", bidder, bytes(32), self._offset, "PlaceBid")]
@@ -165,13 +204,13 @@ class History:
 
     def _withdraw(self, command: bytes) -> list[Event]:
         for cfp in self._cfps.values():
-            for bid in cfp.bids.keys() - cfp.withdrawn:
+            for bid in () if cfp.deciding else cfp.bids.keys() - cfp.withdrawn:
                 cfp.withdrawn.add(bid)
                 return [ev.BidWithdrawn(bid, cfp.cfp, cfp.bids[bid][0])]
         return self._other(command)
 
-    def _lose(self, cfp: _Cfp, bid: bytes, reason: ReleaseReason) -> list[Event]:
-        bidder, price_ucr, _ = cfp.bids[bid]
+    def _lose(self, cfp: _Cfp, bid: bytes, reason: ReleaseReason, *, drop: bool = False) -> list[Event]:
+        bidder, price_ucr, _ = cfp.bids.pop(bid) if drop else cfp.bids[bid]
         self._free_ucr[bidder] += price_ucr
         reason = ReleaseReason.WITHDRAWN if bid in cfp.withdrawn else reason
         return [ev.BidRejected(bid, cfp.cfp, bidder, reason), ev.HoldReleased(bid, bidder, price_ucr)]
@@ -182,34 +221,38 @@ class History:
         cfp = self._cfps.pop(self._random.choice(list(self._cfps)))
         live = [bid for bid in cfp.bids if bid not in cfp.withdrawn]
         events: list[Event] = []
-        if live:
-            winner = max(live, key=lambda b: cfp.bids[b][1])
-            bidder, offered_ucr, task = cfp.bids[winner]
-            paid_ucr = self._random.randint(1, offered_ucr)
-            self._free_ucr[bidder] += offered_ucr - paid_ucr
-            self._free_ucr[cfp.manager] += paid_ucr
-            self._leases.append((winner, cfp.pool))
-            for budget in self._budgets.values():
-                if bidder == budget.account or self._projects[bidder] == budget.project:
-                    budget.spent_ucr += paid_ucr
-            events = [
-                ev.AwardMade(winner, cfp.cfp, 0, bidder, paid_ucr, offered_ucr),
-                ev.HoldCaptured(winner, bidder, paid_ucr, offered_ucr - paid_ucr),
-                self._posting(bidder, cfp.manager, paid_ucr, PostingReason.AWARD, task, cfp.pool, winner),
-                ev.SlotReserved(winner, cfp.pool, 2, bidder, self._at_ms, self._at_ms + 60_000, bytes(32)),
-            ]
-            del cfp.bids[winner]
+        if live and not cfp.managed:
+            events = self._win(cfp, max(live, key=lambda b: cfp.bids[b][1]), 0)
+            cfp.won = 1
         for bid in cfp.bids:
-            events += self._lose(cfp, bid, ReleaseReason.OUTBID)
-        outcome = CfpOutcome.AWARDED if live else CfpOutcome.UNAWARDED
-        return [*events, ev.CfpClosed(cfp.cfp, outcome, len(cfp.bids) + bool(live), int(bool(live)))]
+            events += self._lose(cfp, bid, ReleaseReason.EXPIRED if cfp.managed else ReleaseReason.OUTBID)
+        none = CfpOutcome.EXPIRED if cfp.deciding else CfpOutcome.UNAWARDED
+        outcome = CfpOutcome.AWARDED if cfp.won else none
+        return [*events, ev.CfpClosed(cfp.cfp, outcome, len(cfp.bids) + cfp.declined + cfp.won, cfp.won)]
+
+    def _win(self, cfp: _Cfp, winner: bytes, slot: int) -> list[Event]:
+        bidder, offered_ucr, task = cfp.bids.pop(winner)
+        paid_ucr = self._random.randint(1, offered_ucr)
+        self._free_ucr[bidder] += offered_ucr - paid_ucr
+        self._free_ucr[cfp.manager] += paid_ucr
+        self._leases.append((winner, cfp.pool))
+        for budget in self._budgets.values():
+            if bidder == budget.account or self._projects[bidder] == budget.project:
+                budget.spent_ucr += paid_ucr
+        return [
+            ev.AwardMade(winner, cfp.cfp, slot, bidder, paid_ucr, offered_ucr),
+            ev.HoldCaptured(winner, bidder, paid_ucr, offered_ucr - paid_ucr),
+            self._posting(bidder, cfp.manager, paid_ucr, PostingReason.AWARD, task, cfp.pool, winner),
+            ev.SlotReserved(winner, cfp.pool, 2, bidder, self._at_ms, self._at_ms + 60_000, bytes(32)),
+        ]
 
     def _cancel(self, command: bytes) -> list[Event]:
         if not self._cfps:
             return self._open_cfp(command)
         cfp = self._cfps.pop(self._random.choice(list(self._cfps)))
         events = [e for bid in cfp.bids for e in self._lose(cfp, bid, ReleaseReason.CFP_CANCELLED)]
-        return [*events, ev.CfpClosed(cfp.cfp, CfpOutcome.CANCELLED, len(cfp.bids), 0)]
+        outcome = CfpOutcome.AWARDED if cfp.won else CfpOutcome.CANCELLED
+        return [*events, ev.CfpClosed(cfp.cfp, outcome, len(cfp.bids) + cfp.declined + cfp.won, cfp.won)]
 
     def _end_lease(self, command: bytes) -> list[Event]:
         if not self._leases:

@@ -15,10 +15,10 @@ from contractnet.codec import encode
 from contractnet.messages import Command
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
-from market.state import State
+from market.state import Bid, State
 from projections.decode import LedgerRecord
 from projections.publish import Publisher
-from tests.market.town import BANK, OPERATOR, PARTITION, Answer, Town, bid, budget, call, key_pair, small_town
+from tests.market.town import BANK, OPERATOR, PARTITION, Answer, Town, bid, budget, call, key_pair, managed, small_town
 from tests.projections.test_store import batches, opened, settings_of
 
 AGENTS = ("ann", "bob", "cat", "dan")
@@ -42,6 +42,7 @@ class Day:
         actions: list[Callable[[], Answer | None]] = [self.bid] * 8 + [self.call] * 3 + [self.tick] * 3
         actions += [self.withdraw, self.cancel, self.release, self.resize, self.weigh, self.transfer, self.garbage]
         actions += [self.register, self.revoke, self.rotate, self.budget, self.budget]
+        actions += [self.managed, self.managed, *[self.decide] * 4, self.refuse]
         for _ in range(commands):
             self.town.at_ms += self.rng.randint(0, 25)
             answer = self.rng.choice(actions)()
@@ -51,6 +52,22 @@ class Day:
     def call(self) -> Answer:
         slots, units = self.rng.randint(1, 3), self.rng.randint(1, 3)
         return self.town.send(call(slots=slots, units=units), key_pair("manager"))
+
+    def managed(self) -> Answer:
+        terms = {"slots": self.rng.randint(1, 3), "decide_ms": self.rng.choice([100, 1_000])}
+        return self.town.send(managed(**terms), key_pair("manager"))
+
+    def decide(self) -> Answer | None:
+        if not self.bids:
+            return None
+        chosen = self.rng.choice(self.bids[-6:])
+        made = c.AwardBid(chosen) if self.rng.random() < 0.7 else c.RejectBid(chosen)
+        return self.town.send(made, key_pair("manager"))
+
+    def refuse(self) -> Answer | None:
+        cfps = list(self.town.state.cfps)
+        name = self.rng.choice(AGENTS)
+        return self.town.send(c.RefuseCfp(self.rng.choice(cfps), "no need"), key_pair(name)) if cfps else None
 
     def bid(self) -> Answer | None:
         if not self.town.state.cfps:
@@ -153,14 +170,27 @@ class Tables:
 
     def compare_negotiations(self, state: State) -> None:
         """Open CFPs with their bids, and leases."""
-        assert self.rows("SELECT cfp_id FROM cfps WHERE status = 'open'") == {(i.hex(),) for i in state.cfps}
-        of_open_cfps = "SELECT bid_id, b.status FROM bids b JOIN cfps c USING (cfp_id) WHERE c.status = 'open'"
+        going_on = "status IN ('open', 'deciding')"
+        assert self.rows(f"SELECT cfp_id, decide_ms, epoch_ms(decides_until) FROM cfps WHERE {going_on}") == {
+            (i.hex(), x.decide_ms or None, x.decides_until_ms or None) for i, x in state.cfps.items()
+        }
+        of_open_cfps = f"SELECT bid_id, b.status FROM bids b JOIN cfps c USING (cfp_id) WHERE c.{going_on}"
         standing = [bid for cfp in state.cfps.values() for bid in cfp.bids.values()]
-        assert self.rows(of_open_cfps) == {(b.id.hex(), "withdrawn" if b.withdrawn else "live") for b in standing}
+        given = {winner.bid for cfp in state.cfps.values() for winner in cfp.awards}
+        assert self.rows(of_open_cfps) == {
+            (b.id.hex(), "withdrawn" if b.withdrawn else "won" if b.id in given else self._live(b, state))
+            for b in standing
+        }
+        assert {row[0] for row in self.rows("SELECT status FROM cfps")} >= {"awarded", "expired"}
+        assert self.rows("SELECT count(*) > 0 AND bool_and(agent IS NOT NULL) FROM refusals") == {(True,)}
         assert self.rows("SELECT bid_id FROM bids WHERE status = 'live'") <= {(b.id.hex(),) for b in standing}
         assert self.rows("SELECT award_id, agent, pool, units FROM reservations WHERE status = 'active'") == {
             (i.hex(), state.accounts[x.account].name, x.pool, x.units) for i, x in state.leases.items()
         }
+
+    @staticmethod
+    def _live(bid: Bid, state: State) -> str:
+        return "live" if bid.id in state.holds else "rejected"
 
     def compare_budgets(self, state: State) -> None:
         """What is allowed, spent, held and left of each budget in its window; windows that are over are another's

@@ -20,6 +20,17 @@ class Auction:
     withdrawn: set[bytes] = field(default_factory=set)
     awards: dict[int, e.AwardMade] = field(default_factory=dict)
     rejected: dict[bytes, ReleaseReason] = field(default_factory=dict)
+    decide_ms: int = 0
+    """How long its manager may choose; 0: the market awards."""
+    until_ms: int = 0
+    refused: set[bytes] = field(default_factory=set)
+
+    def choosable(self) -> list[bytes]:
+        """Bids that may still win."""
+        won = {award.award for award in self.awards.values()}
+        over = won | self.withdrawn | set(self.rejected)
+        reserve_ucr = self.opened.reserve_price_ucr
+        return [i for i, b in self.bids.items() if i not in over and b.price_ucr >= reserve_ucr]
 
 
 class Books(BudgetBooks):
@@ -150,11 +161,32 @@ class Books(BudgetBooks):
     def _CfpOpened(self, _: Entry, event: e.CfpOpened) -> None:
         self.auctions[event.cfp] = Auction(event)
 
+    def _AwardDeferred(self, _: Entry, event: e.AwardDeferred) -> None:
+        auction = self.auctions[event.cfp]
+        assert auction.opened.pricing is Pricing.FIRST
+        auction.decide_ms = event.decide_ms
+
+    def _CfpRefused(self, entry: Entry, event: e.CfpRefused) -> None:
+        auction = self.auctions[event.cfp]
+        assert entry.source.at_ms < auction.opened.closes_at_ms
+        assert event.account not in auction.refused, "an account refused twice"
+        auction.refused.add(event.account)
+
+    def _DecisionOpened(self, entry: Entry, event: e.DecisionOpened) -> None:
+        auction = self.auctions[event.cfp]
+        assert entry.source.at_ms >= auction.opened.closes_at_ms
+        assert auction.decide_ms
+        assert not auction.until_ms, "a manager is given time twice"
+        assert event.decides_until_ms == entry.source.at_ms + auction.decide_ms
+        assert event.bids == len(auction.choosable()) > 0
+        auction.until_ms = event.decides_until_ms
+
     def _BidPlaced(self, entry: Entry, event: e.BidPlaced) -> None:
         auction = self.auctions[event.cfp]
         assert entry.source.at_ms < auction.opened.closes_at_ms, "a bid was counted at or after its deadline"
         rivals = [b for i, b in auction.bids.items() if i not in auction.withdrawn]
         assert all(b.account != event.account for b in rivals), "two live bids of one account"
+        assert event.account not in auction.refused, "a bid of somebody who has refused"
         auction.bids[event.bid] = event
         self.owing = [e.HoldPlaced]
 
@@ -163,9 +195,13 @@ class Books(BudgetBooks):
         assert entry.source.at_ms < auction.opened.closes_at_ms, "a bid was withdrawn after the deadline"
         auction.withdrawn.add(event.bid)
 
-    def _BidRejected(self, _: Entry, event: e.BidRejected) -> None:
+    def _BidRejected(self, entry: Entry, event: e.BidRejected) -> None:
         auction = self.auctions[event.cfp]
         assert (event.reason is ReleaseReason.WITHDRAWN) == (event.bid in auction.withdrawn)
+        assert event.bid not in auction.rejected, "a bid lost twice"
+        assert all(event.bid != award.award for award in auction.awards.values()), "a bid won and lost"
+        if event.reason is ReleaseReason.REJECTED:
+            assert entry.source.at_ms < auction.until_ms, "a bid declined out of time"
         auction.rejected[event.bid] = event.reason
         self.owing = [e.HoldReleased]
 
@@ -178,6 +214,10 @@ class Books(BudgetBooks):
         assert event.slot not in auction.awards, "a slot was awarded twice"
         assert 0 <= event.slot < auction.opened.slots
         assert auction.opened.reserve_price_ucr <= event.price_ucr <= bid.price_ucr == event.bid_price_ucr
+        if auction.decide_ms:
+            assert entry.source.at_ms < auction.until_ms, "a manager chose out of time"
+            assert event.price_ucr == bid.price_ucr
+            assert event.award in auction.choosable(), "a manager gave a slot to a bid that was over"
         self.awards.add(event.award)
         auction.awards[event.slot] = event
         self.owing = [e.SlotReserved, e.HoldCaptured, e.CreditsTransferred]
@@ -198,7 +238,7 @@ class Books(BudgetBooks):
     def _LeaseEnded(self, _: Entry, event: e.LeaseEnded) -> None:
         del self.leases[event.award]
 
-    def _CfpClosed(self, _: Entry, event: e.CfpClosed) -> None:
+    def _CfpClosed(self, entry: Entry, event: e.CfpClosed) -> None:
         auction = self.auctions.pop(event.cfp)
         assert event.cfp not in self.ended
         self.ended.add(event.cfp)
@@ -206,7 +246,12 @@ class Books(BudgetBooks):
         assert (event.outcome is CfpOutcome.AWARDED) == bool(auction.awards)
         assert not set(auction.bids) & set(self.holds), "a hold outlives its CFP"
         assert len(auction.awards) + len(auction.rejected) == len(auction.bids), "a bid was forgotten"
-        if auction.awards:
+        if auction.decide_ms:
+            expired = [why for why in auction.rejected.values() if why is ReleaseReason.EXPIRED]
+            in_time = entry.source.at_ms < auction.until_ms
+            assert not (expired and in_time), "a manager's time was cut"
+            assert sorted(auction.awards) == list(range(len(auction.awards))), "slots are given in order"
+        elif auction.awards:
             _check_ranking(auction, self.head)
 
 

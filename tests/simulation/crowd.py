@@ -12,6 +12,7 @@ from contractnet.messages import Claim, Command, Pricing, Priority
 from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 from market.rules import RULES
+from tests.market.cases_decisions import DECISION_IDS
 from tests.market.test_rules import CASES
 from tests.market.town import (
     BANK,
@@ -25,6 +26,7 @@ from tests.market.town import (
     budget,
     call,
     key_pair,
+    managed,
 )
 from tests.simulation.books import Books
 
@@ -131,13 +133,15 @@ class Crowd:
 
     def _auction(self) -> list[Letter]:
         """A CFP and bids on it, sent at once: some may overtake it."""
-        wanted = call(
-            units=self.dice.choice((1, 1, 1, 2)),
-            slots=self.dice.choice((1, 1, 2, 3)),
-            duration_ms=self.dice.choice((100, 400, 1_000)),
-            open_ms=self.dice.choice((50, 100, 300, 1_000)),
-            pricing=self.dice.choice((Pricing.SECOND, Pricing.SECOND, Pricing.FIRST)),
-        )
+        terms = {
+            "units": self.dice.choice((1, 1, 1, 2)),
+            "slots": self.dice.choice((1, 1, 2, 3)),
+            "duration_ms": self.dice.choice((100, 400, 1_000)),
+            "open_ms": self.dice.choice((50, 100, 300, 1_000)),
+        }
+        wanted = call(**terms, pricing=self.dice.choice((Pricing.SECOND, Pricing.SECOND, Pricing.FIRST)))
+        if self.dice.random() < 0.3:
+            wanted = managed(**terms, decide_ms=self.dice.choice((100, 500, 2_000)))
         called = self.seal(wanted, self.keys_of("manager"))
         assert called.id is not None
         self.cfps.append(called.id)
@@ -159,7 +163,9 @@ class Crowd:
         """The rest of what a market does."""
         dice, books = self.dice, self.books
         who = dice.choice(AGENTS)
-        kind = dice.randrange(12)
+        kind = dice.randrange(17)
+        if kind > 11:
+            return self._decision(who)
         if kind == 0 and self.bids:
             ident = dice.choice(self.bids[-8:])
             owner = next((b.account for a in books.auctions.values() for b in a.bids.values() if b.bid == ident), b"")
@@ -204,6 +210,16 @@ class Crowd:
             made = c.ClearBudget(*scope)
         return self.seal(made, self.keys_of("bank"))
 
+    def _decision(self, who: str) -> Letter:
+        """A manager's choice among the bids it was shown, or an agent's refusal. Versions before the fifth know
+        neither."""
+        dice, books = self.dice, self.books
+        shown = [bid for auction in books.auctions.values() if auction.until_ms for bid in auction.bids]
+        if shown and dice.random() < 0.8:
+            chosen = dice.choice(shown)
+            return self.seal(dice.choice((c.AwardBid, c.AwardBid, c.RejectBid))(chosen), self.keys_of("manager"))
+        return self.seal(c.RefuseCfp(dice.choice(self.cfps or [UNKNOWN_ID]), "no need"), self.keys_of(who))
+
     def _name(self, account: bytes) -> str | None:
         return next((name for name, ident in self.books.names.items() if ident == account), None)
 
@@ -245,9 +261,11 @@ class Crowd:
             return self.seal(c.PlaceBid(cfp, 20, 0, "", bytes(32), claim), self.keys_of("ann"))
         _, _, sender, command = self.dice.choice(CASES)
         ids = {name: self.account(name) for name in ("bank", "manager", *AGENTS)}
+        ids |= dict.fromkeys(DECISION_IDS, UNKNOWN_ID)
         ids["cfp"] = ids["quiet"] = self.dice.choice(list(self.books.auctions) or [UNKNOWN_ID])
         ids["ended"] = next(reversed(list(self.books.ended)), UNKNOWN_ID)
         ids["lease"] = self.dice.choice(list(self.books.leases) or [UNKNOWN_ID])
+        ids["early"] = ids["chosen"] = ids["low"] = self.dice.choice(self.bids or [UNKNOWN_ID])
         ids["bid"] = self.dice.choice(self.bids or [UNKNOWN_ID])
         named = next((n for n in ("bank", "manager", *AGENTS, "operator") if self._first(n) == sender.public), None)
         return self.seal(command(ids), sender if named is None else self.keys_of(named))

@@ -1,0 +1,25 @@
+"""What happens when it falls due: a lease ends, a budget's window starts, a CFP is awarded or left to its manager."""
+
+from __future__ import annotations
+
+from contractnet.messages import Event, LeaseEnd
+from contractnet.messages import events as e
+from market.rules import budgets, contracts, decisions
+from market.state import State
+
+
+def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
+    """What happens when a CFP, a lease or a budget's window falls due.
+
+    `head` is the chain head before the record that settles it.
+    """
+    lease = state.leases.get(due_id)
+    if lease is not None:
+        return [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.EXPIRED)]
+    budget = state.budgets.get(due_id)
+    if budget is not None:
+        return budgets.next_window(state, budget)
+    cfp = state.cfps[due_id]
+    if not cfp.decide_ms:
+        return contracts.close(state, cfp, at_ms, head)
+    return decisions.expire(state, cfp) if cfp.decides_until_ms else decisions.begin(state, cfp, at_ms)

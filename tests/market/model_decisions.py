@@ -1,0 +1,160 @@
+"""The model's CFPs that their manager awards, refusals, and what takes a bid or a CFP back."""
+
+from __future__ import annotations
+
+from contractnet.messages import Awarder, Pricing
+from contractnet.messages import commands as c
+from tests.market.model_parts import DAY_MS, Row, good_text
+
+
+class Decisions:
+    """What tests/market/model.py knows of them. A CFP's row has `decide` (0: the market awards), `until` once its
+    deadline is over, `given` and `refused`; a bid's `done` is whether its manager has decided on it."""
+
+    version: int
+    now: int
+    bank: bytes
+    sender: bytes | None
+    limits: dict[str, int]
+    accounts: dict[bytes, Row]
+    pools: dict[str, Row]
+    cfps: dict[bytes, Row]
+    leases: dict[bytes, Row]
+    ended: set[bytes]
+    awards: list[tuple[bytes, bytes, int, int]]
+    payments: list[tuple[bytes, int]]
+    bad: set[str]
+
+    def need(self, holds: bool, code: str) -> bool:
+        """Note a broken rule."""
+        raise NotImplementedError
+
+    def warn(self, payers: set[bytes]) -> None:
+        """After payments."""
+        raise NotImplementedError
+
+    def peak(self, pool: str, start: int, end: int | None, leases: list[Row]) -> int:
+        """Most units in use in an interval."""
+        raise NotImplementedError
+
+    def choosable(self, cfp: Row) -> list[Row]:
+        """The bids that a manager may still award."""
+        return [b for b in cfp["bids"] if not b["withdrawn"] and not b["done"] and b["price"] >= cfp["reserve"]]
+
+    def decision_due(self, ident: bytes, at: int) -> None:
+        """A deadline, or the end of a manager's time."""
+        cfp = self.cfps[ident]
+        if cfp["until"] or not self.choosable(cfp):
+            self._over(ident)
+        else:
+            cfp["until"] = at + cfp["decide"]
+
+    def _over(self, ident: bytes) -> None:
+        del self.cfps[ident]
+        self.ended.add(ident)
+
+    def need_good_decision(self, command: c.CallForProposals) -> None:
+        """Terms of who awards a CFP."""
+        if self.version < 5:
+            self.need(command.award is Awarder.AUTO and command.decide_ms == 0, "UNKNOWN_RULES")
+        elif self.need(command.award is not Awarder.UNSPECIFIED, "UNKNOWN_VALUE"):
+            managed = command.award is Awarder.MANAGER
+            self.need(not managed or command.pricing is Pricing.FIRST, "BAD_PRICING")
+            timely = 100 <= command.decide_ms <= DAY_MS - command.open_ms
+            self.need(timely if managed else command.decide_ms == 0, "BAD_DURATION")
+
+    def known_cfp(self, ident: bytes) -> Row | None:
+        """A CFP that has not ended."""
+        cfp = self.cfps.get(ident)
+        self.need(cfp is not None, "CFP_CLOSED" if ident in self.ended else "UNKNOWN_CFP")
+        return cfp
+
+    def open_cfp(self, ident: bytes) -> Row | None:
+        """A CFP that takes bids."""
+        cfp = self.known_cfp(ident)
+        self.need(cfp is None or self.now < cfp["closes"], "CFP_CLOSED")
+        return cfp
+
+    def _CancelCfp(self, command: c.CancelCfp) -> None:
+        self.need(self.sender is not None, "NOT_PERMITTED")
+        cfp = self.known_cfp(command.cfp)
+        if cfp is not None:
+            self.need(cfp["manager"] == self.sender, "NOT_OWNER")
+            # What a manager awards itself it may take back until its time is over.
+            late = self.now >= cfp["until"] > 0 if cfp["decide"] else self.now >= cfp["closes"]
+            self.need(not late, "CFP_CLOSED")
+        if not self.bad:
+            self._over(command.cfp)
+
+    def _standing(self, bid: bytes) -> tuple[bytes, Row] | None:
+        """A bid that nobody has decided on, and its CFP's id."""
+        rows = [(i, b) for i, x in self.cfps.items() for b in x["bids"] if b["id"] == bid]
+        good = bool(rows) and not rows[0][1]["withdrawn"] and not rows[0][1]["done"]
+        return rows[0] if self.need(good, "UNKNOWN_BID") else None
+
+    def _WithdrawBid(self, command: c.WithdrawBid) -> None:
+        self.need(self.sender is not None, "NOT_PERMITTED")
+        found = self._standing(command.bid)
+        if found is not None:
+            cfp, bid = self.cfps[found[0]], found[1]
+            self.need(bid["account"] == self.sender, "NOT_OWNER")
+            self.need(self.now < cfp["closes"], "BID_BINDING" if cfp["decide"] else "CFP_CLOSED")
+            bid["withdrawn"] = not self.bad
+
+    def _RefuseCfp(self, command: c.RefuseCfp) -> None:
+        if not self.need(self.version >= 5, "UNKNOWN_RULES"):
+            return
+        self.need(self.sender not in (None, self.bank), "NOT_PERMITTED")
+        self.need(good_text(command.reason, empty=True), "BAD_NAME")
+        cfp = self.open_cfp(command.cfp)
+        if cfp is not None:
+            self.need(self.sender != cfp["manager"], "OWN_CFP")
+            answered = [*cfp["refused"], *(b["account"] for b in cfp["bids"])]
+            self.need(self.sender not in answered, "OUT_OF_SEQUENCE")
+            self.need(len(cfp["refused"]) < self.limits["refusals"], "LIMIT_REACHED")
+            if not self.bad:
+                cfp["refused"].append(self.sender)
+
+    def _decides(self, ident: bytes) -> tuple[bytes, Row] | None:
+        """The bid that a manager may decide on now."""
+        if not self.need(self.version >= 5, "UNKNOWN_RULES"):
+            return None
+        found = self._standing(ident)
+        if found is not None:
+            cfp = self.cfps[found[0]]
+            self.need(self.sender is not None, "NOT_PERMITTED")
+            self.need(self.sender is None or self.sender == cfp["manager"], "NOT_OWNER")
+            if self.need(cfp["decide"] > 0, "NOT_MANAGED") and self.need(cfp["until"] > 0, "CFP_OPEN"):
+                self.need(self.now < cfp["until"], "CFP_CLOSED")
+        return found
+
+    def _AwardBid(self, command: c.AwardBid) -> None:
+        found = self._decides(command.bid)
+        if found is None:
+            return
+        ident, bid = found
+        cfp, price = self.cfps[ident], bid["price"]
+        self.need(price >= cfp["reserve"], "BELOW_RESERVE")
+        start = self.now + bid["delay"]
+        lease = {"pool": cfp["pool"], "units": cfp["units"], "account": bid["account"], "start": start}
+        lease["end"] = start + cfp["duration"]
+        used = self.peak(cfp["pool"], start, lease["end"], list(self.leases.values()))
+        self.need(used + cfp["units"] <= self.pools[cfp["pool"]]["units"], "NO_CAPACITY")
+        if self.bad:
+            return
+        self.leases[bid["id"]], bid["done"] = lease, True
+        self.accounts[bid["account"]]["balance"] -= price
+        self.accounts[cfp["manager"]]["balance"] += price
+        self.awards.append((ident, bid["id"], len(cfp["given"]), price))
+        cfp["given"].append((bid["id"], price))
+        self.payments.append((bid["account"], price))
+        if len(cfp["given"]) == cfp["slots"] or not self.choosable(cfp):
+            self._over(ident)
+        self.warn({bid["account"]})
+
+    def _RejectBid(self, command: c.RejectBid) -> None:
+        found = self._decides(command.bid)
+        if found is not None and not self.bad:
+            found[1]["done"] = True
+            if not self.choosable(self.cfps[found[0]]):
+                self._over(found[0])
