@@ -16,9 +16,10 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.sealing import values_of
 from contractnet.topics import LEDGER, NOTICES
+from contractnet.watermarks import watermarks
 from faults.records import stored
 from market import Shard, told
-from streams.reading import new_consumer, read_partition, watermarks
+from streams.reading import new_consumer, read_partition
 
 OUTCOMES = (e.CommandAccepted, e.CommandRejected, e.CommandRepeated, e.CommandUnreadable)
 

@@ -28,10 +28,11 @@ from contractnet.messages import commands as c
 from contractnet.messages.partition import partition_of
 from contractnet.signing import NO_GENESIS, KeyPair
 from contractnet.topics import COMMANDS, LEDGER
+from contractnet.watermarks import watermarks
 from market.rules import RULES
 from services.access import environment_of
 from services.brokers import embedded
-from streams.reading import Record, new_consumer, read_partition, watermarks
+from streams.reading import Record, new_consumer, read_partition
 from streams.topics import create_topics
 
 PARTITIONS = 4

@@ -131,7 +131,8 @@ def market_lag_ms(bootstrap: str, market: str, partitions: int) -> int | None:
     """How far the market's time is behind this machine's clock, None where the ledger's end says nothing of it."""
     from confluent_kafka import TopicPartition
 
-    from streams.reading import new_consumer, watermarks
+    from contractnet.watermarks import watermarks
+    from streams.reading import new_consumer
 
     here = TopicPartition(LEDGER.name, partition_of(market, partitions))
     consumer = new_consumer(bootstrap)

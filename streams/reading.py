@@ -12,20 +12,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from contractnet.access import client_settings
 from contractnet.rights import READER_GROUPS
 from contractnet.stall import LONG_LIVED
+from contractnet.watermarks import watermarks
 
 READ_TIMEOUT_S = 60.0
-_ANSWER_S = 5.0
-PASSING = frozenset(
-    {
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_PARTITION,
-        KafkaError._TIMED_OUT,
-        KafkaError._TRANSPORT,
-        KafkaError._ALL_BROKERS_DOWN,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +42,6 @@ def new_consumer(bootstrap: str, **more: object) -> Consumer:
             **more,
         }
     )
-
-
-def watermarks(consumer: Consumer, place: TopicPartition, timeout_s: float = READ_TIMEOUT_S) -> tuple[int, int]:
-    """First offset and end of a partition, as the consumer's isolation level shows them.
-
-    A partition that was created or has lost its leader a moment ago, and a broker that is away, are asked again; raises
-    KafkaException after `timeout_s`.
-    """
-    give_up_at = time.monotonic() + timeout_s
-    while True:
-        try:
-            # Not for the whole time: what a call has found out about a topic, it believes to its end.
-            return consumer.get_watermark_offsets(place, timeout=min(_ANSWER_S, timeout_s))
-        except KafkaException as exception:
-            if exception.args[0].code() not in PASSING or time.monotonic() > give_up_at:
-                raise
-            time.sleep(0.1)
 
 
 def read_partition(bootstrap: str, topic: str, partition: int, start: int) -> Iterator[Record]:

@@ -23,6 +23,7 @@ from contractnet.messages.partition import partition_of
 from contractnet.refusals import Refusals, hint, list_topics, topic_metadata
 from contractnet.rights import NOTICES_GROUP
 from contractnet.stall import LONG_LIVED, StallDetector
+from contractnet.watermarks import watermarks
 
 log = logging.getLogger(__name__)
 
@@ -157,10 +158,11 @@ class NoticeFeed:
         self.partitions = len(known[topics.NOTICES.name].partitions)
         self.partition = partition_of(self.market, self.partitions)
         begin = TopicPartition(topics.NOTICES.name, self.partition, OFFSET_BEGINNING)
+        # First, as it waits for the leader of a partition that has none yet.
+        _, self._end = watermarks(self._consumer, begin, timeout_s)
         if look_back_s is not None:
             begin.offset = int((time.time() - look_back_s) * 1000)
             begin = self._consumer.offsets_for_times([begin], timeout=timeout_s)[0]
-        _, self._end = self._consumer.get_watermark_offsets(begin, timeout_s)
         if begin.offset == OFFSET_END:
             # Nothing is that young. As a number, so that a new consumer can go on from there.
             begin.offset = self._end

@@ -14,7 +14,8 @@ from contractnet.chain import CHAIN_START, chain
 from contractnet.codec import encode
 from contractnet.messages import Entry
 from contractnet.topics import LEDGER
-from streams.reading import new_consumer, watermarks
+from contractnet.watermarks import watermarks
+from streams.reading import new_consumer
 
 _TIMEOUT_S = 30.0
 _LEVELS = ("uncommitted", "committed")
