@@ -20,8 +20,8 @@ from contractnet.errors import BrokerUnreachableError
 from contractnet.rights import ROLES
 
 AGENT_QUOTAS: Mapping[str, float] = {
-    # A sealed command is about 0.4 kB: some 80 a second of one agent, and several hundred at once after a rest. A flood
-    # of full batches takes a worker a third of a second each: at this rate, that is less than one in a hundred.
+    # A sealed command is about 0.4 kB: some 80 a second of one agent, and several hundred at once after a rest. A batch
+    # of 1 MB, which Kafka lets in before it counts it, holds up the others while it is judged: once in half a minute.
     "producer_byte_rate": 32_768,
     # Agents read all notices of their market's partition, and at their start those of the last ten minutes.
     "consumer_byte_rate": 16_777_216,

@@ -11,19 +11,9 @@ from contractnet.messages import events as e
 from tests.market.cases_decisions import DECISION_IDS
 from tests.market.directed_budgets import BUDGET_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
-from tests.market.play import SMALL, Play
+from tests.market.play import SMALL, Play, founded
 from tests.market.test_rules import CASES
 from tests.market.town import BANK, INBOX_KEY, MANAGER, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
-
-
-def founded(play: Play, *agents: str, units: int = 1, credits_ucr: int = 1_000) -> None:
-    """A market with a manager's pool `gpu` and some agents."""
-    play.pairs[BANK.public] = BANK
-    assert play.send(c.OpenMarket(BANK.public, PARTITIONS, 1, True), OPERATOR).code is Code.ACCEPTED
-    manager = play.open_account("manager").id
-    play.by("bank", c.CreatePool("gpu", manager, units))
-    for name in agents:
-        play.open_account(name, credits_ucr=credits_ucr)
 
 
 def strangers_at_the_door(play: Play) -> None:

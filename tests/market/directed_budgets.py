@@ -8,19 +8,13 @@ from collections.abc import Callable
 from contractnet.messages import Code, PostingReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
-from tests.market.play import SMALL, Play
-from tests.market.town import BANK, OPERATOR, PARTITIONS, Answer, bid, budget, call
+from tests.market.play import SMALL, Play, founded
+from tests.market.town import Answer, bid, budget, call
 
 
-def founded(play: Play, *agents: str, credits_ucr: int = 1_000) -> None:
-    """A market of the newest rules with a manager's pool `gpu` of four, and some agents."""
-    play.pairs[BANK.public] = BANK
-    assert play.send(c.OpenMarket(BANK.public, PARTITIONS, 4, True), OPERATOR).code is Code.ACCEPTED
-    manager = play.open_account("manager").id
-    play.by("bank", c.CreatePool("gpu", manager, 4))
-    for name in agents:
-        play.open_account(name, credits_ucr=credits_ucr)
-    # A minute that budgets of town.budget() share.
+def founded_4(play: Play, *agents: str, credits_ucr: int = 1_000) -> None:
+    """A market that has budgets, at the start of a minute that budgets of town.budget() share."""
+    founded(play, *agents, version=4, units=4, credits_ucr=credits_ucr)
     play.town.at_ms += -play.town.at_ms % 60_000
     play.tick()
 
@@ -36,7 +30,7 @@ def sale(play: Play, **prices: int) -> Answer:
 
 def a_budget_is_spent_and_comes_back(play: Play) -> None:
     """What is captured and what is held count; a close gives room back, and so does a new window."""
-    founded(play, "ann", "bob")
+    founded_4(play, "ann", "bob")
     assert play.by("bank", budget(play.account("ann"))).of(e.BudgetSet)
     assert sale(play, ann=79).of(e.BudgetWarned) == []
     cfp = play.by("manager", call(open_ms=10_000)).id
@@ -60,7 +54,7 @@ def a_budget_is_spent_and_comes_back(play: Play) -> None:
 
 def both_budgets_bind(play: Play) -> None:
     """An agent within its project: the smaller rest decides, whoever spent the project's."""
-    founded(play, "ann", "bob", "dan")
+    founded_4(play, "ann", "bob", "dan")
     play.by("bank", budget(play.account("ann"), limit_ucr=60))
     play.by("bank", budget(None, "project", limit_ucr=100))
     sale(play, bob=50)
@@ -79,7 +73,7 @@ def both_budgets_bind(play: Play) -> None:
 
 def windows_give_and_take(play: Play) -> None:
     """Decay of what nothing holds, an allowance that is shared, and a cap; a project's accounts in order of opening."""
-    founded(play, "ann", "bob", credits_ucr=1_000)
+    founded_4(play, "ann", "bob", credits_ucr=1_000)
     cfp = play.by("manager", call(open_ms=200_000)).id
     play.by("ann", bid(cfp, 400))
     terms = {"limit_ucr": None, "allowance_ucr": 101, "decay_permille": 333}
@@ -105,7 +99,7 @@ def windows_give_and_take(play: Play) -> None:
 
 def terms_change_and_the_window_stays(play: Play) -> None:
     """Other terms keep what was spent, topped up and warned; a lower limit leaves no room, and takes nothing back."""
-    founded(play, "ann")
+    founded_4(play, "ann")
     ann = play.account("ann")
     (first,) = play.by("bank", budget(ann)).of(e.BudgetSet)
     play.by("bank", c.TopUpBudget(ann, "", 50))
@@ -131,7 +125,7 @@ def terms_change_and_the_window_stays(play: Play) -> None:
 
 def windows_wait_for_their_turn(play: Play) -> None:
     """More windows end than one record settles: none is left out or comes twice, and other terms do not lose one."""
-    founded(play, "ann", "bob")
+    founded_4(play, "ann", "bob")
     for name in ("ann", "bob"):
         play.by("bank", budget(play.account(name), allowance_ucr=10))
     play.by("bank", budget(None, "other", allowance_ucr=10))
@@ -153,7 +147,7 @@ def windows_wait_for_their_turn(play: Play) -> None:
 
 def nothing_is_issued_beyond_the_most(play: Play) -> None:
     """An allowance that all credits together have no room for is cut, by the last accounts."""
-    founded(play, "ann", "bob", credits_ucr=0)
+    founded_4(play, "ann", "bob", credits_ucr=0)
     play.by("bank", c.IssueCredits(play.account("ann"), 10**15, ""))
     play.by("bank", c.IssueCredits(play.account("ann"), SMALL["issued"] - 10**15 - 100, ""))
     play.by("bank", budget(None, "project", allowance_ucr=180))
@@ -167,7 +161,7 @@ def nothing_is_issued_beyond_the_most(play: Play) -> None:
 
 def projects_fill_up(play: Play) -> None:
     """A project with a budget takes a bounded number of accounts; one with more gets no budget."""
-    founded(play, "ann", "bob", "cat")
+    founded_4(play, "ann", "bob", "cat")
     play.by("bank", budget(None, "project"))
     assert play.open_account("eve").code is Code.ACCEPTED
     assert play.open_account("fay").code is Code.LIMIT_REACHED
@@ -179,7 +173,7 @@ def projects_fill_up(play: Play) -> None:
 def busy_budgets(play: Play) -> None:
     """Many sales under budgets whose terms change, with restarts and pauses."""
     agents = ("ann", "bob", "cat", "dan")
-    founded(play, *agents, credits_ucr=2_000)
+    founded_4(play, *agents, credits_ucr=2_000)
     dice = random.Random(4)
     for _ in range(150):
         scope = dice.choice([(play.account(dice.choice(agents)), ""), (None, "project"), (None, "other")])

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from functools import partial
 
 from contractnet.messages import CfpOutcome, Code, Pricing, ReleaseReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
-from tests.market.play import SMALL, Play
+from tests.market.play import SMALL, Play, founded
 from tests.market.town import BANK, OPERATOR, PARTITIONS, Answer, bid, budget, call, managed
 
-
-def founded(play: Play, *agents: str, units: int = 4, credits_ucr: int = 1_000) -> None:
-    """A market of version 5 with a manager's pool `gpu`, and some agents."""
-    play.pairs[BANK.public] = BANK
-    assert play.send(c.OpenMarket(BANK.public, PARTITIONS, 5, True), OPERATOR).code is Code.ACCEPTED
-    manager = play.open_account("manager").id
-    play.by("bank", c.CreatePool("gpu", manager, units))
-    for name in agents:
-        play.open_account(name, credits_ucr=credits_ucr)
+founded_5 = partial(founded, version=5, units=4)
+"""A market whose managers may choose."""
 
 
 def decided(play: Play, prices: dict[str, int], **changes: int) -> tuple[bytes, dict[str, bytes]]:
@@ -38,7 +32,7 @@ def reasons(answer: Answer) -> list[ReleaseReason]:
 
 def a_manager_takes_its_choice(play: Play) -> None:
     """The lowest bid may win, at its own price; the rest wait, and lose when the slots are gone. A restart between."""
-    founded(play, "ann", "bob", "cat", "dan")
+    founded_5(play, "ann", "bob", "cat", "dan")
     _, bids = decided(play, {"ann": 20, "bob": 40, "cat": 30, "dan": 9}, slots=2)
     assert play.by("ann", c.WithdrawBid(bids["ann"])).code is Code.BID_BINDING
     (award,) = play.by("manager", c.AwardBid(bids["ann"])).of(e.AwardMade)
@@ -57,7 +51,7 @@ def a_manager_takes_its_choice(play: Play) -> None:
 
 def time_runs_out(play: Play) -> None:
     """A manager that does not choose frees everybody; what it gave stays given; at the very end it is too late."""
-    founded(play, "ann", "bob")
+    founded_5(play, "ann", "bob")
     _, bids = decided(play, {"ann": 20, "bob": 40}, slots=2, decide_ms=1_000)
     play.town.at_ms += 999
     assert play.by("manager", c.AwardBid(bids["bob"])).of(e.AwardMade)
@@ -73,7 +67,7 @@ def time_runs_out(play: Play) -> None:
 
 def nothing_is_left_to_choose(play: Play) -> None:
     """A CFP without a bid that can win ends at its deadline; one whose bids were all declined, at once."""
-    founded(play, "ann", "bob")
+    founded_5(play, "ann", "bob")
     cfp = play.by("manager", managed()).id
     placed = play.by("ann", bid(cfp, 50)).id
     play.by("ann", c.WithdrawBid(placed))
@@ -97,7 +91,7 @@ def nothing_is_left_to_choose(play: Play) -> None:
 
 def managers_take_cfps_back(play: Play) -> None:
     """Before the deadline and while they decide, and not later; awards that are made stay."""
-    founded(play, "ann", "bob")
+    founded_5(play, "ann", "bob")
     cfp = play.by("manager", managed()).id
     play.by("ann", bid(cfp, 20))
     early = play.by("manager", c.CancelCfp(cfp))
@@ -117,7 +111,7 @@ def managers_take_cfps_back(play: Play) -> None:
 
 def awards_need_room(play: Play) -> None:
     """What others lease meanwhile is not given twice; a release makes room, and a smaller pool takes it away."""
-    founded(play, "ann", "bob", units=1)
+    founded_5(play, "ann", "bob", units=1)
     _, bids = decided(play, {"ann": 20, "bob": 40}, decide_ms=60_000, slots=2, duration_ms=5_000)
     other = play.by("manager", call(duration_ms=2_000)).id
     lease = play.by("ann", bid(other, 30)).id
@@ -134,7 +128,7 @@ def awards_need_room(play: Play) -> None:
 
 def budgets_see_a_managers_awards(play: Play) -> None:
     """What binds is held under a budget, what is awarded is spent, and a warning comes with the award."""
-    founded(play, "ann", "bob")
+    founded_5(play, "ann", "bob")
     play.by("bank", budget(play.account("ann"), limit_ucr=100, window_ms=24 * 3600 * 1000))
     _, bids = decided(play, {"ann": 80, "bob": 40}, slots=2)
     other = play.by("manager", call()).id
@@ -147,7 +141,7 @@ def budgets_see_a_managers_awards(play: Play) -> None:
 
 def accounts_refuse(play: Play) -> None:
     """Once, instead of a bid, before the deadline, and not without end."""
-    founded(play, "ann", "bob", "cat")
+    founded_5(play, "ann", "bob", "cat")
     cfp = play.by("manager", call()).id
     assert play.by("ann", c.RefuseCfp(cfp, "no need")).of(e.CfpRefused)
     play.restart()
@@ -166,14 +160,20 @@ def accounts_refuse(play: Play) -> None:
     assert play.by("cat", c.RefuseCfp(cfp, "")).code is Code.CFP_CLOSED
 
 
-def overdue_decisions_wait(play: Play) -> None:
-    """More falls due than one record settles: what waits takes no bid and no choice, and can be taken back."""
-    founded(play, "ann", "bob")
+def overdue(play: Play) -> bytes:
+    """A bid on a CFP whose deadline is over but waits, as more falls due than one record settles."""
     for _ in range(SMALL["due"]):
         play.by("manager", call(open_ms=100))
     cfp = play.by("manager", managed(open_ms=101)).id
     placed = play.by("ann", bid(cfp, 20)).id
     play.town.at_ms += 101
+    return placed
+
+
+def overdue_decisions_wait(play: Play) -> None:
+    """More falls due than one record settles: what waits takes no bid and no choice, and can be taken back."""
+    founded_5(play, "ann", "bob")
+    placed = overdue(play)
     assert play.by("manager", c.AwardBid(placed)).code is Code.CFP_OPEN
     assert play.by("manager", c.AwardBid(placed)).of(e.DecisionOpened)
     _, bids = decided(play, {"ann": 20}, decide_ms=1_000)
@@ -182,17 +182,12 @@ def overdue_decisions_wait(play: Play) -> None:
     play.town.at_ms += 1_000
     assert play.by("manager", c.AwardBid(bids["ann"])).code is Code.CFP_CLOSED
     play.tick()
-    for _ in range(SMALL["due"]):
-        play.by("manager", call(open_ms=100))
-    cfp = play.by("manager", managed(open_ms=101)).id
-    placed = play.by("ann", bid(cfp, 20)).id
-    play.town.at_ms += 101
-    assert play.by("ann", c.WithdrawBid(placed)).code is Code.BID_BINDING
+    assert play.by("ann", c.WithdrawBid(overdue(play))).code is Code.BID_BINDING
 
 
 def what_waits_can_be_taken_back(play: Play) -> None:
     """A CFP past its deadline that no record has settled yet is its manager's to cancel."""
-    founded(play, "ann")
+    founded_5(play, "ann")
     for _ in range(SMALL["due"]):
         play.by("manager", call(open_ms=100))
     cfp = play.by("manager", managed(open_ms=101)).id
@@ -223,7 +218,7 @@ def older_rules_know_no_such_thing(play: Play) -> None:
 def busy_managers(play: Play) -> None:
     """Many CFPs of both kinds, with choices, refusals, pauses, cancels and restarts."""
     agents = ("ann", "bob", "cat", "dan")
-    founded(play, *agents, units=3, credits_ucr=9_000)
+    founded_5(play, *agents, units=3, credits_ucr=9_000)
     dice = random.Random(5)
     bids: list[bytes] = []
     for _ in range(160):

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from contractnet import codec
-from contractnet.messages import Command
+from contractnet.messages import Code, Command
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages.partition import partition_of
@@ -17,6 +17,7 @@ from market import limits, rules, shard
 from tests.market.model import Model
 from tests.market.model_parts import Letter
 from tests.market.town import (
+    BANK,
     INBOX_KEY,
     NAME,
     OPERATOR,
@@ -222,3 +223,13 @@ class Play:
         if credits_ucr:
             self.by("bank", c.IssueCredits(answer.id, credits_ucr, ""))
         return answer
+
+
+def founded(play: Play, *agents: str, version: int = 1, units: int = 1, credits_ucr: int = 1_000) -> None:
+    """A market of a version of the rules, with a manager's pool `gpu` and some agents."""
+    play.pairs[BANK.public] = BANK
+    assert play.send(c.OpenMarket(BANK.public, PARTITIONS, version, True), OPERATOR).code is Code.ACCEPTED
+    manager = play.open_account("manager").id
+    play.by("bank", c.CreatePool("gpu", manager, units))
+    for name in agents:
+        play.open_account(name, credits_ucr=credits_ucr)
