@@ -59,6 +59,9 @@ V5: dict[type[Command], Decide] = V4 | {
 }
 """Managers that award themselves, and refusals (docs/protocol.md)."""
 
-RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5}
+V6: dict[type[Command], Decide] = V5 | {}
+"""Not released yet: what is added to the protocol next (docs/protocol.md)."""
+
+RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6}
 
 __all__ = ["RULES", "Context"]

@@ -31,6 +31,7 @@ EVENTS_LATER = {
     3: BUDGETS | DECISIONS,
     4: DECISIONS,
     5: set[str](),
+    6: set[str](),
 }
 OF_BUDGETS = {Code.BAD_BUDGET, Code.UNKNOWN_BUDGET, Code.BUDGET_EXCEEDED}
 OF_DECISIONS = {
@@ -42,7 +43,7 @@ OF_DECISIONS = {
     Code.NO_CAPACITY,
     Code.OUT_OF_SEQUENCE,
 }
-CODES_LATER = {1: OF_BUDGETS | OF_DECISIONS, 3: OF_BUDGETS | OF_DECISIONS, 4: OF_DECISIONS, 5: set[Code]()}
+CODES_LATER = {1: OF_BUDGETS | OF_DECISIONS, 3: OF_BUDGETS | OF_DECISIONS, 4: OF_DECISIONS, 5: set[Code](), 6: set[Code]()}
 """What earlier versions did not know."""
 
 
