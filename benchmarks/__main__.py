@@ -157,6 +157,7 @@ def bench_lag(*, short: bool) -> list[dict[str, object]]:
             "reads": found.reads,
             "age p50 ms": round(found.age_p50_ms),
             "age p99 ms": round(found.age_p99_ms),
+            "by fifths": "/".join(str(round(p99)) for p99 in found.fifths_p99_ms),
             "errors": found.errors,
             "torn": found.torn,
             "kept open s": round(found.kept_open_s),

@@ -119,6 +119,8 @@ class Lag:
     torn: int
     age_p50_ms: float
     age_p99_ms: float
+    fifths_p99_ms: tuple[float, ...]
+    """The same p99 for each fifth of the time: what grows with the history shows here."""
     kept_open_s: float
     kept_reads: int
 
@@ -141,17 +143,34 @@ def lag(*, events_per_s: int, duration_s: float) -> Lag:
             took_s = time.monotonic() - started
             rate = (_published(world) - before) / took_s
         sending.stop()
-    ages = sorted(age for result in results for age in result["ages_ms"])
+        for report in _reports(world)[:: max(1, int(duration_s / 30) // 5)]:
+            print(f"the projector said: {report}")
+    found = [result["ages_ms"] for result in results]
+    ages = sorted(age for one in found for age in one)
+    fifths = [
+        sorted(age for one in found for age in one[len(one) * n // 5 : len(one) * (n + 1) // 5]) for n in range(5)
+    ]
     return Lag(
         events_per_s=rate,
         reads=sum(result["reads"] for result in results),
         errors=sum(result["errors"] for result in results) + kept.errors,
         torn=sum(result["torn"] for result in results) + kept.torn,
         age_p50_ms=ages[len(ages) // 2],
-        age_p99_ms=ages[int(len(ages) * 0.99)],
+        age_p99_ms=_p99(ages),
+        fifths_p99_ms=tuple(_p99(sorted(fifth)) for fifth in fifths),
         kept_open_s=took_s,
         kept_reads=kept.reads,
     )
+
+
+def _reports(world: World) -> list[str]:
+    """What the projector says of its work every 30 s: where its time went."""
+    lines = (world.data / "processes.log").read_text(errors="replace").splitlines()
+    return [line.partition(" INFO ")[2] for line in lines if " a second, generation " in line]
+
+
+def _p99(ordered: list[float]) -> float:
+    return ordered[int(len(ordered) * 0.99)]
 
 
 def _reader(world: World, duration_s: float, kind: str) -> subprocess.Popen[bytes]:

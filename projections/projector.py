@@ -10,12 +10,14 @@ it again), 78 where starting again can't help.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -50,6 +52,7 @@ class Projector:
         self._rest_until_s = 0.0
         self._reported_s = time.monotonic()
         self._reported_events = 0
+        self._times_s: defaultdict[str, list[float]] = defaultdict(list)
 
     def stop(self) -> None:
         """Ask `run` to publish once more and return."""
@@ -86,7 +89,8 @@ class Projector:
         try:
             while not self._stopping:
                 self._step(reader, store, publisher)
-                merger.step()
+                with self._timed("merging"):
+                    merger.step()
             self._publish(publisher)
             publisher.close()
         finally:
@@ -95,12 +99,15 @@ class Projector:
         log.info("stopped at %d events, generation %d", store.event_count(), publisher.generation)
 
     def _step(self, reader: LedgerReader, store: Store, publisher: Publisher) -> None:
-        records = reader.poll()
+        with self._timed("reading"):
+            records = reader.poll()
         if records:
-            store.apply(records)
+            with self._timed("folding"):
+                store.apply(records)
             self._news = True
             # Writing several segments at once would delay readers; while catching up there is no way around it.
-            store.seal_due(None if len(records) == self._settings.batch_events_max else 1)
+            with self._timed("sealing"):
+                store.seal_due(None if len(records) == self._settings.batch_events_max else 1)
         if time.monotonic() >= self._rest_until_s:
             self._publish(publisher)
             self._report(store, publisher)
@@ -109,7 +116,8 @@ class Projector:
         if not self._news:
             return
         started_s = time.monotonic()
-        publisher.publish()
+        with self._timed("publishing"):
+            publisher.publish()
         self._news = False
         ended_s = time.monotonic()
         # While catching up, batches are full at once: at least as much time goes into them as into publications.
@@ -121,9 +129,22 @@ class Projector:
             return
         events = store.event_count()
         if events != self._reported_events:
-            rate = (events - self._reported_events) / (now_s - self._reported_s)
-            log.info("%d events, %.0f a second, generation %d", events, rate, publisher.generation)
+            took_s = now_s - self._reported_s
+            rate = (events - self._reported_events) / took_s
+            parts = "; ".join(
+                f"{part} {sum(times_s) / took_s:.0%}, at most {max(times_s):.2f} s"
+                for part, times_s in self._times_s.items()
+            )
+            log.info("%d events, %.0f a second, generation %d; %s", events, rate, publisher.generation, parts)
         self._reported_s, self._reported_events = now_s, events
+        self._times_s.clear()
+
+    @contextlib.contextmanager
+    def _timed(self, part: str) -> Iterator[None]:
+        """Count the time of one part of the work, for the report."""
+        started_s = time.monotonic()
+        yield
+        self._times_s[part].append(time.monotonic() - started_s)
 
 
 def settings_from(arguments: Sequence[str] | None, program: str, purpose: str) -> ProjectionSettings:
