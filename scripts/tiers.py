@@ -26,9 +26,10 @@ TIERS: dict[str, tuple[str, ...]] = {
 }
 
 
-# These tests mostly wait for a broker: two files at a time take half as long. The other tiers measure or print as they
-# go, and want the machine to themselves.
-SIDE_BY_SIDE = {"contract": ("-n", "2", "--dist", "loadfile")}
+# Two files at a time take half as long: pure code computes on both cores, the tests of the second tier mostly wait for
+# a broker. Those of the third measure, and want the machine to themselves.
+TWO_FILES = ("-n", "2", "--dist", "loadfile")
+SIDE_BY_SIDE = {"unit": TWO_FILES, "contract": TWO_FILES}
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,13 @@ OF_DECISIONS = {
     Code.NO_CAPACITY,
     Code.OUT_OF_SEQUENCE,
 }
-CODES_LATER = {1: OF_BUDGETS | OF_DECISIONS, 3: OF_BUDGETS | OF_DECISIONS, 4: OF_DECISIONS, 5: set[Code](), 6: set[Code]()}
+CODES_LATER = {
+    1: OF_BUDGETS | OF_DECISIONS,
+    3: OF_BUDGETS | OF_DECISIONS,
+    4: OF_DECISIONS,
+    5: set[Code](),
+    6: set[Code](),
+}
 """What earlier versions did not know."""
 
 

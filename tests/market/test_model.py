@@ -5,6 +5,8 @@ The run counts what it reached. An award, an event or a code that no history rea
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -358,11 +360,10 @@ def test_the_market_does_what_the_model_does(reached: Reached) -> None:
     assert reached.contested > 100
 
 
-def test_every_event_and_every_code_was_reached(reached: Reached, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_event_and_every_code_was_reached(reached: Reached, tell: Callable[[str], None]) -> None:
     """No kind of event and no outcome is left out; the table says how often each came."""
-    with capsys.disabled():
-        print(f"\n{reached.records} records, {reached.awards} awards, {reached.contested} above the reserve")
-        for title, counts in (("events", reached.events), ("codes", reached.codes)):
-            print(title + ": " + ", ".join(f"{name} {count}" for name, count in counts.most_common()))
+    tell(f"{reached.records} records, {reached.awards} awards, {reached.contested} above the reserve")
+    for title, counts in (("events", reached.events), ("codes", reached.codes)):
+        tell(title + ": " + ", ".join(f"{name} {count}" for name, count in counts.most_common()))
     assert EVENTS - set(reached.events) == set()
     assert missing_codes() == set()

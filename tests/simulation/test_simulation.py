@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 import pytest
 
@@ -13,13 +14,12 @@ SEEDS = int(os.environ.get("SEEDS", "1000"))
 
 
 @pytest.mark.slow
-def test_no_seed_breaks_a_promise(capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_seed_breaks_a_promise(tell: Callable[[str], None]) -> None:
     """Crashes, zombies, lost and late records, wrong clocks, damaged snapshots: one award a slot, one outcome a
     command, nothing torn, the bytes those of judging again; after the trouble, every command answered and every CFP
     ended. Every kind of event and every code comes up."""
     total = campaign(0, SEEDS, os.cpu_count() or 1)
-    with capsys.disabled():
-        print("\n" + "\n".join(total.lines()))
+    tell("\n".join(total.lines()))
     assert not total.failures
     assert total.seeds == SEEDS
     assert total.commands >= SEEDS * COMMANDS_MIN
