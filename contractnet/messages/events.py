@@ -177,6 +177,16 @@ class HoldPlaced(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class HoldResized(Event):
+    """A hold backs more or less of its bid than before: the holds of a group are the prices of those that could still
+    win together."""
+
+    hold: bytes
+    account: bytes
+    amount_ucr: int
+
+
+@dataclass(frozen=True, slots=True)
 class HoldCaptured(Event):
     """A hold paid for an award; the rest of it is free again."""
 
@@ -335,6 +345,16 @@ class BidPlaced(Event):
     task: str
     pass_hash: bytes
     claim: Claim | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BidGrouped(Event):
+    """The bid that was just placed belongs to a group of its bidder's, of which at most `wins_max` win."""
+
+    bid: bytes
+    account: bytes
+    group: bytes
+    wins_max: int
 
 
 @dataclass(frozen=True, slots=True)
