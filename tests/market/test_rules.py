@@ -16,6 +16,7 @@ from market import limits, pricing
 from market.rules import RULES
 from tests.market.cases_budgets import BUDGET_CASES
 from tests.market.cases_decisions import DECISION_CASES, DECISION_IDS, leave_to_the_manager
+from tests.market.cases_groups import GROUP_CASES, bid_in_groups
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
@@ -42,7 +43,7 @@ Ids = dict[str, bytes]
 
 def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     """A market in which bob holds a lease, and ann has an open bid on the CFP `cfp`; with budgets where there are any:
-    bob's is 500, a project's has no limit; with CFPs that their manager awards where there are such."""
+    bob's is 500, a project's has no limit; with CFPs that their manager awards, and groups, where there are such."""
     town, ids = small_town("ann", "bob", units=2, credits_ucr=1_000, rules=rules)
     if rules >= limits.BUDGETS_RULES_VERSION:
         town.send(budget(ids["bob"], limit_ucr=500, window_ms=24 * 3600 * 1000), BANK)
@@ -56,6 +57,8 @@ def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     ids |= dict.fromkeys(DECISION_IDS, UNKNOWN_ID)
     if rules >= limits.DECISIONS_RULES_VERSION:
         leave_to_the_manager(town, ids)
+    if rules >= limits.GROUPS_RULES_VERSION:
+        bid_in_groups(town, ids)
     return town, ids
 
 
@@ -177,6 +180,7 @@ CASES: list[Case] = [
     ("a bank's genesis of a market that is open", Code.MARKET_EXISTS, BANK, lambda i: genesis()),
     *BUDGET_CASES,
     *DECISION_CASES,
+    *GROUP_CASES,
 ]
 
 
