@@ -28,7 +28,9 @@ def nothing_is_overspent(state: State) -> Iterator[str]:
 def holds_match_bids(state: State) -> Iterator[str]:
     """Every unresolved hold backs one open bid, at its price unless it has a group, and each account's held credits are
     their sum. Bids without a hold are those that a manager has decided on, and those that their group has dropped."""
-    settled = {b.id for b in state.bids.values() if b.withdrawn or state.cfps[b.cfp].decides_until_ms} - set(state.holds)
+    settled = {b.id for b in state.bids.values() if b.withdrawn or state.cfps[b.cfp].decides_until_ms} - set(
+        state.holds
+    )
     if {b.id for b in state.bids.values() if b.id not in settled} != set(state.holds):
         yield "holds and open bids differ"
     if any(state.holds.get(b.id, b.price_ucr) != b.price_ucr for b in state.bids.values() if b.group is None):
@@ -60,7 +62,9 @@ def groups_hold_what_could_win(state: State) -> Iterator[str]:
                 yield f"group {name} has won enough, and still bids"
         if any(g.bids or not 0 < g.wins <= g.wins_max for g in account.won_groups.values()):
             yield f"account {account.id.hex()} remembers groups that have bids or won nothing"
-        if len(account.won_groups) > limits.GROUPS_REMEMBERED_PER_ACCOUNT or set(account.won_groups) & set(account.groups):
+        if len(account.won_groups) > limits.GROUPS_REMEMBERED_PER_ACCOUNT or set(account.won_groups) & set(
+            account.groups
+        ):
             yield f"account {account.id.hex()} remembers too many groups"
     if grouped:
         yield "a bid belongs to a group that there is not"

@@ -105,19 +105,21 @@ class _Record:
     """Wins of each group (account, id) of which it has settled a bid."""
 
     def follow(self, event: Event) -> list[Event]:
-        if not isinstance(event, e.HoldCaptured | e.HoldReleased):
+        if not isinstance(event, e.AwardMade | e.HoldCaptured | e.HoldReleased):
             return [event]
-        bid = self.state.bids[event.hold]
+        bid = self.state.bids[event.award if isinstance(event, e.AwardMade) else event.hold]
         group = self.state.group_of(bid)
         if group is None or bid.group is None:
             return [event]
         key = (bid.account, bid.group)
         left = group.wins_left - self.wins.setdefault(key, 0)
         self.gone.add(bid.id)
+        if isinstance(event, e.AwardMade):
+            return [*self._resized([bid, *self._others(group)], left), event]
         if isinstance(event, e.HoldReleased):
             return [replace(event, amount_ucr=self._held(bid))]
         self.wins[key] += 1
-        return [*self._resized([bid, *self._others(group)], left), event]
+        return [event]
 
     def rest(self) -> list[Event]:
         """What is left to do when all is settled."""

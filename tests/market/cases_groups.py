@@ -1,10 +1,8 @@
 """Bids of groups that break one rule each, and no other; see test_rules.py.
 
-They are for its busy town. There dan's group `GROUP` has won once, which is enough, and of his group `OTHER`, of which two
-may win, one bid of 20 stands on `cfp`.
+They are for its busy town. There dan's group `GROUP` has won once, which is enough, and of his group `OTHER`, of which
+two may win, one bid of 20 stands on `cfp`.
 """
-
-# ruff: noqa: ARG005 - every case is given the ids, whether it needs them or not
 
 from __future__ import annotations
 

@@ -216,8 +216,8 @@ def older_rules_have_no_groups(play: Play) -> None:
 
 
 def busy_groups(play: Play) -> None:
-    """Rounds of three CFPs of both kinds on which everybody bids in a group or alone, with withdrawals, choices, cancels
-    and restarts."""
+    """Rounds of three CFPs of both kinds on which everybody bids in a group or alone, with withdrawals, choices,
+    cancels and restarts."""
     agents = ("ann", "bob", "cat")
     founded_6(play, *agents, units=3, credits_ucr=300)
     dice = random.Random(6)

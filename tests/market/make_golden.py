@@ -154,7 +154,9 @@ def groups(town: Town) -> None:
         for name in dice.sample(AGENTS, dice.randrange(2, len(AGENTS) + 1)):
             wins_max = dice.randrange(1, 3)
             for cfp in dice.sample(cfps, 3):
-                bids.append(town.send(grouped(cfp, dice.randrange(8, 90), wins_max, bytes([number] * 16)), keys[name]).id)
+                bids.append(
+                    town.send(grouped(cfp, dice.randrange(8, 90), wins_max, bytes([number] * 16)), keys[name]).id
+                )
             if dice.random() < 0.2:
                 town.send(c.WithdrawBid(bids[-1]), keys[name])
         for step_ms in (100, 50, 1_000):

@@ -52,7 +52,9 @@ class Groups:
             return command.price_ucr
         if not self.need(self.version >= 6, "UNKNOWN_RULES"):
             return 0
-        if not self.need(command.group is not None and 1 <= command.wins_max <= self.limits["bids_per_group"], "BAD_GROUP"):
+        if not self.need(
+            command.group is not None and 1 <= command.wins_max <= self.limits["bids_per_group"], "BAD_GROUP"
+        ):
             return 0
         assert command.group is not None
         group = self.groups.get((self.sender, command.group), {"max": command.wins_max, "wins": 0})

@@ -203,7 +203,9 @@ class Histories(RuleBasedStateMachine):
     ) -> None:
         """Bids of one group on recent CFPs."""
         for place, (price, delay_ms) in enumerate(offers):
-            command = c.PlaceBid(self.pick(self.cfps, first + place), price, delay_ms, "", bytes(32), None, group, wins_max)
+            command = c.PlaceBid(
+                self.pick(self.cfps, first + place), price, delay_ms, "", bytes(32), None, group, wins_max
+            )
             self.bids.append(self.play.by(who, command).id)
 
     bids_in_a_group = bid_in_a_group

@@ -251,19 +251,19 @@ def test_a_pool_cannot_lose_reserved_units() -> None:
 Limit = tuple[str, int, KeyPair, Callable[[Ids], Command]]
 
 LIMITS: list[Limit] = [
-    ("ACCOUNTS_MAX", 5, BANK, lambda i: opening()),
+    ("ACCOUNTS_MAX", 6, BANK, lambda i: opening()),
     ("KEYS_PER_ACCOUNT_MAX", 1, ANN, lambda i: c.RotateKey(NEW)),
     ("POOLS_MAX", 1, BANK, lambda i: c.CreatePool("tpu", i["ann"], 1)),
     ("OPEN_CFPS_MAX", 5, MANAGER, lambda i: call()),
     ("OPEN_CFPS_PER_MANAGER_MAX", 5, MANAGER, lambda i: call()),
-    ("BIDS_PER_CFP_MAX", 1, BOB, lambda i: bid(i["cfp"], 20)),
+    ("BIDS_PER_CFP_MAX", 2, BOB, lambda i: bid(i["cfp"], 20)),
     ("OPEN_BIDS_PER_ACCOUNT_MAX", 1, ANN, lambda i: bid(i["quiet"], 20)),
     ("REFUSALS_PER_CFP_MAX", 1, BOB, lambda i: c.RefuseCfp(i["quiet"], "")),
     ("LEASES_PER_POOL_MAX", 1, MANAGER, lambda i: c.AwardBid(i["chosen"])),
     ("BUDGETS_MAX", 2, BANK, lambda i: budget(i["ann"])),
-    ("ACCOUNTS_PER_BUDGET_MAX", 3, BANK, lambda i: budget(None, "project")),
+    ("ACCOUNTS_PER_BUDGET_MAX", 4, BANK, lambda i: budget(None, "project")),
     ("ACCOUNTS_PER_BUDGET_MAX", 0, BANK, lambda i: opening(project="unlimited")),
-    ("ISSUED_UCR_MAX", 3_001, BANK, lambda i: c.IssueCredits(i["ann"], 2, "")),
+    ("ISSUED_UCR_MAX", 4_001, BANK, lambda i: c.IssueCredits(i["ann"], 2, "")),
 ]
 
 
