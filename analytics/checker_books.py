@@ -268,8 +268,8 @@ class Book:
         pool = self._pool(e["pool"])
         need(pool.owner == e["manager"] and 0 < e["units"] <= pool.units, "the owner sells what the pool has")
         need(e["closes_at_ms"] > source["at_ms"] and e["direction"] == "SELL", "a CFP is open for a while")
-        terms = ("manager", "pool", "units", "duration_ms", "slots", "reserve_price_ucr", "pricing", "closes_at_ms")
-        self.cfps[e["cfp"]] = Cfp(*(e[name] for name in terms), self.epoch)
+        terms = (e["manager"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"])
+        self.cfps[e["cfp"]] = Cfp(*terms, e["pricing"], e["closes_at_ms"], self.epoch)
 
     def _bid_placed(self, e: Fields, source: Fields) -> None:
         need(e["bid"] == source["command"], "a bid has its command's id")

@@ -44,7 +44,7 @@ class BidGroup:
 
     def _ended(self, bid: bytes, watch: BidWatch) -> None:
         self._open.pop(bid, None)
-        if watch.cancelled() or watch.exception() is not None or watch.result() is None:
+        if bid in self._won or watch.cancelled() or watch.exception() is not None or watch.result() is None:
             return
         self._won.add(bid)
         if self.wins >= self.wins_max:

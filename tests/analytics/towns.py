@@ -122,9 +122,9 @@ class Traffic:
     def bid_in_groups(self) -> None:
         """CFPs of both kinds that are open together, on all of which some bid in a group; then choices, if any."""
         r = self.random
-        own = (1, r.randint(100, 200), 1, 60, 10, Pricing.FIRST, Awarder.MANAGER, 300)
-        terms = [(1, 100, 1, 60, 10, Pricing.SECOND), own, own, (1, 100, 1, 200, 10, Pricing.SECOND)]
-        cfps = [self.send(c.CallForProposals(Direction.SELL, "gpu", *x), MANAGER) for x in terms]
+        own = c.CallForProposals(Direction.SELL, "gpu", 1, 150, 1, 60, 10, Pricing.FIRST, Awarder.MANAGER, 300)
+        soon, late = (c.CallForProposals(Direction.SELL, "gpu", 1, 100, 1, ms, 10, Pricing.SECOND) for ms in (60, 200))
+        cfps = [self.send(command, MANAGER) for command in (soon, own, own, late)]
         bids: list[bytes] = []
         for number, keys in enumerate(r.sample(self.agents, 3)):
             group, wins_max = r.randbytes(16), 1 + number // 2

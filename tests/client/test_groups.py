@@ -28,8 +28,8 @@ def test_a_group_wins_once(referee: Broker) -> None:
     async def play() -> None:
         async with staged(referee.bootstrap, bidders=2) as stage:
             manager, (alice, bob) = stage.manager, stage.bidders
-            choosing = await manager.call_for_proposals(POOL, duration_s=5, open_s=1, award="MANAGER", decide_s=20)
-            soon = await manager.call_for_proposals(POOL, duration_s=5, open_s=4)
+            terms = {"duration_s": 5, "open_s": 5, "decide_s": 60}
+            choosing, soon = [await manager.call_for_proposals(POOL, award="MANAGER", **terms) for _ in range(2)]
             later = await manager.call_for_proposals(POOL, duration_s=5, open_s=60)
             group = alice.bid_group(wins_max=1)
             bids = [await alice.bid(cfp, credits(90), group=group) for cfp in (choosing, soon, later)]
@@ -43,6 +43,7 @@ def test_a_group_wins_once(referee: Broker) -> None:
             assert differs.value.code is Code.GROUP_DIFFERS
             await bob.bid(choosing, credits(1))
             assert (await manager.proposals(choosing, 20))[0].id == bids[0].id
+            await manager.award(bids[1].id)
             award = await bids[1].outcome(20)
             assert award is not None
             assert (group.wins, group.wins_max) == (1, 1)
