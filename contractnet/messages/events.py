@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contractnet.messages.event import Event
+from contractnet.messages.events_groups import BidGrouped as BidGrouped  # noqa: PLC0414, part of this module
+from contractnet.messages.events_groups import HoldResized as HoldResized  # noqa: PLC0414, part of this module
 from contractnet.messages.types import (
     CfpOutcome,
     Claim,
@@ -15,12 +18,6 @@ from contractnet.messages.types import (
     ReleaseReason,
     Unreadable,
 )
-
-
-class Event:
-    """Base of the events records."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,16 +171,6 @@ class HoldPlaced(Event):
     account: bytes
     amount_ucr: int
     cfp: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class HoldResized(Event):
-    """A hold backs more or less of its bid than before: the holds of a group are the prices of those that could still
-    win together."""
-
-    hold: bytes
-    account: bytes
-    amount_ucr: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,16 +332,6 @@ class BidPlaced(Event):
     task: str
     pass_hash: bytes
     claim: Claim | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BidGrouped(Event):
-    """The bid that was just placed belongs to a group of its bidder's, of which at most `wins_max` win."""
-
-    bid: bytes
-    account: bytes
-    group: bytes
-    wins_max: int
 
 
 @dataclass(frozen=True, slots=True)

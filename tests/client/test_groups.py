@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -28,8 +29,8 @@ def test_a_group_wins_once(referee: Broker) -> None:
     async def play() -> None:
         async with staged(referee.bootstrap, bidders=2) as stage:
             manager, (alice, bob) = stage.manager, stage.bidders
-            terms = {"duration_s": 5, "open_s": 5, "decide_s": 60}
-            choosing, soon = [await manager.call_for_proposals(POOL, award="MANAGER", **terms) for _ in range(2)]
+            terms: dict[str, Any] = {"award": "MANAGER", "duration_s": 5, "open_s": 5, "decide_s": 60}
+            choosing, soon = [await manager.call_for_proposals(POOL, **terms) for _ in range(2)]
             later = await manager.call_for_proposals(POOL, duration_s=5, open_s=60)
             group = alice.bid_group(wins_max=1)
             bids = [await alice.bid(cfp, credits(90), group=group) for cfp in (choosing, soon, later)]

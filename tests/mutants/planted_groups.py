@@ -102,8 +102,8 @@ GROUP_MUTANTS: tuple[Mutant, ...] = (
         GROUPS,
         "            return [*self._resized([bid, *self._others(group)], left), event]\n",
         "            return [*self._resized([bid, *reversed(self._others(group))], left), event]\n",
-        "a group holds less than its best bids could cost",
-        (DIRECTED,),
+        "more events than the version has, and for a moment less held than the best bids could cost",
+        (GOLDEN,),
     ),
     Mutant(
         "what is held comes before what is freed",

@@ -55,7 +55,7 @@ class Day:
         actions: list[Callable[[], Answer | None]] = [self.bid] * 8 + [self.call] * 3 + [self.tick] * 3
         actions += [self.withdraw, self.cancel, self.release, self.resize, self.weigh, self.transfer, self.garbage]
         actions += [self.register, self.revoke, self.rotate, self.budget, self.budget]
-        actions += [self.managed, self.managed, *[self.decide] * 4, self.refuse]
+        actions += [self.managed, self.managed, *[self.decide] * 4, self.refuse, self.groups]
         for _ in range(commands):
             self.town.at_ms += self.rng.randint(0, 25)
             answer = self.rng.choice(actions)()
@@ -87,14 +87,21 @@ class Day:
             return None
         cfp = self.rng.choice(list(self.town.state.cfps))
         price_ucr = self.rng.choice([5, 20, 300, 10**6])
-        made = bid(cfp, price_ucr, 0, "task")
-        if self.rng.random() < 0.4:
-            # A new group now and then, of which one or two may win.
-            number = self.town.offset // 20
-            made = replace(made, group=number.to_bytes(16, "big"), wins_max=1 + number % 2)
-        answer = self.town.send(made, key_pair(self.rng.choice(AGENTS)))
+        answer = self.town.send(bid(cfp, price_ucr, 0, "task"), key_pair(self.rng.choice(AGENTS)))
         self.bids.append(answer.id)
         return answer
+
+    def groups(self) -> Answer:
+        """Two calls that close one after the other, and bids of a group on both, the second one higher or lower."""
+        name, group = self.rng.choice(AGENTS), self.rng.randbytes(16)
+        for open_ms in (60, 400):
+            self.answers.append(self.town.send(call(open_ms=open_ms), key_pair("manager")))
+            made = bid(self.answers[-1].id, self.rng.choice([200, 300, 400]), 0, "task")
+            last = self.town.send(replace(made, group=group, wins_max=self.rng.choice([1, 1, 2])), key_pair(name))
+            self.answers.append(last)
+            self.bids.append(last.id)
+        self.town.at_ms += self.rng.choice([0, 60, 60])
+        return self.town.tick()
 
     def tick(self) -> Answer:
         self.town.at_ms += self.rng.choice([50, 200, 70_000])
