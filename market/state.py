@@ -7,7 +7,6 @@ import heapq
 from dataclasses import dataclass, field
 
 from contractnet.messages import Code, Direction, Pricing, Winner
-from market import limits
 from market.capacity import Timeline
 
 DECOY_DOMAIN = b"contractnet/decoy/1"
@@ -283,9 +282,6 @@ class State:
         if cfp is not None and cfp.decide_ms and not cfp.decides_until_ms:
             # Each bid may be a notice.
             return len(cfp.bids)
-        if cfp is not None and not cfp.decide_ms and self.rules_version >= limits.GROUPS_RULES_VERSION:
-            # Each winner may drop the rest of its group.
-            return 2 * cfp.slots * (limits.BIDS_PER_GROUP_MAX - 1)
         budget = self.budgets.get(self.agenda[0][1])
         return 2 * len(self.accounts_under(budget)) if budget is not None and budget.posts else 0
 
