@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from analytics import checker_decisions as decisions
 from analytics.checker_budgets import Budgets
+from analytics.checker_groups import Groups
 from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need
 from analytics.checker_prices import Lease
 from analytics.checker_sales import check_sale
@@ -27,6 +28,7 @@ class Book:
     pools: dict[str, Pool] = field(default_factory=dict)
     cfps: dict[bytes, Cfp] = field(default_factory=dict)
     holds: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
+    groups: Groups = field(default_factory=Groups)
     budgets: Budgets = field(init=False)
     parts: dict[bytes, tuple[Cfp, list[str]]] = field(default_factory=dict)
     """What follows an award in its own record, by award."""
@@ -59,7 +61,7 @@ class Book:
             book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)
         for name, owner, units in m["pools"]:
             book.pools[name] = Pool(bytes.fromhex(owner), units)
-        unresolved = {bid for bid, _ in m["holds"]}
+        unresolved = dict(m["holds"])
         for ident, manager, _, pool, units, duration, slots, reserve, pricing, closes, epoch, *rest in m["cfps"]:
             cfp = Cfp(bytes.fromhex(manager), pool, units, duration, slots, reserve, pricing, closes, epoch)
             book.cfps[bytes.fromhex(ident)] = cfp
@@ -73,10 +75,11 @@ class Book:
                 if not withdrawn:
                     cfp.bidders.add(owner)
                 if bid in unresolved:
-                    book.holds[bytes.fromhex(bid)] = (owner, price)
-                    book.accounts[owner].held_ucr += price
+                    book.holds[bytes.fromhex(bid)] = (owner, unresolved[bid])
+                    book.accounts[owner].held_ucr += unresolved[bid]
                 elif bytes.fromhex(bid) not in cfp.given:
                     cfp.declined.add(bytes.fromhex(bid))
+        book.groups.load(m["groups"], {bid: row for cfp in book.cfps.values() for bid, row in cfp.bids.items()})
         for award, pool, units, account, starts, ends in m["leases"]:
             held = Held(bytes.fromhex(account), Lease(starts, ends, units))
             book.pools[pool].lock(bytes.fromhex(award), held)
@@ -105,6 +108,7 @@ class Book:
             decisions.check_goes_on(cfp)
         self.parts.clear()
         self.choices.clear()
+        self.groups.end(self.holds)
         self.budgets.end()
 
     def look_over(self) -> None:
@@ -126,6 +130,7 @@ class Book:
         for name in ("bank", "epoch", "accounts", "pools", "cfps", "holds"):
             need(getattr(self, name) == getattr(other, name), f"the {name} are those of the state")
         need(self.budgets.by_id == other.budgets.by_id, "the budgets are those of the state")
+        need(self.groups.plain() == other.groups.plain(), "the groups are those of the state")
         revoked = [
             {k: (key.account, key.revoked, key.expires_at_ms) for k, key in b.keys.items()} for b in (self, other)
         ]
@@ -220,20 +225,28 @@ class Book:
     def _hold_placed(self, e: Fields, _: Fields) -> None:
         need(e["hold"] not in self.holds, "a hold is placed once")
         bid = self._cfp(e["cfp"]).bids.get(e["hold"])
-        need(bid is not None and (bid.account, bid.price_ucr) == (e["account"], e["amount_ucr"]), "a hold backs a bid")
+        need(bid is not None and bid.account == e["account"] and self.groups.may_hold(bid, e), "a hold backs a bid")
         self.holds[e["hold"]] = (e["account"], e["amount_ucr"])
-        account = self._account(e["account"])
-        account.held_ucr += e["amount_ucr"]
-        need(account.held_ucr <= account.balance_ucr, "nobody holds what it does not have")
+        self._hold(e["account"], e["amount_ucr"])
         self.budgets.check_hold(e["account"])
+
+    def _hold_resized(self, e: Fields, _: Fields) -> None:
+        self._hold(e["account"], self.groups.resize(e, self.holds))
+
+    def _hold(self, ident: bytes, change_ucr: int) -> None:
+        account = self._account(ident)
+        account.held_ucr += change_ucr
+        need(account.held_ucr <= account.balance_ucr, "nobody holds what it does not have")
 
     def _hold_captured(self, e: Fields, _: Fields) -> None:
         win, _cfp = self._win(e["hold"], "HoldCaptured")
         need(e["captured_ucr"] == win["price_ucr"] and e["released_ucr"] >= 0, "the price is captured")
         self._resolve(e["hold"], e["account"], e["captured_ucr"] + e["released_ucr"])
+        self.groups.leave(e["hold"], won=True)
 
     def _hold_released(self, e: Fields, _: Fields) -> None:
         self._resolve(e["hold"], e["account"], e["amount_ucr"])
+        self.groups.leave(e["hold"], won=False)
 
     def _resolve(self, hold: bytes, account: bytes, amount_ucr: int) -> None:
         need(hold in self.holds, f"hold {hold.hex()} is resolved once")
@@ -255,17 +268,8 @@ class Book:
         pool = self._pool(e["pool"])
         need(pool.owner == e["manager"] and 0 < e["units"] <= pool.units, "the owner sells what the pool has")
         need(e["closes_at_ms"] > source["at_ms"] and e["direction"] == "SELL", "a CFP is open for a while")
-        self.cfps[e["cfp"]] = Cfp(
-            e["manager"],
-            e["pool"],
-            e["units"],
-            e["duration_ms"],
-            e["slots"],
-            e["reserve_price_ucr"],
-            e["pricing"],
-            e["closes_at_ms"],
-            self.epoch,
-        )
+        terms = (e["manager"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"])
+        self.cfps[e["cfp"]] = Cfp(*terms, e["pricing"], e["closes_at_ms"], self.epoch)
 
     def _bid_placed(self, e: Fields, source: Fields) -> None:
         need(e["bid"] == source["command"], "a bid has its command's id")
@@ -278,7 +282,8 @@ class Book:
         weight = [w for epoch, w in self._account(e["account"]).weights if epoch <= cfp.epoch][-1]
         need(e["weight_permille"] == weight, f"the weight is that of the CFP's opening, {weight}")
         price_ucr, delay_ms = e["price_ucr"], e["start_delay_ms"]
-        cfp.bids[e["bid"]] = Bid(e["account"], price_ucr, weight, delay_ms, e["task"], e["pass_hash"])
+        bid = Bid(e["account"], price_ucr, weight, delay_ms, e["task"], e["pass_hash"])
+        cfp.bids[e["bid"]], self.groups.newest = bid, {e["bid"]: bid}
 
     def _bid_withdrawn(self, e: Fields, source: Fields) -> None:
         cfp = self._cfp(e["cfp"])
@@ -296,6 +301,8 @@ class Book:
         if e["reason"] == "REJECTED":
             decisions.decline(cfp, e["bid"], source)
             self.choices.append(cfp)
+        elif e["reason"] == "GROUP_WON":
+            self.groups.drop(cfp, e, source)
         else:
             cfp.losses[e["bid"]] = e["reason"]
 
@@ -368,6 +375,7 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "WeightChanged": Book._weight_changed,
     "CreditsTransferred": Book._transferred,
     "HoldPlaced": Book._hold_placed,
+    "HoldResized": Book._hold_resized,
     "HoldCaptured": Book._hold_captured,
     "HoldReleased": Book._hold_released,
     "BudgetSet": lambda book, e, source: book.budgets.set(e, source),
@@ -382,6 +390,7 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "CfpRefused": lambda book, e, source: decisions.refuse(book._cfp(e["cfp"]), e, source, book.accounts, book.bank),
     "DecisionOpened": lambda book, e, source: decisions.begin(book._cfp(e["cfp"]), e, source),
     "BidPlaced": Book._bid_placed,
+    "BidGrouped": lambda book, e, source: book.groups.join(e, source, book.holds),
     "BidWithdrawn": Book._bid_withdrawn,
     "BidRejected": Book._bid_rejected,
     "AwardMade": Book._award_made,

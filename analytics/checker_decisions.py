@@ -76,8 +76,11 @@ def check_end(cfp: Cfp, e: Fields, source: Fields) -> None:
     cancelled = e["outcome"] == "CANCELLED" or "CFP_CANCELLED" in cfp.losses.values()
     if source["cause"] == "DUE":
         need(not cancelled and at_ms >= (cfp.until_ms or cfp.closes_at_ms), "a CFP ends when its time is over")
-        need(bool(left) == bool(cfp.until_ms), "a manager is given time exactly where there is something to choose")
-        outcome, reason = ("EXPIRED" if cfp.until_ms else "UNAWARDED"), "EXPIRED"
+        # A group may have dropped the last bid meanwhile.
+        dropped = bool(cfp.until_ms) and any(cfp.bids[bid].withdrawn for bid in cfp.declined)
+        given = bool(left) == bool(cfp.until_ms)
+        need(given or dropped, "a manager is given time exactly where there is something to choose")
+        outcome, reason = ("EXPIRED" if left else "UNAWARDED"), "EXPIRED"
     elif cancelled:
         need(not cfp.until_ms or at_ms < cfp.until_ms, "a manager takes a CFP back in its time")
         outcome, reason = "CANCELLED", "CFP_CANCELLED"

@@ -22,7 +22,7 @@ COLUMNS: dict[str, str] = {
     "refusals": "partition, ledger_offset, market, cfp_id, account_id, agent, project, reason, epoch_ms(refused_at)",
     "bids": "partition, ledger_offset, market, bid_id, cfp_id, account_id, agent, project, task, pool, price_ucr,"
     " weight_permille, start_delay_ms, claim_priority, claim_deadline_at_ms, claim_expected_value_points,"
-    " epoch_ms(placed_at), status, reason, epoch_ms(ended_at)",
+    " epoch_ms(placed_at), status, reason, epoch_ms(ended_at), group_id, wins_max",
     "awards": "partition, ledger_offset, market, award_id, cfp_id, slot, bid_id, account_id, agent, project, task,"
     " pool, units, duration_ms, price_ucr, bid_price_ucr, manager_id, manager, epoch_ms(opened_at),"
     " epoch_ms(closes_at), epoch_ms(awarded_at), latency_ms, since_opened_ms, command_offset, index",
@@ -253,9 +253,12 @@ class Rows:
         said = [claim.get(name) for name in ("priority", "deadline_at_ms", "expected_value_points")]
         terms = [e["price_ucr"], e["weight_permille"], e["start_delay_ms"]]
         who = [*self._agent(m, account), e["task"], self._cfps[m, cfp][7]]
-        ends = [_ms(at_ms), "live", None, None]
+        ends = [_ms(at_ms), "live", None, None, None, None]
         self._bids[m, ident] = [self.partition, offset, m, ident, cfp, account, *who, *terms, *said, *ends]
         self._bids_of[m, cfp].append(ident)
+
+    def _bid_grouped(self, _: int, m: str, e: Fields, __: int) -> None:
+        self._bids[m, e["bid"].hex()][20:] = [e["group"].hex(), e["wins_max"]]
 
     def _bid_withdrawn(self, _: int, m: str, e: Fields, at_ms: int) -> None:
         row = self._bids[m, e["bid"].hex()]
@@ -308,6 +311,11 @@ class Rows:
         head = [self.partition, offset, m, ident, account, self._agent(m, account)[0], e["cfp"].hex()]
         self._holds[m, ident] = [*head, e["amount_ucr"], _ms(at_ms), "held", None, None, None]
         self.accounts[m, account][9] += e["amount_ucr"]
+
+    def _hold_resized(self, _: int, m: str, e: Fields, __: int) -> None:
+        row = self._holds[m, e["hold"].hex()]
+        self.accounts[m, e["account"].hex()][9] += e["amount_ucr"] - row[7]
+        row[7] = e["amount_ucr"]
 
     def _hold_captured(self, _: int, m: str, e: Fields, at_ms: int) -> None:
         self._resolve(m, e, "captured", e["captured_ucr"], e["released_ucr"], at_ms)
@@ -363,6 +371,7 @@ _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "CfpRefused": Rows._cfp_refused,
     "DecisionOpened": Rows._decision_opened,
     "BidPlaced": Rows._bid_placed,
+    "BidGrouped": Rows._bid_grouped,
     "BidWithdrawn": Rows._bid_withdrawn,
     "BidRejected": Rows._bid_rejected,
     "AwardMade": Rows._award_made,
@@ -370,6 +379,7 @@ _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "LeaseEnded": Rows._lease_ended,
     "CreditsTransferred": Rows._transferred,
     "HoldPlaced": Rows._hold_placed,
+    "HoldResized": Rows._hold_resized,
     "HoldCaptured": Rows._hold_captured,
     "HoldReleased": Rows._hold_released,
     "CfpClosed": Rows._cfp_closed,

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bargaining, latency, projection, scaling, segments, speed
+from benchmarks import bargaining, groups, latency, projection, scaling, segments, speed
 from benchmarks.stage import start_faust_eos, start_peer, start_worker
 
 OUT = Path(__file__).parent / "out"
@@ -189,6 +189,27 @@ def bench_bargaining(*, short: bool) -> list[dict[str, object]]:
     return rows
 
 
+def bench_groups(*, short: bool) -> list[dict[str, object]]:
+    """The same markets with a group of bids and with a hold for each bid: what the bidder's slots are worth to it."""
+    markets = range(20 if short else 400)
+    rows: list[dict[str, object]] = []
+    for closes, at_once in (("one after the other", False), ("all at once", True)):
+        with_group, alone = ([groups.buys(n, grouped=g, at_once=at_once) for n in markets] for g in (True, False))
+        value, other = (sum(one.value for one in found) for found in (with_group, alone))
+        gain, other_gain = (sum(one.value - one.paid for one in found) for found in (with_group, alone))
+        rows.append(
+            {
+                "CFPs close": closes,
+                "value with a group": round(value / len(markets), 1),
+                "with full holds": round(other / len(markets), 1),
+                "full holds to group": round(other / value, 3),
+                "value less price, full holds to group": round(other_gain / gain, 3),
+                "markets": len(markets),
+            }
+        )
+    return rows
+
+
 def bench_segments(*, short: bool) -> list[dict[str, object]]:
     """The same rows in small and in merged segments."""
     return segments.costs(1_600_000, 3) if short else segments.costs(6_400_000, 9)
@@ -204,6 +225,7 @@ SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "segments": bench_segments,
     "lag": bench_lag,
     "bargaining": bench_bargaining,
+    "groups": bench_groups,
 }
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from contractnet.client.book import Subscription
     from contractnet.client.cfp import Cfp
     from contractnet.client.connection import Connection
+    from contractnet.client.groups import BidGroup
     from contractnet.client.inbox import Balance, Balances, Budget, Proposal
     from contractnet.client.lease import Award, Token
     from contractnet.credentials import Credential
@@ -36,6 +37,7 @@ _HOMES = {
     "contractnet.client.book": ("Subscription",),
     "contractnet.client.cfp": ("Cfp",),
     "contractnet.client.connection": ("Connection",),
+    "contractnet.client.groups": ("BidGroup",),
     "contractnet.client.inbox": ("Balance", "Balances", "Budget", "Proposal"),
     "contractnet.client.lease": ("Award", "Token"),
     "contractnet.credentials": ("Credential",),
@@ -54,6 +56,7 @@ __all__ = [
     "Balances",
     "Bank",
     "Bid",
+    "BidGroup",
     "Budget",
     "Cfp",
     "CfpOutcome",

@@ -8,10 +8,11 @@ from typing import Any
 
 from contractnet.messages import Code, Entry, Event, Source, Winner
 from contractnet.messages import events as e
+from market import evolve_groups as groups
 from market import limits
 from market.state import Account, Bid, Budget, Cfp, Key, Lease, Pool, State
 
-NO_CHANGE = (e.CommandUnreadable, e.CommandRepeated, e.ClockAdvanced, e.ClockJumped, e.BidRejected)
+NO_CHANGE = (e.CommandUnreadable, e.CommandRepeated, e.ClockAdvanced, e.ClockJumped)
 """Events that tell something without changing more than market time."""
 
 
@@ -144,6 +145,7 @@ def _hold_placed(state: State, _: Source, event: e.HoldPlaced) -> None:
 
 
 def _hold_captured(state: State, _: Source, event: e.HoldCaptured) -> None:
+    groups.win(state, state.bids[event.hold])
     _resolve(state, event.hold, event.account, event.captured_ucr + event.released_ucr)
     for budget in state.budgets_of(state.accounts[event.account]):
         budget.spent_ucr += event.captured_ucr
@@ -156,6 +158,7 @@ def _hold_released(state: State, _: Source, event: e.HoldReleased) -> None:
 def _resolve(state: State, hold: bytes, account: bytes, amount_ucr: int) -> None:
     held_ucr = state.holds.pop(hold)
     assert held_ucr == amount_ucr, "a hold resolves once, and whole"
+    groups.leave(state, state.bids[hold])
     state.accounts[account].held_ucr -= amount_ucr
     for budget in state.budgets_of(state.accounts[account]):
         budget.held_ucr -= amount_ucr
@@ -355,6 +358,7 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.WeightChanged: _weight_changed,
     e.CreditsTransferred: _transferred,
     e.HoldPlaced: _hold_placed,
+    e.HoldResized: groups.hold_resized,
     e.HoldCaptured: _hold_captured,
     e.HoldReleased: _hold_released,
     e.BudgetSet: _budget_set,
@@ -371,7 +375,9 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.AwardMade: _award_made,
     e.CfpClosed: _cfp_closed,
     e.BidPlaced: _bid_placed,
+    e.BidGrouped: groups.bid_grouped,
     e.BidWithdrawn: _bid_withdrawn,
+    e.BidRejected: groups.bid_rejected,
     e.SlotReserved: _slot_reserved,
     e.LeaseEnded: _lease_ended,
 }

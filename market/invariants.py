@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from market import limits
 from market.state import State
 
 
@@ -25,17 +26,48 @@ def nothing_is_overspent(state: State) -> Iterator[str]:
 
 
 def holds_match_bids(state: State) -> Iterator[str]:
-    """Every unresolved hold backs one open bid, at its price, and each account's held credits are their sum. Bids
-    without a hold are those that a manager has decided on."""
-    decided = {b.id for b in state.bids.values() if b.id not in state.holds and state.cfps[b.cfp].decides_until_ms}
-    if {b.id: b.price_ucr for b in state.bids.values() if b.id not in decided} != state.holds:
+    """Every unresolved hold backs one open bid, at its price unless it has a group, and each account's held credits are
+    their sum. Bids without a hold are those that a manager has decided on, and those that their group has dropped."""
+    settled = {b.id for b in state.bids.values() if b.withdrawn or state.cfps[b.cfp].decides_until_ms} - set(
+        state.holds
+    )
+    if {b.id for b in state.bids.values() if b.id not in settled} != set(state.holds):
         yield "holds and open bids differ"
+    if any(state.holds.get(b.id, b.price_ucr) != b.price_ucr for b in state.bids.values() if b.group is None):
+        yield "a hold is not that of its bid's price"
     held: Counter[bytes] = Counter()
     for bid in state.bids.values():
         held[bid.account] += state.holds.get(bid.id, 0)
     for account in state.accounts.values():
         if account.held_ucr != held[account.id]:
             yield f"account {account.id.hex()} holds {account.held_ucr}, its bids {held[account.id]}"
+
+
+def groups_hold_what_could_win(state: State) -> Iterator[str]:
+    """Of the unsettled bids of a group, so many as may still win hold their price, the highest first, and the others 0.
+    A group wins no more often than it may, and has no live bid then; one without bids is remembered for what it won."""
+    grouped = Counter((b.account, b.group) for b in state.bids.values() if b.group is not None)
+    for account in state.accounts.values():
+        for ident, group in account.groups.items():
+            bids, name = [state.bids[bid] for bid in group.bids], ident.hex()
+            if not bids or len(bids) != grouped.pop((account.id, ident), 0):
+                yield f"group {name} has other bids than say so"
+            ranked = sorted(bids, key=lambda b: -b.price_ucr)
+            holds = [b.price_ucr if place < group.wins_left else 0 for place, b in enumerate(ranked)]
+            if [state.holds.get(b.id) for b in ranked] != holds:
+                yield f"group {name} does not hold the {group.wins_left} highest of its bids"
+            if not (0 <= group.wins <= group.wins_max and len(bids) <= limits.BIDS_PER_GROUP_MAX):
+                yield f"group {name} has {len(bids)} bids and {group.wins} of {group.wins_max} wins"
+            if not group.wins_left and not all(b.withdrawn for b in bids):
+                yield f"group {name} has won enough, and still bids"
+        if any(g.bids or not 0 < g.wins <= g.wins_max for g in account.won_groups.values()):
+            yield f"account {account.id.hex()} remembers groups that have bids or won nothing"
+        if len(account.won_groups) > limits.GROUPS_REMEMBERED_PER_ACCOUNT or set(account.won_groups) & set(
+            account.groups
+        ):
+            yield f"account {account.id.hex()} remembers too many groups"
+    if grouped:
+        yield "a bid belongs to a group that there is not"
 
 
 def capacity_is_respected(state: State) -> Iterator[str]:
@@ -95,7 +127,7 @@ def budgets_match(state: State) -> Iterator[str]:
 
 def decisions_are_sound(state: State) -> Iterator[str]:
     """A manager decides for a while after the deadline, gives each slot once, and awards bids of the CFP, which are
-    resolved by that; while it decides there is something left to choose."""
+    resolved by that; while it decides there is something left to choose, or its time is over."""
     due = set(state.agenda)
     for cfp in state.cfps.values():
         won, name = {w.bid for w in cfp.awards}, cfp.id.hex()
@@ -103,9 +135,10 @@ def decisions_are_sound(state: State) -> Iterator[str]:
             yield f"the next end of CFP {name} is on no agenda"
         if len(won) != len(cfp.awards) or not won <= set(cfp.bids) - set(state.holds) or len(won) > cfp.slots:
             yield f"awards of CFP {name} are no resolved bids of it, one a slot"
-        if cfp.decides_until_ms and not (cfp.decide_ms and cfp.closes_at_ms < cfp.decides_until_ms):
+        over = 0 < cfp.decides_until_ms <= state.now_ms
+        if cfp.decides_until_ms and not (cfp.decide_ms and cfp.closes_at_ms < cfp.decides_until_ms + over):
             yield f"CFP {name} has a decision that it was not opened with"
-        if cfp.decides_until_ms and (len(won) == cfp.slots or not state.standing(cfp)):
+        if cfp.decides_until_ms and (len(won) == cfp.slots or not (over or state.standing(cfp))):
             yield f"CFP {name} waits for a decision that is made"
         if set(cfp.refused) & {b.account for b in cfp.bids.values()}:
             yield f"somebody has bid on CFP {name} and refused it"
@@ -115,6 +148,7 @@ INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     credits_are_conserved,
     nothing_is_overspent,
     holds_match_bids,
+    groups_hold_what_could_win,
     capacity_is_respected,
     counters_match,
     budgets_match,

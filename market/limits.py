@@ -65,6 +65,16 @@ SEALED_PER_CLOSE_MIN = 8
 # The first version of the rules whose managers may award themselves, and in which accounts may refuse.
 DECISIONS_RULES_VERSION = 5
 
+# Groups of bids. The first version of the rules that has them.
+GROUPS_RULES_VERSION = 6
+# Open bids of one group. A win may drop all others in its own record, and their entries count for nothing there, as
+# they must not tell how many they are: 16 CFPs of 64 winners each, which have DUE_ENTRIES_PER_COMMAND_MAX without
+# them, make 70,000 at most, and a Kafka producer queues 100,000 by default.
+BIDS_PER_GROUP_MAX = 32
+# Groups that won something and have no open bid, remembered per account, so that a bid that was under way at the last
+# win does not begin its group anew. Such a bid is seconds late.
+GROUPS_REMEMBERED_PER_ACCOUNT = 16
+
 # Budgets. The first version of the rules that has them.
 BUDGETS_RULES_VERSION = 4
 # A window's start costs entries, and every budget has one at least as often as BUDGET_WINDOW_MS_MAX.

@@ -51,7 +51,7 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
             touched[event.account] = None
         elif isinstance(event, e.CfpClosed | e.AwardMade | e.BidRejected):
             least = limits.SEALED_PER_CLOSE_MIN
-            declined |= _declined(event, state)
+            declined |= _declined(event, state) | _dropped(event, state)
         else:
             touched.update(dict.fromkeys(_concerned(event, state)))
     offset = entries[0].source.offset
@@ -109,6 +109,16 @@ def _declined(event: Event, state: State) -> dict[bytes, Private]:
     key = state.accounts[event.account].inbox_key
     assert key is not None, "the bank does not bid"
     return {event.bid: Private(key, n.BidDeclined(event.account, event.cfp, event.bid))}
+
+
+def _dropped(event: Event, state: State) -> dict[bytes, Private]:
+    """What a manager is told who is choosing, of a bid that its group drops. Before the deadline nobody is told: the
+    bidder knows its group, and for others there is nothing to see."""
+    cfp = state.cfps.get(event.cfp) if isinstance(event, e.BidRejected) else None
+    if not isinstance(event, e.BidRejected) or event.reason is not ReleaseReason.GROUP_WON:
+        return {}
+    key = None if cfp is None or not cfp.decides_until_ms else state.accounts[cfp.manager].inbox_key
+    return {} if cfp is None or key is None else {event.bid: Private(key, n.BidDropped(cfp.manager, cfp.id, event.bid))}
 
 
 def _balance(state: State, ident: bytes, offset: int) -> Private | None:

@@ -33,6 +33,7 @@ from market.limits import (
 from market.rejection import Rejection
 from market.rules import RULES, Context
 from market.rules.due import settle
+from market.rules.groups import entries_elsewhere
 from market.state import Key, State
 
 Verifier = Callable[[Submission, bytes], bool]
@@ -115,7 +116,9 @@ class _Record:
             if due is None or due > self.at_ms or len(self.entries) + possible >= DUE_ENTRIES_PER_COMMAND_MAX:
                 break
             possible += state.entries_due()
-            for event in settle(state, state.agenda[0][1], self.at_ms, self.shard.head):
+            events = settle(state, state.agenda[0][1], self.at_ms, self.shard.head)
+            possible -= entries_elsewhere(events)
+            for event in events:
                 self._emit(event, Cause.DUE)
 
     def _answer(self, state: State | None) -> None:

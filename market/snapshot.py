@@ -15,7 +15,7 @@ from typing import Any
 from contractnet.messages import Code, Direction, Pricing, Winner
 from market.capacity import Timeline
 from market.shard import Shard
-from market.state import Account, Bid, Budget, Cfp, Key, Lease, Pool, State
+from market.state import Account, Bid, Budget, Cfp, Group, Key, Lease, Pool, State
 
 
 def dump(shard: Shard) -> bytes:
@@ -53,6 +53,7 @@ def _dump_state(s: State) -> dict[str, Any]:
         "pools": [[p.name, p.owner.hex(), p.units] for p in s.pools.values()],
         "cfps": [_dump_cfp(c) for c in s.cfps.values()],
         "holds": [[h.hex(), amount] for h, amount in s.holds.items()],
+        "groups": [row for a in s.accounts.values() for row in _dump_groups(a)],
         "leases": [_dump_lease(lease) for lease in s.leases.values()],
         "closed": [[c.hex(), _dump_winners(awards)] for c, awards in s.closed.items()],
         "budgets": [_dump_budget(b) for b in s.budgets.values()],
@@ -78,6 +79,8 @@ def _load_state(d: dict[str, Any]) -> State:
     s.closed = {bytes.fromhex(c): tuple(_load_winners(awards)) for c, awards in d["closed"]}
     for cfp in map(_load_cfp, d["cfps"]):
         _restore_cfp(s, cfp)
+    for row in d["groups"]:
+        _load_group(s, row)
     for budget in map(_load_budget, d["budgets"]):
         s.add_budget(budget)
         s.agenda.append((budget.ends_at_ms, budget.id))
@@ -199,6 +202,22 @@ def _load_bid(cfp: bytes, d: list[Any]) -> Bid:
         pass_hash=bytes.fromhex(pass_hash),
         withdrawn=withdrawn,
     )
+
+
+def _dump_groups(a: Account) -> list[Any]:
+    return [
+        [a.id.hex(), ident.hex(), g.wins_max, g.wins, [bid.hex() for bid in g.bids]]
+        for groups in (a.groups, a.won_groups)
+        for ident, g in groups.items()
+    ]
+
+
+def _load_group(s: State, d: list[Any]) -> None:
+    account, ident, wins_max, wins, bids = d
+    owner, group = s.accounts[bytes.fromhex(account)], Group(wins_max, wins, dict.fromkeys(map(bytes.fromhex, bids)))
+    (owner.groups if bids else owner.won_groups)[bytes.fromhex(ident)] = group
+    for bid in group.bids:
+        s.bids[bid].group = bytes.fromhex(ident)
 
 
 def _dump_winners(winners: Iterable[Winner]) -> list[Any]:

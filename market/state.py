@@ -28,6 +28,21 @@ class Key:
 
 
 @dataclass(slots=True)
+class Group:
+    """Bids of one account, of which at most `wins_max` win. `bids` are those that are not settled, in order of arrival;
+    withdrawn ones count, as long as they would hold their price alone."""
+
+    wins_max: int
+    wins: int = 0
+    bids: dict[bytes, None] = field(default_factory=dict)
+
+    @property
+    def wins_left(self) -> int:
+        """How many more of its bids may win."""
+        return self.wins_max - self.wins
+
+
+@dataclass(slots=True)
 class Account:
     """One account. `balance_ucr` includes `held_ucr`; what it can spend is the difference."""
 
@@ -46,6 +61,10 @@ class Account:
     open_cfps: int = 0
     weights: list[tuple[int, int]] = field(default_factory=lambda: [(0, 1000)])
     """(weight epoch, permille), oldest first; a CFP counts the newest one not later than its own epoch."""
+    groups: dict[bytes, Group] = field(default_factory=dict)
+    """Groups with unsettled bids."""
+    won_groups: dict[bytes, Group] = field(default_factory=dict)
+    """Groups without one that have won something, oldest first, bounded."""
 
     @property
     def available_ucr(self) -> int:
@@ -81,6 +100,9 @@ class Bid:
     task: str
     pass_hash: bytes
     withdrawn: bool = False
+    """It cannot win any more: its bidder has taken it back, or its group has won enough."""
+    group: bytes | None = None
+    """Its group, until it is settled. Derived."""
 
 
 @dataclass(slots=True)
@@ -197,7 +219,8 @@ class State:
     cfps: dict[bytes, Cfp] = field(default_factory=dict)
     bids: dict[bytes, Bid] = field(default_factory=dict)
     holds: dict[bytes, int] = field(default_factory=dict)
-    """Amount of each unresolved hold, micro-credits. A hold's id is that of the bid it backs."""
+    """Amount of each unresolved hold, micro-credits: the price of the bid that it backs, whose id it has, or 0 where
+    better ones of the bid's group hold theirs."""
     leases: dict[bytes, Lease] = field(default_factory=dict)
     closed: dict[bytes, tuple[Winner, ...]] = field(default_factory=dict)
     """CFPs that ended, oldest first, bounded, each with what its manager had awarded."""
@@ -245,6 +268,10 @@ class State:
             for bid in cfp.bids.values()
             if not bid.withdrawn and bid.id in self.holds and bid.price_ucr >= cfp.reserve_price_ucr
         ]
+
+    def group_of(self, bid: Bid) -> Group | None:
+        """The group of a bid that is not settled."""
+        return None if bid.group is None else self.accounts[bid.account].groups[bid.group]
 
     def entries_due(self) -> int:
         """How many entries what falls due next counts for, beside those that it has: those that it might have had.

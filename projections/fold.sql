@@ -220,6 +220,10 @@ FROM in_BidPlaced i
 LEFT JOIN accounts a ON a.market = i.market AND a.account_id = id(i.account)
 LEFT JOIN cfps c ON c.market = i.market AND c.cfp_id = id(i.cfp);
 
+-- on BidGrouped
+UPDATE bids SET group_id = id(i."group"), wins_max = i.wins_max
+FROM in_BidGrouped i WHERE bids.market = i.market AND bids.bid_id = id(i.bid);
+
 -- on HoldPlaced
 INSERT INTO holds BY NAME
 SELECT i.market, id(i.hold) AS hold_id, id(i.account) AS account_id, a.name AS agent, id(i.cfp) AS cfp_id,
@@ -270,6 +274,25 @@ FROM (
     SELECT market, id(account) AS account_id, sum(amount_ucr)::BIGINT AS change_ucr FROM in_HoldPlaced GROUP BY ALL
 ) i
 WHERE accounts.market = i.market AND accounts.account_id = i.account_id;
+
+-- A hold goes from 0 to the price of its bid and back, maybe several times in a batch.
+-- on HoldResized
+UPDATE accounts SET held_ucr = held_ucr + i.change_ucr
+FROM (
+    SELECT r.market, id(r.account) AS account_id,
+        sum(if(r.amount_ucr > 0, r.amount_ucr, -b.price_ucr))::BIGINT AS change_ucr
+    FROM in_HoldResized r JOIN bids b ON b.market = r.market AND b.bid_id = id(r.hold)
+    GROUP BY ALL
+) i
+WHERE accounts.market = i.market AND accounts.account_id = i.account_id;
+
+-- on HoldResized
+UPDATE holds SET amount_ucr = i.amount_ucr
+FROM (
+    SELECT market, id(hold) AS hold_id, arg_max(amount_ucr, ledger_offset) AS amount_ucr
+    FROM in_HoldResized GROUP BY ALL
+) i
+WHERE holds.market = i.market AND holds.hold_id = i.hold_id;
 
 -- on HoldCaptured
 UPDATE accounts SET held_ucr = held_ucr - i.change_ucr

@@ -77,6 +77,7 @@ CREATE TABLE bids (
     pool VARCHAR, price_ucr BIGINT, weight_permille INTEGER, start_delay_ms BIGINT, claim_priority VARCHAR,
     claim_deadline_at_ms BIGINT,           -- the bidder's word, any 64-bit number: not every one is a TIMESTAMP
     claim_expected_value_points BIGINT, placed_at TIMESTAMP, status VARCHAR, reason VARCHAR, ended_at TIMESTAMP,
+    group_id VARCHAR, wins_max INTEGER,    -- of a bid in a group: at most so many of the account's bids of it win
     partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
 );
 
@@ -102,7 +103,8 @@ CREATE TABLE transfers (
 );
 
 CREATE TABLE holds (
-    market VARCHAR, hold_id VARCHAR, account_id VARCHAR, agent VARCHAR, cfp_id VARCHAR, amount_ucr BIGINT,
+    market VARCHAR, hold_id VARCHAR, account_id VARCHAR, agent VARCHAR, cfp_id VARCHAR,
+    amount_ucr BIGINT,                     -- 0 while better bids of the same group hold their prices
     placed_at TIMESTAMP, status VARCHAR, captured_ucr BIGINT, released_ucr BIGINT, resolved_at TIMESTAMP,
     partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
 );

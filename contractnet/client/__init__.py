@@ -7,6 +7,7 @@ from contractnet.client.agent import Agent, Bid
 from contractnet.client.book import Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import Connection
+from contractnet.client.groups import BidGroup
 from contractnet.client.inbox import Balance, Balances, Budget, Proposal
 from contractnet.client.lease import Award, Token
 
@@ -17,6 +18,7 @@ __all__ = [
     "Balances",
     "Bank",
     "Bid",
+    "BidGroup",
     "Budget",
     "Cfp",
     "Connection",

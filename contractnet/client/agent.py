@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from pathlib import Path
-from weakref import WeakSet
+from weakref import WeakSet, WeakValueDictionary
 
 from contractnet import codec
 from contractnet.client.book import BidWatch, Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
+from contractnet.client.groups import BidGroup
 from contractnet.client.inbox import Balance, Balances, Budget, Inbox, Proposal
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
 from contractnet.client.rotation import KeyHolder
@@ -31,10 +33,13 @@ DECIDE_S = 60.0
 class Bid:
     """A bid that the market accepted. `id` (16 bytes) is the award's id too, should it win."""
 
-    def __init__(self, agent: Agent, sealed: Sealed, command: c.PlaceBid, watch: BidWatch) -> None:
+    def __init__(
+        self, agent: Agent, sealed: Sealed, command: c.PlaceBid, watch: BidWatch, group: BidGroup | None
+    ) -> None:
         self.id = sealed.command_id
         self.cfp = command.cfp
         self.price_ucr = command.price_ucr
+        self.group = group
         self.sealed = sealed
         self._agent = agent
         self._watch = watch
@@ -43,10 +48,11 @@ class Bid:
         return f"Bid(id={self.id.hex()}, cfp={self.cfp.hex()}, price_ucr={self.price_ucr})"
 
     async def outcome(self, timeout_s: float | None = None) -> Award | None:
-        """What the bid won, or None, once its CFP has ended or the bid was withdrawn.
+        """What the bid won, or None, once its CFP has ended, the bid was withdrawn, or its group has won enough.
 
         Why it did not win is not in the notices, which name the winners only. The ledger says it: `status` and `reason`
-        of the bid in the table `bids` (OUTBID, BELOW_RESERVE, UNLOCKABLE, WITHDRAWN, CFP_CANCELLED), by `bid_id`.
+        of the bid in the table `bids` (OUTBID, BELOW_RESERVE, UNLOCKABLE, WITHDRAWN, CFP_CANCELLED, GROUP_WON), by
+        `bid_id`.
         Raises OutcomeTimeoutError when that is not within `timeout_s` seconds (None: wait).
         """
         try:
@@ -94,6 +100,7 @@ class Agent(KeyHolder):
         super().__init__(connection, credential, path=path, owns=owns)
         self._subscriptions: WeakSet[Subscription | Balances] = WeakSet()
         self._inbox = connection.book.inboxes.add(credential)
+        self._groups: WeakValueDictionary[bytes, BidGroup] = WeakValueDictionary()
 
     async def call_for_proposals(
         self,
@@ -210,6 +217,18 @@ class Agent(KeyHolder):
             raise CredentialError(f"the credential of {self.credential.name!r} has no inbox key: enroll again")
         return self._inbox
 
+    def bid_group(self, wins_max: int = 1, ident: bytes | None = None) -> BidGroup:
+        """A group for bids of which at most `wins_max` (1 to 32) may win, on any CFPs of the market.
+
+        Its open bids hold the `wins_max` highest of their prices, not all of them. `ident` (16 bytes) goes on with a
+        group of an earlier process; without it the group is new.
+        """
+        ident = secrets.token_bytes(16) if ident is None else ident
+        group = self._groups.get(ident)
+        if group is None:
+            group = self._groups[ident] = BidGroup(ident, wins_max, self.connection.book.lose_bid)
+        return group
+
     async def bid(
         self,
         cfp: Cfp | bytes,
@@ -218,15 +237,16 @@ class Agent(KeyHolder):
         task: str = "",
         claim: Claim | None = None,
         start_delay_s: float = 0.0,
+        group: BidGroup | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> Bid:
-        """Bid on a CFP. The market holds the price until the CFP ends.
+        """Bid on a CFP. The market holds the price until the CFP ends; of a `group`, those that could win together.
 
         Raises CommandUnsendableError when the price is below the reserve, where this process has read the announcement
         of the CFP, BudgetExceededError when a budget leaves no room for it, and RejectedError with any other of the
         market's codes.
         """
-        sealed = self.prepare_bid(cfp, price_ucr, task=task, claim=claim, start_delay_s=start_delay_s)
+        sealed = self.prepare_bid(cfp, price_ucr, task=task, claim=claim, start_delay_s=start_delay_s, group=group)
         return await self.submit_bid(sealed, timeout_s)
 
     def prepare_bid(
@@ -237,6 +257,7 @@ class Agent(KeyHolder):
         task: str = "",
         claim: Claim | None = None,
         start_delay_s: float = 0.0,
+        group: BidGroup | None = None,
     ) -> Sealed:
         """Seal a bid without sending it, as `prepare` does for any command, with the hash of its pass.
 
@@ -251,6 +272,8 @@ class Agent(KeyHolder):
                 task=task,
                 pass_hash=pass_hash(pass_secret(self.credential.keys.seed, ident)),
                 claim=claim,
+                group=None if group is None else group.id,
+                wins_max=0 if group is None else group.wins_max,
             )
 
         sealed = self._seal(command)
@@ -270,12 +293,17 @@ class Agent(KeyHolder):
         book = self.connection.book
         # Before sending: the CFP may end before this task runs again.
         watch = book.watch_bid(command.cfp, sealed.command_id)
+        group = None if command.group is None else self.bid_group(command.wins_max, command.group)
+        if group is not None:
+            group.add(command.cfp, sealed.command_id, watch)
         try:
             await self.submit(sealed, timeout_s)
         except CommandError:
             book.forget_bid(command.cfp, sealed.command_id)
+            if group is not None:
+                group.forget(sealed.command_id)
             raise
-        return Bid(self, sealed, command, watch)
+        return Bid(self, sealed, command, watch, group)
 
     async def cancel(self, cfp: Cfp | bytes, timeout_s: float = TIMEOUT_S) -> None:
         """Take one's own CFP back before its deadline; with `award` MANAGER as long as one may choose."""

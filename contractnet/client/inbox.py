@@ -17,6 +17,7 @@ from contractnet.messages import Notice
 from contractnet.messages.notices import (
     BalanceChanged,
     BidDeclined,
+    BidDropped,
     BidShown,
     BudgetChanged,
     BudgetEnded,
@@ -177,11 +178,15 @@ class Inbox:
             log.warning("a sealed notice for account %s skipped: %s", self.account.hex(), error)
             return None
         # Accounts that share an inbox key get each other's notices as well.
-        kinds = BalanceChanged | BudgetChanged | BudgetEnded | BidShown | BidDeclined
+        kinds = BalanceChanged | BudgetChanged | BudgetEnded | BidShown | BidDeclined | BidDropped
         if not isinstance(notice, kinds) or notice.account != self.account:
             return None
         if isinstance(notice, BidShown):
             self._take_shown(notice)
+        elif isinstance(notice, BidDropped):
+            left = [bid for bid in self._proposals.get(notice.cfp, ()) if bid.id != notice.bid]
+            if notice.cfp in self._proposals:
+                self._proposals[notice.cfp] = left
         elif isinstance(notice, BudgetEnded):
             self.budgets.pop(notice.of_project, None)
         elif isinstance(notice, BudgetChanged):

@@ -3,7 +3,7 @@
 from contractnet.messages import commands, events, notices
 from contractnet.messages.commands import Command
 from contractnet.messages.entry import Entry
-from contractnet.messages.events import Event
+from contractnet.messages.event import Event
 from contractnet.messages.notices import Notice
 from contractnet.messages.submission import Credentials, Submission
 from contractnet.messages.types import (

@@ -191,7 +191,8 @@ class RejectBid(Command):
 
 @dataclass(frozen=True, slots=True)
 class PlaceBid(Command):
-    """A bid on a CFP (FIPA propose). The bid's id is this command's id; it is backed by a hold of the price."""
+    """A bid on a CFP (FIPA propose). The bid's id is this command's id; it is backed by a hold of the price, or by its
+    group's: of the bids of a group, chosen by the bidder, at most `wins_max` win."""
 
     cfp: bytes
     price_ucr: int
@@ -199,6 +200,8 @@ class PlaceBid(Command):
     task: str
     pass_hash: bytes
     claim: Claim | None = None
+    group: bytes | None = None
+    wins_max: int = 0
 
 
 @dataclass(frozen=True, slots=True)

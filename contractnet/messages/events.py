@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contractnet.messages.event import Event as Event  # noqa: PLC0414, part of this module
+from contractnet.messages.events_groups import BidGrouped as BidGrouped  # noqa: PLC0414, part of this module
+from contractnet.messages.events_groups import HoldResized as HoldResized  # noqa: PLC0414, part of this module
 from contractnet.messages.types import (
     CfpOutcome,
     Claim,
@@ -15,12 +18,6 @@ from contractnet.messages.types import (
     ReleaseReason,
     Unreadable,
 )
-
-
-class Event:
-    """Base of the events records."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

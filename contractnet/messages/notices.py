@@ -169,6 +169,16 @@ class BidShown(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class BidDropped(Notice):
+    """A bid that its CFP's manager may choose dropped: its group has won elsewhere as often as it may. Only ever inside
+    a SealedNotice."""
+
+    account: bytes
+    cfp: bytes
+    bid: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class BidDeclined(Notice):
     """The manager declined a bid (FIPA reject-proposal). Only ever inside a SealedNotice."""
 

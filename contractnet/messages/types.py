@@ -67,7 +67,7 @@ class PostingReason(StrEnum):
 
 class ReleaseReason(StrEnum):
     """Why a hold ended without a payment. REJECTED: the manager declined the bid. NOT_CHOSEN: it gave all slots to
-    others. EXPIRED: it did not decide in time."""
+    others. EXPIRED: it did not decide in time. GROUP_WON: its group has won as often as it may."""
 
     UNSPECIFIED = "UNSPECIFIED"
     OUTBID = "OUTBID"
@@ -78,6 +78,7 @@ class ReleaseReason(StrEnum):
     REJECTED = "REJECTED"
     NOT_CHOSEN = "NOT_CHOSEN"
     EXPIRED = "EXPIRED"
+    GROUP_WON = "GROUP_WON"
 
 
 class CfpOutcome(StrEnum):
@@ -161,6 +162,9 @@ class Code(StrEnum):
     BELOW_RESERVE = "BELOW_RESERVE"
     NO_CAPACITY = "NO_CAPACITY"
     OUT_OF_SEQUENCE = "OUT_OF_SEQUENCE"
+    BAD_GROUP = "BAD_GROUP"
+    GROUP_DIFFERS = "GROUP_DIFFERS"
+    GROUP_WON = "GROUP_WON"
 
 
 CODE_TEXT: dict[Code, str] = {
@@ -211,6 +215,9 @@ CODE_TEXT: dict[Code, str] = {
     Code.BELOW_RESERVE: "the bid is below the reserve of its CFP, and cannot win",
     Code.NO_CAPACITY: "the pool has no room for the lease: others use its units then",
     Code.OUT_OF_SEQUENCE: "the account has answered this CFP before: it refuses once, and does not bid as well",
+    Code.BAD_GROUP: "a bid names a group and how many of its bids may win, or neither",
+    Code.GROUP_DIFFERS: "earlier bids of the group said that another number of them may win",
+    Code.GROUP_WON: "the group has won as often as it may: it takes no more bids",
 }
 """Each outcome in words, for people."""
 

@@ -71,7 +71,8 @@ def cancel(ctx: Context, command: c.CancelCfp) -> list[Event]:
     need_manager(ctx, cfp)
     events: list[Event] = []
     for bid in cfp.bids.values():
-        events += lose(ctx.state, bid, ReleaseReason.WITHDRAWN if bid.withdrawn else ReleaseReason.CFP_CANCELLED)
+        if bid.id in ctx.state.holds:
+            events += lose(ctx.state, bid, ReleaseReason.WITHDRAWN if bid.withdrawn else ReleaseReason.CFP_CANCELLED)
     return [*events, closed(cfp, CfpOutcome.CANCELLED, 0)]
 
 
@@ -98,6 +99,16 @@ def place_bid_4(ctx: Context, command: c.PlaceBid) -> list[Event]:
 
 
 def _place(ctx: Context, command: c.PlaceBid, tries_max: int) -> list[Event]:
+    alone = command.group is None and command.wins_max == 0
+    require(alone, Code.UNKNOWN_RULES, "before version 6 there are no groups")
+    event, bidder = placed(ctx, command, tries_max), ctx.need_sender()
+    check_credit(bidder, command.price_ucr)
+    hold = e.HoldPlaced(hold=ctx.command_id, account=bidder.id, amount_ucr=command.price_ucr, cfp=command.cfp)
+    return [event, hold]
+
+
+def placed(ctx: Context, command: c.PlaceBid, tries_max: int) -> Event:
+    """A bid that stands, whatever is held for it."""
     bidder = ctx.need_sender()
     cfp = open_cfp(ctx, command.cfp)
     require(bidder.id != cfp.manager, Code.OWN_CFP)
@@ -112,22 +123,17 @@ def _place(ctx: Context, command: c.PlaceBid, tries_max: int) -> list[Event]:
     tried = cfp.tries.get(bidder.id, 0)
     require(tried < tries_max, Code.LIMIT_REACHED, "bids of the account on the CFP")
     require(bidder.open_bids < limits.OPEN_BIDS_PER_ACCOUNT_MAX, Code.LIMIT_REACHED, "open bids of the account")
-    check_credit(bidder, command.price_ucr)
-    bid = ctx.command_id
-    return [
-        e.BidPlaced(
-            bid=bid,
-            cfp=cfp.id,
-            account=bidder.id,
-            price_ucr=command.price_ucr,
-            weight_permille=bidder.weight_at(cfp.weight_epoch),
-            start_delay_ms=command.start_delay_ms,
-            task=command.task,
-            pass_hash=command.pass_hash,
-            claim=command.claim,
-        ),
-        e.HoldPlaced(hold=bid, account=bidder.id, amount_ucr=command.price_ucr, cfp=cfp.id),
-    ]
+    return e.BidPlaced(
+        bid=ctx.command_id,
+        cfp=cfp.id,
+        account=bidder.id,
+        price_ucr=command.price_ucr,
+        weight_permille=bidder.weight_at(cfp.weight_epoch),
+        start_delay_ms=command.start_delay_ms,
+        task=command.task,
+        pass_hash=command.pass_hash,
+        claim=command.claim,
+    )
 
 
 def withdraw_bid(ctx: Context, command: c.WithdrawBid) -> list[Event]:
@@ -156,18 +162,19 @@ def close(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:
     for slot, win in enumerate(allotment.wins):
         events += award(state, cfp, slot, win, at_ms)
     for bid, reason in allotment.losses:
-        events += lose(state, bid, reason)
+        # What its group has dropped is settled.
+        if bid.id in state.holds:
+            events += lose(state, bid, reason)
     outcome = CfpOutcome.AWARDED if allotment.wins else CfpOutcome.UNAWARDED
     warnings = budgets.warnings(state, [(win.bid.account, win.price_ucr) for win in allotment.wins])
     return [*events, closed(cfp, outcome, len(allotment.wins)), *warnings]
 
 
 def award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Event]:
-    """One step: award, lock, capture, payment."""
+    """One step: award, lock, capture of a hold of the bid's whole price, payment."""
     bid = win.bid
     bidder = state.accounts[bid.account]
     starts_at_ms = at_ms + bid.start_delay_ms
-    held_ucr = state.holds[bid.id]
     return [
         e.AwardMade(
             award=bid.id,
@@ -187,7 +194,7 @@ def award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Event
             pass_hash=bid.pass_hash,
         ),
         e.HoldCaptured(
-            hold=bid.id, account=bid.account, captured_ucr=win.price_ucr, released_ucr=held_ucr - win.price_ucr
+            hold=bid.id, account=bid.account, captured_ucr=win.price_ucr, released_ucr=bid.price_ucr - win.price_ucr
         ),
         e.CreditsTransferred(
             debit=bid.account,

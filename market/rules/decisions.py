@@ -58,8 +58,13 @@ def refuse(ctx: Context, command: c.RefuseCfp) -> list[Event]:
 def place_bid_5(ctx: Context, command: c.PlaceBid) -> list[Event]:
     """As before; whoever has refused does not bid."""
     events = contracts.place_bid_4(ctx, command)
-    require(ctx.need_sender().id not in ctx.state.cfps[command.cfp].refused, Code.OUT_OF_SEQUENCE, "it has refused")
+    need_no_refusal(ctx, command)
     return events
+
+
+def need_no_refusal(ctx: Context, command: c.PlaceBid) -> None:
+    """Reject a bid of whoever has refused its CFP."""
+    require(ctx.need_sender().id not in ctx.state.cfps[command.cfp].refused, Code.OUT_OF_SEQUENCE, "it has refused")
 
 
 def withdraw_bid_5(ctx: Context, command: c.WithdrawBid) -> list[Event]:
@@ -104,8 +109,9 @@ def begin(state: State, cfp: Cfp, at_ms: int) -> list[Event]:
 
 
 def expire(state: State, cfp: Cfp) -> list[Event]:
-    """The manager's time is over: what it has not given is given to nobody."""
-    return _end(state, cfp, ReleaseReason.EXPIRED, CfpOutcome.EXPIRED)
+    """The manager's time is over: what it has not given is given to nobody. It may have had nothing left to choose."""
+    outcome = CfpOutcome.EXPIRED if state.standing(cfp) else CfpOutcome.UNAWARDED
+    return _end(state, cfp, ReleaseReason.EXPIRED, outcome)
 
 
 def _choice(ctx: Context, ident: bytes) -> tuple[Bid, Cfp]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from contractnet.messages import Event, LeaseEnd
 from contractnet.messages import events as e
-from market.rules import budgets, contracts, decisions
-from market.state import State
+from market.rules import budgets, contracts, decisions, groups
+from market.state import Cfp, State
 
 
 def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
@@ -19,7 +19,11 @@ def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
     budget = state.budgets.get(due_id)
     if budget is not None:
         return budgets.next_window(state, budget)
-    cfp = state.cfps[due_id]
+    return groups.follow(state, _due(state, state.cfps[due_id], at_ms, head))
+
+
+def _due(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:
+    """A CFP's deadline, or the end of its manager's time."""
     if not cfp.decide_ms:
         return contracts.close(state, cfp, at_ms, head)
     return decisions.expire(state, cfp) if cfp.decides_until_ms else decisions.begin(state, cfp, at_ms)

@@ -115,6 +115,10 @@ def other(value: bytes) -> bytes:
         ("DecisionOpened", "bids", plus_one, "so many bids"),
         ("DecisionOpened", "decides_until_ms", plus_one, "its time from the deadline"),
         ("CfpRefused", "account", other, "exists"),
+        ("BidGrouped", "bid", other, "grouped when it is placed"),
+        ("BidGrouped", "wins_max", lambda _: 0, "how many may win"),
+        ("HoldResized", "hold", other, "open bid is resized"),
+        ("HoldResized", "amount_ucr", plus_one, "its price, or nothing"),
         ("BudgetSet", "budget", other, "a scope has one budget"),
         ("BudgetSet", "project", lambda _: "both", "an account or a project"),
         ("BudgetSet", "account", other, "account that exists"),
@@ -161,6 +165,8 @@ def test_a_bid_beyond_a_budget(sound: Ledger) -> None:
         "CreditsTransferred",
         "AwardDeferred",
         "DecisionOpened",
+        "BidGrouped",
+        "HoldResized",
         "BudgetSet",
         "BudgetWarned",
         "BudgetWindowStarted",
@@ -190,6 +196,8 @@ def test_a_missing_event(sound: Ledger, kind: str) -> None:
         "AwardDeferred",
         "DecisionOpened",
         "CfpRefused",
+        "BidGrouped",
+        "HoldResized",
         "BudgetWarned",
         "BudgetWindowStarted",
         "BudgetCleared",
@@ -213,6 +221,8 @@ def test_a_doubled_event(sound: Ledger, kind: str) -> None:
         ("EXPIRED", "NOT_CHOSEN", "lost because EXPIRED"),
         ("NOT_CHOSEN", "EXPIRED", "lost because NOT_CHOSEN"),
         ("REJECTED", "OUTBID", "every bid has an end|lost because|left to choose"),
+        ("OUTBID", "GROUP_WON", "a live bid of a group drops"),
+        ("GROUP_WON", "OUTBID", "lost because|best bids win|number of bids"),
     ],
 )
 def test_a_wrong_reason(sound: Ledger, reason: str, instead: str, rule: str) -> None:
@@ -221,6 +231,18 @@ def test_a_wrong_reason(sound: Ledger, reason: str, instead: str, rule: str) -> 
     at = first(events, "BidRejected", lambda e: e["reason"] == reason)
     events[at][1]["reason"] = instead
     with pytest.raises(BrokenRuleError, match=rule):
+        check(sound, events)
+
+
+def test_a_group_that_goes_on_bidding(sound: Ledger) -> None:
+    """At the last win of a group its other bids drop in the same record."""
+    events = copy.deepcopy(sound.events)
+    at = first(events, "BidRejected", lambda e: e["reason"] == "GROUP_WON")
+    offset = events[at][1]["source"]["offset"]
+    del events[at : at + 2]
+    for _, event in events[at:]:
+        event["source"]["index"] -= 2 * (event["source"]["offset"] == offset)
+    with pytest.raises(BrokenRuleError, match="has won enough drops its bids"):
         check(sound, events)
 
 

@@ -119,6 +119,26 @@ class Traffic:
         if r.random() < 0.2:
             self.send(c.CancelCfp(cfp), MANAGER)
 
+    def bid_in_groups(self) -> None:
+        """CFPs of both kinds that are open together, on all of which some bid in a group; then choices, if any."""
+        r = self.random
+        own = c.CallForProposals(Direction.SELL, "gpu", 1, 150, 1, 60, 10, Pricing.FIRST, Awarder.MANAGER, 300)
+        soon, late = (c.CallForProposals(Direction.SELL, "gpu", 1, 100, 1, ms, 10, Pricing.SECOND) for ms in (60, 200))
+        cfps = [self.send(command, MANAGER) for command in (soon, own, own, late)]
+        bids: list[bytes] = []
+        for number, keys in enumerate(r.sample(self.agents, 3)):
+            group, wins_max = r.randbytes(16), 1 + number // 2
+            for cfp in r.sample(cfps, 3):
+                price_ucr = r.randint(8, 90)
+                bids.append(self.send(c.PlaceBid(cfp, price_ucr, 0, "", bytes(32), None, group, wins_max), keys))
+                if r.random() < 0.2:
+                    self.send(c.WithdrawBid(bids[-1]), keys)
+        for step_ms in (60, 140):
+            self.at_ms += step_ms
+            self.tick()
+            for bid in r.sample(bids, 5):
+                self.send(c.AwardBid(bid), MANAGER)
+
     def bid(self) -> None:
         """A bid on a recent CFP; some come too late."""
         if not self.cfps:
@@ -135,7 +155,7 @@ class Traffic:
 
     def odd(self) -> None:
         """Something that happens less often."""
-        what = self.random.randrange(13)
+        what = self.random.randrange(15)
         if what == 0 and self.bids:
             self.send(c.WithdrawBid(self.bids[-1][0]), self.bids[-1][1])
         elif what == 1 and self.bids:
@@ -157,6 +177,8 @@ class Traffic:
             self.at_ms += 40_000
         elif what in (8, 9):
             self.choose()
+        elif what in (10, 11):
+            self.bid_in_groups()
         else:
             self.budget()
 

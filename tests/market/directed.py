@@ -11,6 +11,7 @@ from contractnet.messages import events as e
 from tests.market.cases_decisions import DECISION_IDS
 from tests.market.directed_budgets import BUDGET_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
+from tests.market.directed_groups import GROUP_SCENARIOS
 from tests.market.play import SMALL, Play, founded
 from tests.market.test_rules import CASES
 from tests.market.town import BANK, INBOX_KEY, MANAGER, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
@@ -243,4 +244,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     crowded_auctions,
     *BUDGET_SCENARIOS,
     *DECISION_SCENARIOS,
+    *GROUP_SCENARIOS,
 )

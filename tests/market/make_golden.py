@@ -37,6 +37,7 @@ from tests.market.town import (
     bid,
     budget,
     call,
+    grouped,
     key_pair,
     managed,
 )
@@ -71,6 +72,8 @@ def session(version: int) -> Town:
         budgets(town, key_pair("bank's third"))
     if version >= limits.DECISIONS_RULES_VERSION:
         decisions(town)
+    if version >= limits.GROUPS_RULES_VERSION:
+        groups(town)
     return town
 
 
@@ -137,6 +140,30 @@ def decisions(town: Town) -> None:
             town.send(c.CancelCfp(cfp), MANAGER)
         town.at_ms += dice.choice([0, 500, 30_000])
         town.tick()
+
+
+def groups(town: Town) -> None:
+    """Bids in groups on several CFPs of both kinds at a time, some taken back, some chosen by the manager."""
+    dice = random.Random(4)
+    keys = {name: key_pair("bob's second" if name == "bob" else name) for name in AGENTS}
+    for number in range(25):
+        terms = {"slots": dice.randrange(1, 3), "duration_ms": 100}
+        wanted = [managed(**terms, open_ms=100), call(**terms, open_ms=dice.choice([100, 150])), call(open_ms=300)]
+        cfps = [town.send(command, MANAGER).id for command in wanted]
+        bids: list[bytes] = []
+        for name in dice.sample(AGENTS, dice.randrange(2, len(AGENTS) + 1)):
+            wins_max = dice.randrange(1, 3)
+            for cfp in dice.sample(cfps, 3):
+                bids.append(
+                    town.send(grouped(cfp, dice.randrange(8, 90), wins_max, bytes([number] * 16)), keys[name]).id
+                )
+            if dice.random() < 0.2:
+                town.send(c.WithdrawBid(bids[-1]), keys[name])
+        for step_ms in (100, 50, 1_000):
+            town.at_ms += step_ms
+            town.tick()
+            for ident in dice.sample(bids, 3):
+                town.send(c.RejectBid(ident) if dice.random() < 0.3 else c.AwardBid(ident), MANAGER)
 
 
 def bad_records(town: Town) -> None:

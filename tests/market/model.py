@@ -13,12 +13,13 @@ from contractnet.messages import Direction, Pricing
 from contractnet.messages import commands as c
 from tests.market.model_budgets import Budgets
 from tests.market.model_decisions import Decisions
+from tests.market.model_groups import Groups
 from tests.market.model_parts import DAY_MS, MONEY_MAX, Letter, Row, good_text, new_key
 
 UNITS_MAX = 1_000_000
 
 
-class Model(Budgets, Decisions):
+class Model(Groups, Budgets, Decisions):
     """One market as plain dicts. `take` gives the codes that may answer a letter: none for a tick, one if accepted."""
 
     def __init__(self, name: str, operator: bytes, partitions: int, limits: dict[str, int], versions: set[int]) -> None:
@@ -32,6 +33,8 @@ class Model(Budgets, Decisions):
         self.leases: dict[bytes, Row] = {}
         self.ended: set[bytes] = set()
         self.budgets: dict[bytes, Row] = {}
+        self.groups: dict[tuple[bytes | None, bytes], Row] = {}
+        self.placed = self.ends = 0
         self.payments: list[tuple[bytes, int]] = []
         self.awards: list[tuple[bytes, bytes, int, int]] = []
         self.repeated = False
@@ -110,6 +113,7 @@ class Model(Budgets, Decisions):
         key = self.keys[letter.key or b""]
         self.sender, self.id, self.key = key["account"], letter.id, letter.key
         getattr(self, f"_{type(letter.command).__name__}")(letter.command)
+        self.sweep(self.now)
         codes = self.bad or {"ACCEPTED"}
         key["used"][letter.sequence] = (letter.id, "")
         return codes
@@ -136,10 +140,6 @@ class Model(Budgets, Decisions):
     def bids_of(self, account: bytes | None) -> list[Row]:
         """Unsettled bids, withdrawn ones included."""
         return [bid for cfp in self.cfps.values() for bid in cfp["bids"] if bid["account"] == account]
-
-    def held(self, account: bytes | None) -> int:
-        """What an account's bids hold."""
-        return sum(bid["price"] for bid in self.bids_of(account) if not bid["done"])
 
     def _free(self, account: bytes) -> int:
         balance: int = self.accounts[account]["balance"]
@@ -185,6 +185,7 @@ class Model(Budgets, Decisions):
                 self.decision_due(ident, at)
             else:
                 self._close(ident, at, head)
+            self.sweep(at)
         return True
 
     def _close(self, ident: bytes, at: int, head: bytes) -> None:
@@ -208,6 +209,7 @@ class Model(Budgets, Decisions):
             self.accounts[cfp["manager"]]["balance"] += price
             self.awards.append((ident, bid["id"], slot, price))
             self.payments.append((bid["account"], price))
+            self.won(bid)
         self.warn({bid["account"] for bid, _ in paid})
         del self.cfps[ident]
         self.ended.add(ident)
@@ -356,12 +358,16 @@ class Model(Budgets, Decisions):
             mine = [b for b in cfp["bids"] if b["account"] == self.sender]
             self.need(self.version < 3 or len(mine) < self.limits["bids_of_one_per_cfp"], "LIMIT_REACHED")
         if self.sender is not None:
-            self.need(self._free(self.sender) >= command.price_ucr, "INSUFFICIENT_CREDIT")
-            self.need(self.leave_room(self.sender, command.price_ucr), "BUDGET_EXCEEDED")
+            more = self.needed(command)
+            self.need(self._free(self.sender) >= more, "INSUFFICIENT_CREDIT")
+            self.need(self.leave_room(self.sender, more), "BUDGET_EXCEEDED")
         if cfp is not None and not self.bad:
             row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False, "done": False}
             row |= {"delay": command.start_delay_ms, "weight": cfp["weights"].get(self.sender, 1000)}
+            row |= {"group": command.group, "number": self.placed}
+            self.placed += 1
             cfp["bids"].append(row)
+            self.join(command)
 
     def _ReleaseLease(self, command: c.ReleaseLease) -> None:
         self.need(self.sender is not None, "NOT_PERMITTED")

@@ -29,6 +29,10 @@ class Decisions:
         """Note a broken rule."""
         raise NotImplementedError
 
+    def won(self, bid: Row) -> None:
+        """A bid has won."""
+        raise NotImplementedError
+
     def warn(self, payers: set[bytes]) -> None:
         """After payments."""
         raise NotImplementedError
@@ -148,6 +152,7 @@ class Decisions:
         self.awards.append((ident, bid["id"], len(cfp["given"]), price))
         cfp["given"].append((bid["id"], price))
         self.payments.append((bid["account"], price))
+        self.won(bid)
         if len(cfp["given"]) == cfp["slots"] or not self.choosable(cfp):
             self._over(ident)
         self.warn({bid["account"]})

@@ -44,6 +44,8 @@ SMALL = {
     "budgets": 3,
     "budget_accounts": 5,
     "refusals": 2,
+    "bids_per_group": 4,
+    "groups": 2,
 }
 """Limits low enough for a random search to reach them."""
 
@@ -83,6 +85,8 @@ def with_small_limits() -> pytest.MonkeyPatch:
     patch.setattr(limits, "BUDGETS_MAX", SMALL["budgets"])
     patch.setattr(limits, "ACCOUNTS_PER_BUDGET_MAX", SMALL["budget_accounts"])
     patch.setattr(limits, "REFUSALS_PER_CFP_MAX", SMALL["refusals"])
+    patch.setattr(limits, "BIDS_PER_GROUP_MAX", SMALL["bids_per_group"])
+    patch.setattr(limits, "GROUPS_REMEMBERED_PER_ACCOUNT", SMALL["groups"])
     patch.setattr(shard, "DUE_PER_COMMAND_MAX", SMALL["due"])
     patch.setitem(cast("dict[int, Any]", rules.RULES), 2, rules.V1)
     return patch
@@ -94,7 +98,7 @@ class Play:
     def __init__(self, reached: Reached) -> None:
         self.reached = reached
         self.town = Town(open_market=False)
-        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3, 4, 5})
+        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3, 4, 5, 6})
         self.pairs: dict[bytes, KeyPair] = {OPERATOR.public: OPERATOR}
         self.posted: list[tuple[Record, Command | None, bool]] = []
 
@@ -169,6 +173,8 @@ class Play:
         assert money == {i: (a["balance"], model.held(i)) for i, a in model.accounts.items()}
         bids = {i: [(b.id, b.price_ucr, b.withdrawn) for b in x.bids.values()] for i, x in state.cfps.items()}
         assert bids == {i: [(b["id"], b["price"], b["withdrawn"]) for b in x["bids"]] for i, x in model.cfps.items()}
+        holds = {b["id"]: model.hold(b) for x in model.cfps.values() for b in x["bids"] if not b["done"]}
+        assert state.holds == holds
         decisions = {
             i: (x.decide_ms, x.decides_until_ms, [(w.bid, w.price_ucr) for w in x.awards], list(x.refused))
             for i, x in state.cfps.items()

@@ -191,6 +191,25 @@ class Histories(RuleBasedStateMachine):
         """A bid on a recent CFP."""
         self.bids.append(self.play.by(who, bid(self.pick(self.cfps, number), price, delay_ms)).id)
 
+    @rule(
+        who=agents,
+        first=numbers,
+        offers=st.lists(st.tuples(st.integers(5, 50), st.sampled_from([0, 0, 0, 100])), min_size=1, max_size=4),
+        group=st.sampled_from([b"g" * 16, b"h" * 16, b"i" * 16, None]),
+        wins_max=st.sampled_from([1, 1, 1, 2, 2, 3, 0, 5]),
+    )
+    def bid_in_a_group(
+        self, who: str, first: int, offers: list[tuple[int, int]], group: bytes | None, wins_max: int
+    ) -> None:
+        """Bids of one group on recent CFPs."""
+        for place, (price, delay_ms) in enumerate(offers):
+            command = c.PlaceBid(
+                self.pick(self.cfps, first + place), price, delay_ms, "", bytes(32), None, group, wins_max
+            )
+            self.bids.append(self.play.by(who, command).id)
+
+    bids_in_a_group = bid_in_a_group
+
     @rule(who=anyone, number=numbers, owned=st.booleans())
     def withdraw(self, who: str, number: int, owned: bool) -> None:
         """The bidder, or somebody else, takes a bid back."""

@@ -24,7 +24,9 @@ from tests.market.town import (
     PARTITIONS,
     Answer,
     Town,
+    bid,
     call,
+    grouped,
     inbox_key,
     key_pair,
     managed,
@@ -181,7 +183,10 @@ def seen_by_ann(
     for number, (what, delay_ms) in enumerate(script):
         price_ucr = bob_bids_ucr[number]
         if what == "bid":
-            answer = town.bid(cfps[number], "bob", price_ucr, delay_ms if price_ucr % 2 else 0)
+            later_ms = delay_ms if price_ucr % 2 else 0
+            # A price also says whether the bid belongs to a group.
+            in_group = grouped(cfps[number], price_ucr, 2, start_delay_ms=later_ms)
+            answer = town.send(bid(cfps[number], price_ucr, later_ms) if price_ucr % 3 else in_group, BOB)
         elif what == "withdraw":
             bids = [b for b in town.state.bids.values() if b.account == ids["bob"] and not b.withdrawn]
             answer = town.send(c.WithdrawBid(bids[0].id if bids else bytes(16)), BOB)

@@ -16,6 +16,7 @@ from market import limits, pricing
 from market.rules import RULES
 from tests.market.cases_budgets import BUDGET_CASES
 from tests.market.cases_decisions import DECISION_CASES, DECISION_IDS, leave_to_the_manager
+from tests.market.cases_groups import GROUP_CASES, bid_in_groups
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
@@ -42,7 +43,7 @@ Ids = dict[str, bytes]
 
 def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     """A market in which bob holds a lease, and ann has an open bid on the CFP `cfp`; with budgets where there are any:
-    bob's is 500, a project's has no limit; with CFPs that their manager awards where there are such."""
+    bob's is 500, a project's has no limit; with CFPs that their manager awards, and groups, where there are such."""
     town, ids = small_town("ann", "bob", units=2, credits_ucr=1_000, rules=rules)
     if rules >= limits.BUDGETS_RULES_VERSION:
         town.send(budget(ids["bob"], limit_ucr=500, window_ms=24 * 3600 * 1000), BANK)
@@ -56,6 +57,8 @@ def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     ids |= dict.fromkeys(DECISION_IDS, UNKNOWN_ID)
     if rules >= limits.DECISIONS_RULES_VERSION:
         leave_to_the_manager(town, ids)
+    if rules >= limits.GROUPS_RULES_VERSION:
+        bid_in_groups(town, ids)
     return town, ids
 
 
@@ -177,6 +180,7 @@ CASES: list[Case] = [
     ("a bank's genesis of a market that is open", Code.MARKET_EXISTS, BANK, lambda i: genesis()),
     *BUDGET_CASES,
     *DECISION_CASES,
+    *GROUP_CASES,
 ]
 
 
@@ -247,19 +251,19 @@ def test_a_pool_cannot_lose_reserved_units() -> None:
 Limit = tuple[str, int, KeyPair, Callable[[Ids], Command]]
 
 LIMITS: list[Limit] = [
-    ("ACCOUNTS_MAX", 5, BANK, lambda i: opening()),
+    ("ACCOUNTS_MAX", 6, BANK, lambda i: opening()),
     ("KEYS_PER_ACCOUNT_MAX", 1, ANN, lambda i: c.RotateKey(NEW)),
     ("POOLS_MAX", 1, BANK, lambda i: c.CreatePool("tpu", i["ann"], 1)),
     ("OPEN_CFPS_MAX", 5, MANAGER, lambda i: call()),
     ("OPEN_CFPS_PER_MANAGER_MAX", 5, MANAGER, lambda i: call()),
-    ("BIDS_PER_CFP_MAX", 1, BOB, lambda i: bid(i["cfp"], 20)),
+    ("BIDS_PER_CFP_MAX", 2, BOB, lambda i: bid(i["cfp"], 20)),
     ("OPEN_BIDS_PER_ACCOUNT_MAX", 1, ANN, lambda i: bid(i["quiet"], 20)),
     ("REFUSALS_PER_CFP_MAX", 1, BOB, lambda i: c.RefuseCfp(i["quiet"], "")),
     ("LEASES_PER_POOL_MAX", 1, MANAGER, lambda i: c.AwardBid(i["chosen"])),
     ("BUDGETS_MAX", 2, BANK, lambda i: budget(i["ann"])),
-    ("ACCOUNTS_PER_BUDGET_MAX", 3, BANK, lambda i: budget(None, "project")),
+    ("ACCOUNTS_PER_BUDGET_MAX", 4, BANK, lambda i: budget(None, "project")),
     ("ACCOUNTS_PER_BUDGET_MAX", 0, BANK, lambda i: opening(project="unlimited")),
-    ("ISSUED_UCR_MAX", 3_001, BANK, lambda i: c.IssueCredits(i["ann"], 2, "")),
+    ("ISSUED_UCR_MAX", 4_001, BANK, lambda i: c.IssueCredits(i["ann"], 2, "")),
 ]
 
 

@@ -29,6 +29,7 @@ NAME, PARTITION, PARTITIONS = "default", 3, 4
 START_MS = 1_800_000_000_000
 UNKNOWN_ID = b"\xee" * 16
 INBOX_KEY = bytes(32)
+GROUP = b"\xaa" * 16
 
 E = TypeVar("E", bound=Event)
 Record = tuple[bytes | None, bytes | None, Headers]
@@ -286,6 +287,11 @@ def managed(**changes: Any) -> c.CallForProposals:
 def bid(cfp: bytes, price_ucr: int, start_delay_ms: int = 0, task: str = "") -> c.PlaceBid:
     """A bid without a claim."""
     return c.PlaceBid(cfp, price_ucr, start_delay_ms, task, bytes(32), None)
+
+
+def grouped(cfp: bytes, price_ucr: int, wins_max: int = 1, group: bytes = GROUP, start_delay_ms: int = 0) -> c.PlaceBid:
+    """A bid of a group."""
+    return c.PlaceBid(cfp, price_ucr, start_delay_ms, "", bytes(32), None, group, wins_max)
 
 
 def budget(account: bytes | None = None, project: str = "", /, **changes: Any) -> c.SetBudget:

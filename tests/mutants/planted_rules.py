@@ -34,8 +34,8 @@ RULE_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "forget the hold",
         CONTRACTS,
-        "        e.HoldPlaced(hold=bid, account=bidder.id, amount_ucr=command.price_ucr, cfp=cfp.id),\n",
-        "",
+        "    return [event, hold]\n",
+        "    return [event]\n",
         "a bid is not backed",
         (GOLDEN, SEEDS),
     ),

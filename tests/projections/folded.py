@@ -26,6 +26,8 @@ class Folded:
     holds: dict[Key, tuple[str, int]] = field(default_factory=dict)
     cfps: dict[Key, tuple[str, int | None]] = field(default_factory=dict)
     bids: dict[Key, tuple[str, str | None]] = field(default_factory=dict)
+    groups: dict[Key, tuple[str, int]] = field(default_factory=dict)
+    """Group of a bid, and how many of it may win."""
     managed: dict[Key, tuple[str, int | None, int | None]] = field(default_factory=dict)
     """Who awards each CFP, for how long, and until when."""
     refusals: set[tuple[str, str, str, str]] = field(default_factory=set)
@@ -98,6 +100,10 @@ def _fold_money(market: str, event: ev.Event, state: Folded) -> None:
         case ev.HoldPlaced():
             state.held_ucr[market, event.account.hex()] += event.amount_ucr
             state.holds[market, event.hold.hex()] = ("held", event.amount_ucr)
+        case ev.HoldResized():
+            _, before_ucr = state.holds[market, event.hold.hex()]
+            state.held_ucr[market, event.account.hex()] += event.amount_ucr - before_ucr
+            state.holds[market, event.hold.hex()] = ("held", event.amount_ucr)
         case ev.HoldCaptured():
             _, amount_ucr = state.holds[market, event.hold.hex()]
             state.held_ucr[market, event.account.hex()] -= amount_ucr
@@ -158,6 +164,8 @@ def _fold_negotiation(market: str, event: ev.Event, state: Folded) -> None:
         case ev.BidPlaced():
             state.bids[market, event.bid.hex()] = ("live", None)
             state.tasks[market, event.bid.hex()] = event.task
+        case ev.BidGrouped():
+            state.groups[market, event.bid.hex()] = (event.group.hex(), event.wins_max)
         case ev.BidWithdrawn():
             state.bids[market, event.bid.hex()] = ("withdrawn", None)
         case ev.BidRejected():
@@ -192,6 +200,7 @@ def read_back(data_dir: Path) -> Folded:
             holds=table("SELECT market, hold_id, status, amount_ucr FROM holds"),
             cfps=table("SELECT market, cfp_id, status, bids FROM cfps"),
             bids=table("SELECT market, bid_id, status, reason FROM bids"),
+            groups=table("SELECT market, bid_id, group_id, wins_max FROM bids WHERE group_id IS NOT NULL"),
             managed=table("SELECT market, cfp_id, award, decide_ms, epoch_ms(decides_until) FROM cfps"),
             refusals=set(rows("SELECT market, cfp_id, agent, reason FROM refusals")),
             leases=table("SELECT market, award_id, status FROM reservations"),

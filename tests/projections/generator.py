@@ -67,6 +67,8 @@ class History:
         self._operator_key = bytes(32)
         self._cfps: dict[bytes, _Cfp] = {}
         self._leases: list[tuple[bytes, str]] = []
+        self._grouped: dict[bytes, tuple[bytes, int]] = {}
+        self._unheld: set[bytes] = set()
         self._accounts_wanted = accounts
         self.bank = self._id()
 
@@ -102,6 +104,7 @@ class History:
             return [ev.PoolCreated(self._pools[-1], self._account(), 64)]
         makers = (
             self._bid,
+            self._resize,
             self._open_cfp,
             self._close_cfp,
             self._end_lease,
@@ -114,7 +117,7 @@ class History:
             self._change_budget,
             self._other,
         )
-        maker = self._random.choices(makers, (50, 12, 10, 8, 3, 1, 12, 2, 3, 1, 5, 10))[0]
+        maker = self._random.choices(makers, (50, 8, 12, 10, 8, 3, 1, 12, 2, 3, 1, 5, 10))[0]
         return maker(command)
 
     def _account(self) -> bytes:
@@ -194,13 +197,34 @@ class History:
         bidder, price_ucr = self._account(), self._random.randint(1, 10**6)
         if self._free_ucr[bidder] < price_ucr:
             return [ev.CommandRejected(Code.INSUFFICIENT_CREDIT, "", bidder, bytes(32), self._offset, "PlaceBid")]
-        self._free_ucr[bidder] -= price_ucr
         task = f"task-{self._random.randint(0, 50)}"
         cfp.bids[command] = (bidder, price_ucr, task)
         # The bidder's own numbers may be anything that fits into 64 bits.
         claim = Claim(Priority.HIGH, 2**63 - 1, -(2**63)) if self._random.random() < 0.5 else None
         placed = ev.BidPlaced(command, cfp.cfp, bidder, price_ucr, 1000, 0, task, bytes(32), claim)
-        return [self._accepted("PlaceBid"), placed, ev.HoldPlaced(command, bidder, price_ucr, cfp.cfp)]
+        events = [self._accepted("PlaceBid"), placed]
+        if self._random.random() < 0.3:
+            self._grouped[command] = (bidder, price_ucr)
+            events.append(ev.BidGrouped(command, bidder, bytes([price_ucr % 256]) * 16, 1 + price_ucr % 32))
+            if self._random.random() < 0.5:
+                self._unheld.add(command)
+        held_ucr = 0 if command in self._unheld else price_ucr
+        self._free_ucr[bidder] -= held_ucr
+        return [*events, ev.HoldPlaced(command, bidder, held_ucr, cfp.cfp)]
+
+    def _resize(self, command: bytes) -> list[Event]:
+        """Holds of bids in groups change, some of them back at once."""
+        if not self._grouped:
+            return self._other(command)
+        chosen = self._random.choices(list(self._grouped), k=self._random.randint(1, 3))
+        return [event for bid in chosen for event in self._toggle(bid)]
+
+    def _toggle(self, bid: bytes) -> list[Event]:
+        bidder, price_ucr = self._grouped[bid]
+        held_ucr = price_ucr if bid in self._unheld else 0
+        self._unheld ^= {bid}
+        self._free_ucr[bidder] += price_ucr - 2 * held_ucr
+        return [ev.HoldResized(bid, bidder, held_ucr)]
 
     def _withdraw(self, command: bytes) -> list[Event]:
         for cfp in self._cfps.values():
@@ -211,9 +235,11 @@ class History:
 
     def _lose(self, cfp: _Cfp, bid: bytes, reason: ReleaseReason, *, drop: bool = False) -> list[Event]:
         bidder, price_ucr, _ = cfp.bids.pop(bid) if drop else cfp.bids[bid]
-        self._free_ucr[bidder] += price_ucr
+        self._grouped.pop(bid, None)
+        held_ucr = 0 if bid in self._unheld else price_ucr
+        self._free_ucr[bidder] += held_ucr
         reason = ReleaseReason.WITHDRAWN if bid in cfp.withdrawn else reason
-        return [ev.BidRejected(bid, cfp.cfp, bidder, reason), ev.HoldReleased(bid, bidder, price_ucr)]
+        return [ev.BidRejected(bid, cfp.cfp, bidder, reason), ev.HoldReleased(bid, bidder, held_ucr)]
 
     def _close_cfp(self, command: bytes) -> list[Event]:
         if not self._cfps:
@@ -232,6 +258,8 @@ class History:
 
     def _win(self, cfp: _Cfp, winner: bytes, slot: int) -> list[Event]:
         bidder, offered_ucr, task = cfp.bids.pop(winner)
+        resized = self._toggle(winner) if winner in self._unheld else []
+        self._grouped.pop(winner, None)
         paid_ucr = self._random.randint(1, offered_ucr)
         self._free_ucr[bidder] += offered_ucr - paid_ucr
         self._free_ucr[cfp.manager] += paid_ucr
@@ -240,6 +268,7 @@ class History:
             if bidder == budget.account or self._projects[bidder] == budget.project:
                 budget.spent_ucr += paid_ucr
         return [
+            *resized,
             ev.AwardMade(winner, cfp.cfp, slot, bidder, paid_ucr, offered_ucr),
             ev.HoldCaptured(winner, bidder, paid_ucr, offered_ucr - paid_ucr),
             self._posting(bidder, cfp.manager, paid_ucr, PostingReason.AWARD, task, cfp.pool, winner),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,19 @@ from contractnet.signing import KeyPair
 from market.state import Bid, State
 from projections.decode import LedgerRecord
 from projections.publish import Publisher
-from tests.market.town import BANK, OPERATOR, PARTITION, Answer, Town, bid, budget, call, key_pair, managed, small_town
+from tests.market.town import (
+    BANK,
+    OPERATOR,
+    PARTITION,
+    Answer,
+    Town,
+    bid,
+    budget,
+    call,
+    key_pair,
+    managed,
+    small_town,
+)
 from tests.projections.test_store import batches, opened, settings_of
 
 AGENTS = ("ann", "bob", "cat", "dan")
@@ -42,7 +55,7 @@ class Day:
         actions: list[Callable[[], Answer | None]] = [self.bid] * 8 + [self.call] * 3 + [self.tick] * 3
         actions += [self.withdraw, self.cancel, self.release, self.resize, self.weigh, self.transfer, self.garbage]
         actions += [self.register, self.revoke, self.rotate, self.budget, self.budget]
-        actions += [self.managed, self.managed, *[self.decide] * 4, self.refuse]
+        actions += [self.managed, self.managed, *[self.decide] * 4, self.refuse, self.groups]
         for _ in range(commands):
             self.town.at_ms += self.rng.randint(0, 25)
             answer = self.rng.choice(actions)()
@@ -77,6 +90,18 @@ class Day:
         answer = self.town.send(bid(cfp, price_ucr, 0, "task"), key_pair(self.rng.choice(AGENTS)))
         self.bids.append(answer.id)
         return answer
+
+    def groups(self) -> Answer:
+        """Two calls that close one after the other, and bids of a group on both, the second one higher or lower."""
+        name, group = self.rng.choice(AGENTS), self.rng.randbytes(16)
+        for open_ms in (60, 400):
+            self.answers.append(self.town.send(call(open_ms=open_ms), key_pair("manager")))
+            made = bid(self.answers[-1].id, self.rng.choice([200, 300, 400]), 0, "task")
+            last = self.town.send(replace(made, group=group, wins_max=self.rng.choice([1, 1, 2])), key_pair(name))
+            self.answers.append(last)
+            self.bids.append(last.id)
+        self.town.at_ms += self.rng.choice([0, 60, 60])
+        return self.town.tick()
 
     def tick(self) -> Answer:
         self.town.at_ms += self.rng.choice([50, 200, 70_000])
@@ -178,9 +203,16 @@ class Tables:
         standing = [bid for cfp in state.cfps.values() for bid in cfp.bids.values()]
         given = {winner.bid for cfp in state.cfps.values() for winner in cfp.awards}
         assert self.rows(of_open_cfps) == {
-            (b.id.hex(), "withdrawn" if b.withdrawn else "won" if b.id in given else self._live(b, state))
-            for b in standing
+            (b.id.hex(), "won" if b.id in given else self._live(b, state)) for b in standing
         }
+        grouped = {
+            bid for account in state.accounts.values() for group in account.groups.values() for bid in group.bids
+        }
+        assert self.rows(
+            f"SELECT bid_id FROM ({of_open_cfps} AND b.group_id IS NOT NULL) WHERE bid_id IN (SELECT hold_id"
+            " FROM holds WHERE status = 'held')"
+        ) == {(bid.hex(),) for bid in grouped}
+        assert self.rows("SELECT max(wins_max), bool_or(reason = 'GROUP_WON') FROM bids") == {(2, True)}
         assert {row[0] for row in self.rows("SELECT status FROM cfps")} >= {"awarded", "expired"}
         assert self.rows("SELECT count(*) > 0 AND bool_and(agent IS NOT NULL) FROM refusals") == {(True,)}
         assert self.rows("SELECT bid_id FROM bids WHERE status = 'live'") <= {(b.id.hex(),) for b in standing}
@@ -190,7 +222,8 @@ class Tables:
 
     @staticmethod
     def _live(bid: Bid, state: State) -> str:
-        return "live" if bid.id in state.holds else "rejected"
+        standing = "withdrawn" if bid.withdrawn else "live"
+        return standing if bid.id in state.holds else "rejected"
 
     def compare_budgets(self, state: State) -> None:
         """What is allowed, spent, held and left of each budget in its window; windows that are over are another's
@@ -227,6 +260,8 @@ def test_the_tables_agree_with_the_market(tmp_path: Path, seed: int) -> None:
     """After a day of random commands, the tables hold what the market itself holds."""
     day = Day(seed)
     day.play(500)
+    # A CFP whose last bid a group has dropped ends now.
+    day.answers.append(day.town.tick())
     entries = [(answer, entry) for answer in day.answers for entry in answer.entries]
     records = [
         LedgerRecord(PARTITION, offset, (answer.submission.market or "").encode(), encode(entry), bytes(32))

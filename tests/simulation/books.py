@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from contractnet.messages import CfpOutcome, Code, Entry, Pricing, ReleaseReason
 from contractnet.messages import events as e
 from tests.simulation.books_budgets import BudgetBooks
+from tests.simulation.books_groups import GroupBooks
 
 
 @dataclass(slots=True)
@@ -33,12 +34,12 @@ class Auction:
         return [i for i, b in self.bids.items() if i not in over and b.price_ucr >= reserve_ucr]
 
 
-class Books(BudgetBooks):
+class Books(GroupBooks, BudgetBooks):
     """Takes entries in order; every broken promise is an AssertionError."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.now_ms = 0
+        self.now_ms = self.rules = 0
         self.head = b""
         """Chain head before the record whose entries are written down: it decides ties."""
         self.bank = b""
@@ -64,7 +65,8 @@ class Books(BudgetBooks):
         self.now_ms = entry.source.at_ms
         name = type(entry.event).__name__
         self.events[name] += 1
-        if self.owing:
+        placing = self.owing == [e.HoldPlaced] and isinstance(entry.event, e.BidGrouped | e.HoldResized)
+        if self.owing and not placing:
             assert type(entry.event) is self.owing.pop(0), "an award, its lock, capture and payment are one"
         write = getattr(self, f"_{name}", None)
         if write is not None:
@@ -74,12 +76,17 @@ class Books(BudgetBooks):
         """What must hold between records."""
         assert not self.owing, "an award is torn"
         self.check_budgets()
+        self.check_groups()
         assert sum(self.balances.values()) == 0, "credits appeared or vanished"
         held: Counter[bytes] = Counter()
         for account, amount_ucr in self.holds.values():
             held[account] += amount_ucr
         for account, balance_ucr in self.balances.items():
             assert account == self.bank or balance_ucr >= held[account], "somebody spent what it does not have"
+
+    def price_of(self, bid: bytes) -> int:
+        """What was bid."""
+        return next(a.bids[bid].price_ucr for a in self.auctions.values() if bid in a.bids)
 
     def _outcome(self, entry: Entry, code: Code, *, remembered: bool) -> None:
         self.codes[code] += 1
@@ -102,10 +109,13 @@ class Books(BudgetBooks):
         self._outcome(entry, Code.UNREADABLE, remembered=False)
 
     def _MarketOpened(self, _: Entry, event: e.MarketOpened) -> None:
-        self.bank, self.genesis = event.bank, event.genesis_hash
+        self.bank, self.genesis, self.rules = event.bank, event.genesis_hash, event.rules_version
         self.balances[event.bank] = 0
         self.names["bank"] = event.bank
         self.keys[event.bank_key] = event.bank
+
+    def _RulesActivated(self, _: Entry, event: e.RulesActivated) -> None:
+        self.rules = event.version
 
     def _AccountOpened(self, _: Entry, event: e.AccountOpened) -> None:
         assert event.account not in self.balances
@@ -138,7 +148,8 @@ class Books(BudgetBooks):
 
     def _HoldPlaced(self, _: Entry, event: e.HoldPlaced) -> None:
         assert event.hold not in self.holds
-        assert self.auctions[event.cfp].bids[event.hold].price_ucr == event.amount_ucr, "the hold is not the price"
+        price_ucr = self.auctions[event.cfp].bids[event.hold].price_ucr
+        assert event.amount_ucr == price_ucr or (event.amount_ucr == 0 and self.has_group(event.hold)), "a wrong hold"
         self.holds[event.hold] = (event.account, event.amount_ucr)
         self.hold(event.account)
 
@@ -146,10 +157,12 @@ class Books(BudgetBooks):
         account, amount_ucr = self.holds.pop(event.hold)
         assert (account, amount_ucr) == (event.account, event.captured_ucr + event.released_ucr)
         assert event.released_ucr >= 0
+        self.leave(event.hold, won=True)
         self.pay(account, event.captured_ucr)
 
     def _HoldReleased(self, _: Entry, event: e.HoldReleased) -> None:
         assert self.holds.pop(event.hold) == (event.account, event.amount_ucr)
+        self.leave(event.hold, won=False)
 
     def _PoolCreated(self, _: Entry, event: e.PoolCreated) -> None:
         self.pools[event.pool] = event.units
@@ -184,7 +197,7 @@ class Books(BudgetBooks):
     def _BidPlaced(self, entry: Entry, event: e.BidPlaced) -> None:
         auction = self.auctions[event.cfp]
         assert entry.source.at_ms < auction.opened.closes_at_ms, "a bid was counted at or after its deadline"
-        rivals = [b for i, b in auction.bids.items() if i not in auction.withdrawn]
+        rivals = [b for i, b in auction.bids.items() if i not in auction.withdrawn and i not in auction.rejected]
         assert all(b.account != event.account for b in rivals), "two live bids of one account"
         assert event.account not in auction.refused, "a bid of somebody who has refused"
         auction.bids[event.bid] = event
@@ -194,6 +207,7 @@ class Books(BudgetBooks):
         auction = self.auctions[event.cfp]
         assert entry.source.at_ms < auction.opened.closes_at_ms, "a bid was withdrawn after the deadline"
         auction.withdrawn.add(event.bid)
+        self.withdrawn_bids.add(event.bid)
 
     def _BidRejected(self, entry: Entry, event: e.BidRejected) -> None:
         auction = self.auctions[event.cfp]
@@ -202,7 +216,10 @@ class Books(BudgetBooks):
         assert all(event.bid != award.award for award in auction.awards.values()), "a bid won and lost"
         if event.reason is ReleaseReason.REJECTED:
             assert entry.source.at_ms < auction.until_ms, "a bid declined out of time"
+        assert (event.reason is ReleaseReason.GROUP_WON) in self.has_won(event.bid), "a group dropped a bid, or kept it"
         auction.rejected[event.bid] = event.reason
+        if auction.until_ms and event.reason is ReleaseReason.GROUP_WON and not auction.choosable():
+            auction.until_ms = entry.source.at_ms
         self.owing = [e.HoldReleased]
 
     def _AwardMade(self, entry: Entry, event: e.AwardMade) -> None:

@@ -153,7 +153,11 @@ class Crowd:
         price = self.dice.choice((self.dice.randrange(5, 60), self.dice.randrange(5, 60), self.dice.randrange(5, 900)))
         delay = self.dice.choice((0, 0, 0, 100, 500))
         claim = Claim(Priority.HIGH, self.books.now_ms + 1_000, 5) if self.dice.random() < 0.2 else None
-        made = c.PlaceBid(ident, price, delay, "task", bytes(32), claim)
+        # All that an agent bids for a while, now and then: one group, of which one or two may win. Seldom it errs.
+        number = self.books.now_ms // 2_000
+        group = number.to_bytes(16, "big") if self.books.rules >= 6 and self.dice.random() < 0.4 else None
+        wins_max = 0 if group is None else 1 + number % 2 + (self.dice.random() < 0.05)
+        made = c.PlaceBid(ident, price, delay, "task", bytes(32), claim, group, wins_max)
         letter = self.seal(made, self.keys_of(name or self.dice.choice(AGENTS)))
         assert letter.id is not None
         self.bids.append(letter.id)
