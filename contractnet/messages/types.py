@@ -161,6 +161,8 @@ class Code(StrEnum):
     BELOW_RESERVE = "BELOW_RESERVE"
     NO_CAPACITY = "NO_CAPACITY"
     OUT_OF_SEQUENCE = "OUT_OF_SEQUENCE"
+    NOT_INVITED = "NOT_INVITED"
+    BAD_INVITATION = "BAD_INVITATION"
 
 
 CODE_TEXT: dict[Code, str] = {
@@ -211,6 +213,8 @@ CODE_TEXT: dict[Code, str] = {
     Code.BELOW_RESERVE: "the bid is below the reserve of its CFP, and cannot win",
     Code.NO_CAPACITY: "the pool has no room for the lease: others use its units then",
     Code.OUT_OF_SEQUENCE: "the account has answered this CFP before: it refuses once, and does not bid as well",
+    Code.NOT_INVITED: "the CFP is by invitation, and the account is not invited",
+    Code.BAD_INVITATION: "the invited are accounts other than the manager and the bank, each named once",
 }
 """Each outcome in words, for people."""
 

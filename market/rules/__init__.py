@@ -7,7 +7,7 @@ from typing import Any
 
 from contractnet.messages import Command, Event
 from contractnet.messages import commands as c
-from market.rules import accounts, budgets, contracts, decisions, keys, pools
+from market.rules import accounts, budgets, contracts, decisions, invitations, keys, pools
 from market.rules.context import Context
 
 Decide = Callable[[Context, Any], list[Event]]
@@ -59,7 +59,11 @@ V5: dict[type[Command], Decide] = V4 | {
 }
 """Managers that award themselves, and refusals (docs/protocol.md)."""
 
-V6: dict[type[Command], Decide] = V5 | {}
+V6: dict[type[Command], Decide] = V5 | {
+    c.CallForProposals: invitations.call_for_proposals_6,
+    c.RefuseCfp: invitations.refuse_6,
+    c.PlaceBid: invitations.place_bid_6,
+}
 """Not released yet: what is added to the protocol next (docs/protocol.md)."""
 
 RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6}

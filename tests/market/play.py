@@ -44,6 +44,7 @@ SMALL = {
     "budgets": 3,
     "budget_accounts": 5,
     "refusals": 2,
+    "invited": 3,
 }
 """Limits low enough for a random search to reach them."""
 
@@ -83,6 +84,7 @@ def with_small_limits() -> pytest.MonkeyPatch:
     patch.setattr(limits, "BUDGETS_MAX", SMALL["budgets"])
     patch.setattr(limits, "ACCOUNTS_PER_BUDGET_MAX", SMALL["budget_accounts"])
     patch.setattr(limits, "REFUSALS_PER_CFP_MAX", SMALL["refusals"])
+    patch.setattr(limits, "INVITED_PER_CFP_MAX", SMALL["invited"])
     patch.setattr(shard, "DUE_PER_COMMAND_MAX", SMALL["due"])
     patch.setitem(cast("dict[int, Any]", rules.RULES), 2, rules.V1)
     return patch
@@ -94,7 +96,7 @@ class Play:
     def __init__(self, reached: Reached) -> None:
         self.reached = reached
         self.town = Town(open_market=False)
-        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3, 4, 5})
+        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3, 4, 5, 6})
         self.pairs: dict[bytes, KeyPair] = {OPERATOR.public: OPERATOR}
         self.posted: list[tuple[Record, Command | None, bool]] = []
 
@@ -173,6 +175,8 @@ class Play:
             i: (x.decide_ms, x.decides_until_ms, [(w.bid, w.price_ucr) for w in x.awards], list(x.refused))
             for i, x in state.cfps.items()
         }
+        invited = {i: tuple(x.invited) for i, x in state.cfps.items()}
+        assert invited == {i: x["invited"] for i, x in model.cfps.items()}
         assert decisions == {i: (x["decide"], x["until"], x["given"], x["refused"]) for i, x in model.cfps.items()}
         leases = {i: (x.pool, x.units, x.account, x.starts_at_ms, x.ends_at_ms) for i, x in state.leases.items()}
         assert leases == {

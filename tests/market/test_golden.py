@@ -26,11 +26,12 @@ NEVER_THERE = {"RulesActivated"}
 """Each session keeps to one version."""
 BUDGETS = {"BudgetSet", "BudgetCleared", "BudgetToppedUp", "BudgetWarned", "BudgetWindowStarted"}
 DECISIONS = {"AwardDeferred", "CfpRefused", "DecisionOpened"}
+INVITATIONS = {"AccountInvited"}
 EVENTS_LATER = {
-    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS,
-    3: BUDGETS | DECISIONS,
-    4: DECISIONS,
-    5: set[str](),
+    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | INVITATIONS,
+    3: BUDGETS | DECISIONS | INVITATIONS,
+    4: DECISIONS | INVITATIONS,
+    5: INVITATIONS,
     6: set[str](),
 }
 OF_BUDGETS = {Code.BAD_BUDGET, Code.UNKNOWN_BUDGET, Code.BUDGET_EXCEEDED}
@@ -43,11 +44,12 @@ OF_DECISIONS = {
     Code.NO_CAPACITY,
     Code.OUT_OF_SEQUENCE,
 }
+OF_INVITATIONS = {Code.NOT_INVITED, Code.BAD_INVITATION}
 CODES_LATER = {
-    1: OF_BUDGETS | OF_DECISIONS,
-    3: OF_BUDGETS | OF_DECISIONS,
-    4: OF_DECISIONS,
-    5: set[Code](),
+    1: OF_BUDGETS | OF_DECISIONS | OF_INVITATIONS,
+    3: OF_BUDGETS | OF_DECISIONS | OF_INVITATIONS,
+    4: OF_DECISIONS | OF_INVITATIONS,
+    5: OF_INVITATIONS,
     6: set[Code](),
 }
 """What earlier versions did not know."""
