@@ -119,6 +119,17 @@ class Traffic:
         if r.random() < 0.2:
             self.send(c.CancelCfp(cfp), MANAGER)
 
+    def invite(self) -> None:
+        """A CFP by invitation; one of those who answer is not invited."""
+        r = self.random
+        guests = r.sample(range(len(self.agents)), 4)
+        invited = tuple(self.accounts[guest] for guest in guests[1:])
+        terms = (1, r.randint(100, 200), 1, 60, 10, Pricing.SECOND, Awarder.AUTO, 0, invited)
+        cfp = self.send(c.CallForProposals(Direction.SELL, "gpu", *terms), MANAGER)
+        for guest in guests[:3]:
+            self.send(c.PlaceBid(cfp, r.randint(5, 90), 0, "train", bytes(32), None), self.agents[guest])
+        self.send(c.RefuseCfp(cfp, "no need"), self.agents[guests[3]])
+
     def bid(self) -> None:
         """A bid on a recent CFP; some come too late."""
         if not self.cfps:
@@ -135,7 +146,7 @@ class Traffic:
 
     def odd(self) -> None:
         """Something that happens less often."""
-        what = self.random.randrange(13)
+        what = self.random.randrange(14)
         if what == 0 and self.bids:
             self.send(c.WithdrawBid(self.bids[-1][0]), self.bids[-1][1])
         elif what == 1 and self.bids:
@@ -157,6 +168,8 @@ class Traffic:
             self.at_ms += 40_000
         elif what in (8, 9):
             self.choose()
+        elif what == 13:
+            self.invite()
         else:
             self.budget()
 

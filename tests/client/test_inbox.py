@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -29,6 +30,11 @@ from contractnet.sealing import associated_data, nonce_of, seal_notice
 from tests.client.stage import POOL, staged
 
 GENESIS, MARKET = bytes(range(32)), "town"
+
+
+def inboxes_of(declined: Callable[[bytes, bytes], None] = lambda *_: None) -> Inboxes:
+    """No inbox yet."""
+    return Inboxes(declined, lambda *_: None, lambda: 0)
 
 
 def credential(number: int, *, inbox_key: bytes | None = None) -> Credential:
