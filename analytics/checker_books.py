@@ -381,7 +381,9 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "PoolResized": Book._pool_resized,
     "CfpOpened": Book._cfp_opened,
     "AwardDeferred": lambda book, e, source: decisions.defer(book._cfp(e["cfp"]), e, source),
-    "AccountInvited": lambda book, e, source: decisions.invite(book._cfp(e["cfp"]), e, source, book.accounts, book.bank),
+    "AccountInvited": lambda book, e, source: decisions.invite(
+        book._cfp(e["cfp"]), e, source, book.accounts, book.bank
+    ),
     "CfpRefused": lambda book, e, source: decisions.refuse(book._cfp(e["cfp"]), e, source, book.accounts, book.bank),
     "DecisionOpened": lambda book, e, source: decisions.begin(book._cfp(e["cfp"]), e, source),
     "BidPlaced": Book._bid_placed,

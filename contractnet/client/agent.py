@@ -239,9 +239,9 @@ class Agent(KeyHolder):
     ) -> Bid:
         """Bid on a CFP. The market holds the price until the CFP ends.
 
-        Raises CommandUnsendableError when the price is below the reserve, or the agent is not invited, where this process
-        has read the announcement of the CFP, BudgetExceededError when a budget leaves no room for it, and RejectedError with any other of the
-        market's codes.
+        Raises CommandUnsendableError when the price is below the reserve, or the agent is not invited, where this
+        process has read the announcement of the CFP, BudgetExceededError when a budget leaves no room for it, and
+        RejectedError with any other of the market's codes.
         """
         sealed = self.prepare_bid(cfp, price_ucr, task=task, claim=claim, start_delay_s=start_delay_s)
         return await self.submit_bid(sealed, timeout_s)

@@ -88,7 +88,7 @@ def test_a_managers_invitations_come_right_after_the_announcement() -> None:
     values = sealed_values(town, town.send(managed(invited=(ids["ann"],)), MANAGER))
     kinds = [type(notice) for notice in map(decode_notice, values)]
     at = kinds.index(n.CfpAnnounced)
-    assert kinds[at - 2 : at] == [n.InvitationOnly, n.ManagerAwards]
+    assert kinds[at - 2 : at] == [n.ManagerAwards, n.InvitationOnly]
     assert kinds[at + 1 :] == [n.SealedNotice] * 16, "eight invitations, then the balances of the close"
     first = [notice for notice in read_by(town, "ann", values[at + 1 : at + 9]) if isinstance(notice, n.Invitation)]
     assert len(first) == 1
