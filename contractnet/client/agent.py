@@ -115,8 +115,8 @@ class Agent(KeyHolder):
 
         The market awards them at the deadline, at second prices unless `pricing` is FIRST. With `award` MANAGER it
         leaves that to this agent, for `decide_s` seconds and at the bids' own prices: see `proposals`, `award` and
-        `reject`. `invited` are the ids of the accounts (16 bytes, at most 64) that alone may answer; None: all may. Each
-        learns of it by a notice that only it reads; of the others nobody learns who, or how many, they are.
+        `reject`. `invited` are the ids of the accounts (16 bytes, at most 64) that alone may answer; None: all may.
+        Each learns of it by a notice that only it reads; of the others nobody learns who, or how many, they are.
         """
         chosen = () if invited is None else tuple(invited)
         if invited is not None and not chosen:
