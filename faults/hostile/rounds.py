@@ -30,7 +30,12 @@ class Budgeteer:
         """Only the bank sets budgets; and what it is given by somebody has to make sense."""
         rng, bank = ground.rng, ground.bank
         sender = rng.choice((ground.mallory, ground.fence, rng.choice(ground.agents)))
-        scope = rng.choice(((ground.accounts[sender.public], ""), (None, "project"), (None, "mine")))
+        scopes: tuple[tuple[bytes | None, str], ...] = (
+            (ground.accounts[sender.public], ""),
+            (None, "project"),
+            (None, "mine"),
+        )
+        scope = rng.choice(scopes)
         sane = c.SetBudget(*scope, 10**6, 0, MINUTE_MS, None, 0, 0, 800)
         generous = replace(sane, limit_ucr=None, allowance_ucr=rng.randrange(1, limits.AMOUNT_UCR_MAX))
         tries = (sane, generous, c.TopUpBudget(*scope, rng.randrange(1, 10**9)), c.ClearBudget(*scope))
