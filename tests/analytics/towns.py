@@ -189,7 +189,7 @@ def traffic(partition: int, commands: int, seed: int = 0, *, signed: bool = True
     made.open()
     while len(made.records) < commands:
         made.step()
-    return made.records
+    return made.records[:commands]
 
 
 def judged(commands: dict[int, list[StoredRecord]], snapshots_every: int = 40) -> Topics:
