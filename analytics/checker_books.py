@@ -65,7 +65,8 @@ class Book:
         for ident, manager, _, pool, units, duration, slots, reserve, pricing, closes, epoch, *rest in m["cfps"]:
             cfp = Cfp(bytes.fromhex(manager), pool, units, duration, slots, reserve, pricing, closes, epoch)
             book.cfps[bytes.fromhex(ident)] = cfp
-            bids, (cfp.decide_ms, cfp.until_ms, given, refused) = rest
+            bids, (cfp.decide_ms, cfp.until_ms, given, refused), invited = rest
+            cfp.invited = set(map(bytes.fromhex, invited))
             cfp.given = {bytes.fromhex(bid): price_ucr for bid, price_ucr in given}
             cfp.refused = set(map(bytes.fromhex, refused))
             for bid, account, price, weight, delay, task, pass_hash, withdrawn in bids:
@@ -278,6 +279,7 @@ class Book:
         need(e["account"] not in (cfp.manager, self.bank), "manager and bank do not bid")
         need(e["bid"] not in cfp.bids and e["account"] not in cfp.bidders, "an account has one live bid on a CFP")
         need(e["account"] not in cfp.refused, "who has refused does not bid")
+        cfp.need_taken(e["account"])
         cfp.bidders.add(e["account"])
         weight = [w for epoch, w in self._account(e["account"]).weights if epoch <= cfp.epoch][-1]
         need(e["weight_permille"] == weight, f"the weight is that of the CFP's opening, {weight}")
@@ -387,6 +389,9 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "PoolResized": Book._pool_resized,
     "CfpOpened": Book._cfp_opened,
     "AwardDeferred": lambda book, e, source: decisions.defer(book._cfp(e["cfp"]), e, source),
+    "AccountInvited": lambda book, e, source: decisions.invite(
+        book._cfp(e["cfp"]), e, source, book.accounts, book.bank
+    ),
     "CfpRefused": lambda book, e, source: decisions.refuse(book._cfp(e["cfp"]), e, source, book.accounts, book.bank),
     "DecisionOpened": lambda book, e, source: decisions.begin(book._cfp(e["cfp"]), e, source),
     "BidPlaced": Book._bid_placed,

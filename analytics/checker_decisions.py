@@ -1,4 +1,4 @@
-"""CFPs that their manager awards, and refusals, as the independent checker sees them."""
+"""CFPs that their manager awards, refusals and invitations, as the independent checker sees them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Container
 from analytics.checker_parts import Cfp, Fields, need
 
 DAY_MS, DECIDE_MS_MIN = 24 * 3600 * 1000, 100
+INVITED_MAX = 64
 
 
 def choosable(cfp: Cfp) -> set[bytes]:
@@ -24,6 +25,16 @@ def defer(cfp: Cfp, e: Fields, source: Fields) -> None:
     cfp.decide_ms = e["decide_ms"]
 
 
+def invite(cfp: Cfp, e: Fields, source: Fields, known: Container[bytes], bank: bytes) -> None:
+    """One of the `known` accounts may answer."""
+    account = e["account"]
+    need(e["cfp"] == source["command"] and not cfp.bids and not cfp.refused, "accounts are invited at the opening")
+    need(account in known, f"account {account.hex()} exists")
+    need(account not in (cfp.manager, bank) and account not in cfp.invited, "others are invited, each once")
+    cfp.invited.add(account)
+    need(len(cfp.invited) <= INVITED_MAX, f"at most {INVITED_MAX} are invited")
+
+
 def refuse(cfp: Cfp, e: Fields, source: Fields, known: Container[bytes], bank: bytes) -> None:
     """One of the `known` accounts does not bid."""
     account = e["account"]
@@ -32,6 +43,7 @@ def refuse(cfp: Cfp, e: Fields, source: Fields, known: Container[bytes], bank: b
     need(account not in (cfp.manager, bank), "manager and bank do not answer a CFP")
     answered = account in cfp.refused or any(b.account == account for b in cfp.bids.values())
     need(not answered, "an account refuses once, and has not bid")
+    cfp.need_taken(account)
     cfp.refused.add(account)
 
 

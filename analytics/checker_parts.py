@@ -95,6 +95,12 @@ class Cfp:
     declined: set[bytes] = field(default_factory=set)
     refused: set[bytes] = field(default_factory=set)
     """Accounts that said that they do not bid."""
+    invited: set[bytes] = field(default_factory=set)
+    """Accounts that alone may answer; empty: all may."""
+
+    def need_taken(self, account: bytes) -> None:
+        """On a CFP by invitation the invited alone answer."""
+        need(not self.invited or account in self.invited, f"account {account.hex()} is invited")
 
 
 @dataclass(slots=True)

@@ -18,7 +18,8 @@ COLUMNS: dict[str, str] = {
     " account_id, kind, code",
     "cfps": "partition, ledger_offset, market, cfp_id, manager_id, manager, direction, pool, units, duration_ms, slots,"
     " reserve_price_ucr, pricing, epoch_ms(opened_at), epoch_ms(closes_at), status, epoch_ms(closed_at), bids, awards,"
-    " award, decide_ms, epoch_ms(decides_until)",
+    " award, decide_ms, epoch_ms(decides_until), by_invitation",
+    "invitations": "partition, ledger_offset, market, cfp_id, account_id, agent, project, epoch_ms(invited_at)",
     "refusals": "partition, ledger_offset, market, cfp_id, account_id, agent, project, reason, epoch_ms(refused_at)",
     "bids": "partition, ledger_offset, market, bid_id, cfp_id, account_id, agent, project, task, pool, price_ucr,"
     " weight_permille, start_delay_ms, claim_priority, claim_deadline_at_ms, claim_expected_value_points,"
@@ -50,6 +51,7 @@ COLUMNS: dict[str, str] = {
 BY_OFFSET = (
     "events",
     "cfps",
+    "invitations",
     "refusals",
     "bids",
     "awards",
@@ -231,7 +233,7 @@ class Rows:
     def _cfp_opened(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         ident, manager = e["cfp"].hex(), e["manager"].hex()
         terms = [e["direction"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"]]
-        times = [e["pricing"], _ms(at_ms), _ms(e["closes_at_ms"]), "open", None, None, None, "AUTO", None, None]
+        times = [e["pricing"], _ms(at_ms), _ms(e["closes_at_ms"]), "open", None, None, None, "AUTO", None, None, False]
         head = [self.partition, offset, m, ident, manager, self._agent(m, manager)[0]]
         self._cfps[m, ident] = [*head, *terms, *times]
 
@@ -241,6 +243,12 @@ class Rows:
     def _decision_opened(self, _: int, m: str, e: Fields, __: int) -> None:
         row = self._cfps[m, e["cfp"].hex()]
         row[15], row[21] = "deciding", _ms(e["decides_until_ms"])
+
+    def _account_invited(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
+        cfp, account = e["cfp"].hex(), e["account"].hex()
+        self._cfps[m, cfp][22] = True
+        who = [account, *self._agent(m, account), _ms(at_ms)]
+        self._keep("invitations", [self.partition, offset, m, cfp, *who])
 
     def _cfp_refused(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         account = e["account"].hex()
@@ -368,6 +376,7 @@ _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "PoolResized": Rows._pool_resized,
     "CfpOpened": Rows._cfp_opened,
     "AwardDeferred": Rows._award_deferred,
+    "AccountInvited": Rows._account_invited,
     "CfpRefused": Rows._cfp_refused,
     "DecisionOpened": Rows._decision_opened,
     "BidPlaced": Rows._bid_placed,

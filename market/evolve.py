@@ -257,10 +257,17 @@ def _award_deferred(state: State, _: Source, event: e.AwardDeferred) -> None:
     state.cfps[event.cfp].decide_ms = event.decide_ms
 
 
+def _account_invited(state: State, _: Source, event: e.AccountInvited) -> None:
+    cfp = state.cfps[event.cfp]
+    assert event.account not in cfp.invited
+    cfp.invited[event.account] = None
+
+
 def _cfp_refused(state: State, source: Source, event: e.CfpRefused) -> None:
     cfp = state.cfps[event.cfp]
     assert source.at_ms < cfp.closes_at_ms, "an answer counts before the deadline only"
     assert event.account not in cfp.refused
+    assert cfp.takes(event.account), "the invited alone answer"
     cfp.refused[event.account] = None
 
 
@@ -310,6 +317,7 @@ def _bid_placed(state: State, source: Source, event: e.BidPlaced) -> None:
     assert bid.id not in state.bids
     assert bid.account not in cfp.bidders
     assert bid.account not in cfp.refused
+    assert cfp.takes(bid.account), "the invited alone answer"
     state.bids[bid.id] = cfp.bids[bid.id] = bid
     cfp.bidders[bid.account] = bid.id
     cfp.tries[bid.account] = cfp.tries.get(bid.account, 0) + 1
@@ -370,6 +378,7 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.PoolResized: _pool_resized,
     e.CfpOpened: _cfp_opened,
     e.AwardDeferred: _award_deferred,
+    e.AccountInvited: _account_invited,
     e.CfpRefused: _cfp_refused,
     e.DecisionOpened: _decision_opened,
     e.AwardMade: _award_made,

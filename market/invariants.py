@@ -144,6 +144,16 @@ def decisions_are_sound(state: State) -> Iterator[str]:
             yield f"somebody has bid on CFP {name} and refused it"
 
 
+def invitations_are_kept(state: State) -> Iterator[str]:
+    """The invited are accounts, neither manager nor bank, and nobody else has answered a CFP by invitation."""
+    for cfp in state.cfps.values():
+        name = cfp.id.hex()
+        if not set(cfp.invited) <= set(state.accounts) - {cfp.manager, state.bank}:
+            yield f"CFP {name} invites whom it cannot"
+        answered = [*cfp.refused, *cfp.tries]
+        yield from (f"{a.hex()} has answered CFP {name} uninvited" for a in answered if not cfp.takes(a))
+
+
 INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     credits_are_conserved,
     nothing_is_overspent,
@@ -153,6 +163,7 @@ INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     counters_match,
     budgets_match,
     decisions_are_sound,
+    invitations_are_kept,
 )
 
 

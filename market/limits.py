@@ -41,6 +41,9 @@ SLOTS_MAX = 64
 DECIDE_MS_MIN = 100
 # One for each account and CFP, remembered until its end.
 REFUSALS_PER_CFP_MAX = 1_000
+# By invitation: as many as there may be slots. Each is an entry and a sealed notice of the opening's record, and is
+# remembered until the CFP's end.
+INVITED_PER_CFP_MAX = 64
 # A flood from one account must not fill everybody's CFPs.
 OPEN_BIDS_PER_ACCOUNT_MAX = 2_000
 # An ended CFP is remembered for precise answers ("it has ended" rather than "there is none").
@@ -59,7 +62,7 @@ KEYS_RULES_VERSION = 3
 # Private notices. The first version of the rules whose records have them.
 SEALED_RULES_VERSION = 3
 # A record that ends a CFP has at least this many, and always a power of two, so that their number does not tell how
-# many had bid: up to seven bidders and their manager look like nobody.
+# many had bid: up to seven bidders and their manager look like nobody. So have the invitations to one.
 SEALED_PER_CLOSE_MIN = 8
 
 # The first version of the rules whose managers may award themselves, and in which accounts may refuse.
@@ -74,6 +77,8 @@ BIDS_PER_GROUP_MAX = 32
 # Groups that won something and have no open bid, remembered per account, so that a bid that was under way at the last
 # win does not begin its group anew. Such a bid is seconds late.
 GROUPS_REMEMBERED_PER_ACCOUNT = 16
+# The first version of the rules that has CFPs by invitation.
+INVITATIONS_RULES_VERSION = 6
 
 # Budgets. The first version of the rules that has them.
 BUDGETS_RULES_VERSION = 4

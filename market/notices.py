@@ -34,9 +34,9 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
     """The private notices of one record, `state` being that after it; decoys among them.
 
     Whoever was paid, charged, or got a hold back learns its new balance, and the budgets that it falls under; a manager
-    that awards itself is shown the bids after the deadline, and whom it declines is told. Up to a CFP's deadline the
-    number of notices depends on no bid; from then on it is padded by decoys. A secret draws the order, so that a place
-    in it tells nothing.
+    that awards itself is shown the bids after the deadline, and whom it declines is told; the invited learn that they
+    are. Up to a CFP's deadline the number of notices depends on no bid; from then on it is padded by decoys, as is that
+    of invitations. A secret draws the order, so that a place in it tells nothing.
     """
     if state.rules_version < limits.SEALED_RULES_VERSION:
         return []
@@ -55,12 +55,16 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
         else:
             touched.update(dict.fromkeys(_concerned(event, state)))
     offset = entries[0].source.offset
+    invitations = _invitations(entries, state)
+    fewest = limits.SEALED_PER_CLOSE_MIN if invitations else 0
+    # First, so that a reader knows where they end.
+    invited = _mixed(invitations, fewest, BUCKET_BYTES_MIN, state, offset)
     shown = _mixed(_shown(entries, state), _deciding(entries), SHOWN_BUCKET_BYTES, state, offset)
     if not touched and not least:
-        return shown
+        return [*invited, *shown]
     notices = {ident: balance for ident in touched if (balance := _balance(state, ident, offset)) is not None}
     notices.update(_budgets_told(entries, state, [ident for ident in touched if ident in notices]))
-    return [*_mixed(notices | declined, least, BUCKET_BYTES_MIN, state, offset), *shown]
+    return [*invited, *_mixed(notices | declined, least, BUCKET_BYTES_MIN, state, offset), *shown]
 
 
 def _mixed(notices: dict[bytes, Private], least: int, bucket_bytes: int, state: State, offset: int) -> list[Private]:
@@ -69,6 +73,18 @@ def _mixed(notices: dict[bytes, Private], least: int, bucket_bytes: int, state: 
     for number in range(_padded(len(notices), least) - len(notices)):
         mixed[number.to_bytes(16, "big")] = Private(state.decoy_key, None, bucket_bytes)
     return [mixed[ident] for ident in sorted(mixed, key=lambda ident: _place(state.decoy_key, offset, ident))]
+
+
+def _invitations(entries: Sequence[Entry], state: State) -> dict[bytes, Private]:
+    """What the invited are told, by account."""
+    told: dict[bytes, Private] = {}
+    for entry in entries:
+        if isinstance(entry.event, e.AccountInvited):
+            ident = entry.event.account
+            key = state.accounts[ident].inbox_key
+            assert key is not None, "the bank is not invited"
+            told[ident] = Private(key, n.Invitation(ident, entry.event.cfp))
+    return told
 
 
 def _deciding(entries: Sequence[Entry]) -> int:
@@ -182,6 +198,7 @@ def notices_of(entries: Iterable[Entry], awarded: Mapping[bytes, tuple[Winner, .
     """
     notices: list[Notice] = []
     winners: dict[bytes, list[Winner]] = {}
+    invitations = 0
     for entry in entries:
         event = entry.event
         if isinstance(event, e.AwardMade) and entry.source.cause is Cause.COMMAND:
@@ -191,6 +208,8 @@ def notices_of(entries: Iterable[Entry], awarded: Mapping[bytes, tuple[Winner, .
         elif isinstance(event, e.CfpClosed):
             won = awarded.get(event.cfp) or tuple(winners.pop(event.cfp, ()))
             notices.append(n.CfpSettled(cfp=event.cfp, outcome=event.outcome, winners=won))
+        elif isinstance(event, e.AccountInvited):
+            invitations += 1
         elif isinstance(event, e.AwardDeferred):
             # Before the announcement, so that nobody who reads that knows it not.
             notices.insert(-1, n.ManagerAwards(cfp=event.cfp, decide_ms=event.decide_ms))
@@ -198,6 +217,12 @@ def notices_of(entries: Iterable[Entry], awarded: Mapping[bytes, tuple[Winner, .
             notice = _receipt(entry.source, event) or _public(entry.source, event)
             if notice is not None:
                 notices.append(notice)
+    if invitations:
+        # A record opens one CFP at most, and its announcement comes last.
+        announced = notices[-1]
+        assert isinstance(announced, n.CfpAnnounced)
+        many = _padded(invitations, limits.SEALED_PER_CLOSE_MIN)
+        notices.insert(-1, n.InvitationOnly(cfp=announced.cfp, invitations=many))
     return notices
 
 

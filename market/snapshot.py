@@ -157,12 +157,13 @@ def _dump_cfp(c: Cfp) -> list[Any]:
         c.weight_epoch,
         [_dump_bid(b) for b in c.bids.values()],
         [c.decide_ms, c.decides_until_ms, _dump_winners(c.awards), [a.hex() for a in c.refused]],
+        [a.hex() for a in c.invited],
     ]
 
 
 def _load_cfp(d: list[Any]) -> Cfp:
     ident, manager, direction, pool, units, duration_ms, slots, reserve, pricing, closes_at_ms, epoch, *rest = d
-    bids, (decide_ms, decides_until_ms, awards, refused) = rest
+    bids, (decide_ms, decides_until_ms, awards, refused), invited = rest
     cfp = Cfp(
         id=bytes.fromhex(ident),
         manager=bytes.fromhex(manager),
@@ -179,6 +180,7 @@ def _load_cfp(d: list[Any]) -> Cfp:
         decides_until_ms=decides_until_ms,
         awards=_load_winners(awards),
         refused=dict.fromkeys(map(bytes.fromhex, refused)),
+        invited=dict.fromkeys(map(bytes.fromhex, invited)),
     )
     cfp.bids = {b.id: b for b in (_load_bid(cfp.id, x) for x in bids)}
     return cfp

@@ -133,6 +133,12 @@ class Cfp:
     """What its manager has awarded, by slot."""
     refused: dict[bytes, None] = field(default_factory=dict)
     """Accounts that said that they do not bid."""
+    invited: dict[bytes, None] = field(default_factory=dict)
+    """Accounts that alone may answer; empty: all may."""
+
+    def takes(self, account: bytes) -> bool:
+        """Whether an account may answer it."""
+        return not self.invited or account in self.invited
 
     @property
     def due_at_ms(self) -> int:

@@ -193,12 +193,22 @@ WHERE budget_windows.market = i.market AND budget_windows.budget_id = i.budget_i
 INSERT INTO cfps BY NAME
 SELECT i.market, id(i.cfp) AS cfp_id, id(i.manager) AS manager_id, a.name AS manager, i.direction, i.pool, i.units,
     i.duration_ms, i.slots, i.reserve_price_ucr, i.pricing, ts(i.at_ms) AS opened_at, ts(i.closes_at_ms) AS closes_at,
-    'AUTO' AS award, 'open' AS status, i.partition, i.ledger_offset
+    'AUTO' AS award, false AS by_invitation, 'open' AS status, i.partition, i.ledger_offset
 FROM in_CfpOpened i LEFT JOIN accounts a ON a.market = i.market AND a.account_id = id(i.manager);
 
 -- on AwardDeferred
 UPDATE cfps SET award = 'MANAGER', decide_ms = i.decide_ms
 FROM in_AwardDeferred i WHERE cfps.market = i.market AND cfps.cfp_id = id(i.cfp);
+
+-- on AccountInvited
+UPDATE cfps SET by_invitation = true
+FROM in_AccountInvited i WHERE cfps.market = i.market AND cfps.cfp_id = id(i.cfp);
+
+-- on AccountInvited
+INSERT INTO invitations BY NAME
+SELECT i.market, id(i.cfp) AS cfp_id, id(i.account) AS account_id, a.name AS agent, a.project,
+    ts(i.at_ms) AS invited_at, i.partition, i.ledger_offset
+FROM in_AccountInvited i LEFT JOIN accounts a ON a.market = i.market AND a.account_id = id(i.account);
 
 -- on CfpRefused
 INSERT INTO refusals BY NAME

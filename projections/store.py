@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 FORMAT_VERSION = 5
 """Raised with every change of tables.sql or fold.sql: the projection is then rebuilt from the ledger."""
 
-APPENDED = ("events", "awards", "transfers", "rejections", "refusals")
+APPENDED = ("events", "awards", "transfers", "rejections", "refusals", "invitations")
 """Tables whose rows never change."""
 CHANGING = ("cfps", "bids", "reservations", "holds", "budget_windows")
 """Tables whose rows change until their final_offset."""

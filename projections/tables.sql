@@ -62,8 +62,15 @@ CREATE TABLE cfps (
     duration_ms BIGINT, slots INTEGER, reserve_price_ucr BIGINT, pricing VARCHAR, opened_at TIMESTAMP,
     closes_at TIMESTAMP, award VARCHAR,   -- AUTO or MANAGER
     decide_ms BIGINT, decides_until TIMESTAMP,   -- with MANAGER; the latter once the deadline is over
+    by_invitation BOOLEAN,                       -- who is invited: invitations
     status VARCHAR, closed_at TIMESTAMP, bids INTEGER, awards INTEGER,   -- status: open, deciding, or the outcome
     partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
+);
+
+-- Who alone may answer a CFP by invitation.
+CREATE TABLE invitations (
+    market VARCHAR, cfp_id VARCHAR, account_id VARCHAR, agent VARCHAR, project VARCHAR, invited_at TIMESTAMP,
+    partition INTEGER, ledger_offset BIGINT
 );
 
 -- Who said that it does not bid.

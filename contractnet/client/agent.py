@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 from weakref import WeakSet, WeakValueDictionary
 
@@ -114,14 +115,19 @@ class Agent(KeyHolder):
         pricing: Pricing | str | None = None,
         award: Awarder | str = Awarder.AUTO,
         decide_s: float = DECIDE_S,
+        invited: Iterable[bytes] | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> Cfp:
         """Offer `slots` times `units` of one's pool for `duration_s` seconds; bids count for `open_s` seconds.
 
         The market awards them at the deadline, at second prices unless `pricing` is FIRST. With `award` MANAGER it
         leaves that to this agent, for `decide_s` seconds and at the bids' own prices: see `proposals`, `award` and
-        `reject`.
+        `reject`. `invited` are the ids of the accounts (16 bytes, at most 64) that alone may answer; None: all may.
+        Each learns of it by a notice that only it reads; of the others nobody learns who, or how many, they are.
         """
+        chosen = () if invited is None else tuple(invited)
+        if invited is not None and not chosen:
+            raise CommandUnsendableError("nobody is invited: leave out `invited` for a CFP that is open to all")
         managed = Awarder(award) is Awarder.MANAGER
         if pricing is None:
             pricing = Pricing.FIRST if managed else Pricing.SECOND
@@ -136,6 +142,7 @@ class Agent(KeyHolder):
             pricing=Pricing(pricing),
             award=Awarder(award),
             decide_ms=round(decide_s * 1000) if managed else 0,
+            invited=chosen,
         )
         sealed = self.prepare(command)
         # Before sending: a short CFP may be announced and over before this task runs again.
@@ -147,10 +154,20 @@ class Agent(KeyHolder):
             self.connection.book.announcements.pop(sealed.command_id, None)
 
     def cfps(self, pool: str | None = None) -> Subscription:
-        """Iterate over the CFPs that are open, and over every later one as it is announced; of one pool, or all."""
-        subscription = self.connection.cfps(pool)
+        """Iterate over the CFPs that are open, and over every later one as it is announced; of one pool, or all.
+
+        Those by invitation are among them where this agent is invited (`connection.cfps` has them all).
+        """
+        subscription = self.connection.cfps(pool, {} if self._inbox is None else self._inbox.invitations)
         self._subscriptions.add(subscription)
         return subscription
+
+    def is_invited(self, cfp: Cfp) -> bool | None:
+        """Whether the market takes bids of this agent on a CFP: any where it is open to all, else where it is invited.
+
+        None where that is not known: the CFP was announced before this agent's notices were read, or is over.
+        """
+        return self.connection.book.is_invited(cfp, self._inbox)
 
     async def proposals(self, cfp: Cfp | bytes, timeout_s: float | None = None) -> list[Proposal]:
         """The bids among which this agent may choose, the highest first, once the deadline of its CFP has passed.
@@ -242,9 +259,9 @@ class Agent(KeyHolder):
     ) -> Bid:
         """Bid on a CFP. The market holds the price until the CFP ends; of a `group`, those that could win together.
 
-        Raises CommandUnsendableError when the price is below the reserve, where this process has read the announcement
-        of the CFP, BudgetExceededError when a budget leaves no room for it, and RejectedError with any other of the
-        market's codes.
+        Raises CommandUnsendableError when the price is below the reserve, or the agent is not invited, where this
+        process has read the announcement of the CFP, BudgetExceededError when a budget leaves no room for it, and
+        RejectedError with any other of the market's codes.
         """
         sealed = self.prepare_bid(cfp, price_ucr, task=task, claim=claim, start_delay_s=start_delay_s, group=group)
         return await self.submit_bid(sealed, timeout_s)
@@ -283,6 +300,10 @@ class Agent(KeyHolder):
             raise CommandUnsendableError(
                 f"a price of {price_ucr} micro-credits is below the reserve of {known.reserve_price_ucr} and wins "
                 "nothing: contractnet.credits() converts credits to micro-credits"
+            )
+        if known is not None and self.is_invited(known) is False:
+            raise CommandUnsendableError(
+                f"CFP {known.id.hex()} is by invitation, and {self.credential.name!r} is not invited"
             )
         return sealed
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from weakref import WeakSet
 
 from contractnet.client.cfp import Cfp
 from contractnet.client.feed import Noted
-from contractnet.client.inbox import Inboxes
+from contractnet.client.inbox import Inbox, Inboxes
 from contractnet.errors import ConnectionClosedError
 from contractnet.messages import Code, Winner
 from contractnet.messages.notices import (
     BidAwarded,
     CfpAnnounced,
     CfpSettled,
+    InvitationOnly,
     LeaseGranted,
     LeaseRevoked,
     ManagerAwards,
@@ -84,20 +85,28 @@ def _remember(memory: dict[bytes, T], key: bytes, value: T) -> None:
 class Subscription:
     """An async iterator over CFPs that take bids: first those open already, then each as it is announced.
 
-    It skips what has closed before it was read. It ends when it, its agent or its connection is closed.
+    It skips what has closed before it was read. It ends when it, its agent or its connection is closed. An agent's has
+    of the CFPs by invitation those to which it is invited.
     """
 
-    def __init__(self, pool: str | None, now_ms: Callable[[], int]) -> None:
+    def __init__(self, pool: str | None, now_ms: Callable[[], int], invitations: Mapping[bytes, None] | None) -> None:
         self.pool = pool
+        self._invitations = invitations
         self._now_ms = now_ms
         self._backlog: deque[Cfp] = deque(maxlen=BACKLOG_MAX)
         self._wake: asyncio.Future[None] | None = None
         self._closed = False
 
     def push(self, cfp: Cfp) -> None:
-        """Append a CFP for the reader."""
-        self._backlog.append(cfp)
-        self._notify()
+        """Append a CFP for the reader, if it is one for it."""
+        mine = not cfp.by_invitation or self._invitations is None or cfp.id in self._invitations
+        if mine and self.pool in (None, cfp.pool):
+            self._backlog.append(cfp)
+            self._notify()
+
+    def is_of(self, inbox: Inbox) -> bool:
+        """Whether it waits for the invitations of this inbox."""
+        return self._invitations is inbox.invitations
 
     def close(self) -> None:
         """End the iteration."""
@@ -127,10 +136,17 @@ class Subscription:
 class Book:
     """The fold of the notices."""
 
-    def __init__(self, now_ms: Callable[[], int], handle: Callable[[CfpAnnounced, int], Cfp]) -> None:
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        handle: Callable[[CfpAnnounced, int, bool], Cfp],
+        position: Callable[[], int],
+    ) -> None:
         self.genesis: MarketAnnounced | None = None
         self.pools: dict[str, int] = {}
-        self.inboxes = Inboxes(self.lose_bid)
+        self.inboxes = Inboxes(self.lose_bid, self._invited, position)
+        self.position = 0
+        """All notices below this offset are in the book."""
         self.open_cfps: dict[bytes, Cfp] = {}
         self.settled: dict[bytes, CfpSettled] = {}
         self.leases: dict[bytes, LeaseGranted] = {}
@@ -140,6 +156,8 @@ class Book:
         self._bids: dict[bytes, dict[bytes, BidWatch]] = {}
         self._won: dict[bytes, tuple[Winner, BidWatch]] = {}
         self._decide_ms: dict[bytes, int] = {}
+        self._invitations: dict[bytes, int] = {}
+        self._told_at: dict[bytes, range] = {}
         self._awarded_lately: dict[bytes, Winner] = {}
         self._granted_lately: dict[bytes, LeaseGranted] = {}
         self._now_ms = now_ms
@@ -150,7 +168,7 @@ class Book:
             MarketAnnounced: self._market,
             PoolAnnounced: self._pool,
             ManagerAwards: self._deferred,
-            CfpAnnounced: self._announced,
+            InvitationOnly: self._by_invitation,
             BidAwarded: self._awarded,
             CfpSettled: self._settled,
             LeaseGranted: self._granted,
@@ -161,17 +179,28 @@ class Book:
         """Take one notice in, in the order of the partition."""
         if isinstance(noted.notice, SealedNotice):
             self.inboxes.take(noted.notice, noted.at_ms)
+        elif isinstance(noted.notice, CfpAnnounced):
+            self._announced(noted.notice, noted.offset)
         elif step := self._steps.get(type(noted.notice)):
             step(noted.notice)
 
-    def subscribe(self, pool: str | None) -> Subscription:
-        """A new subscription, starting with what is open."""
-        subscription = Subscription(pool, self._now_ms)
+    def subscribe(self, pool: str | None, invitations: Mapping[bytes, None] | None = None) -> Subscription:
+        """A new subscription, starting with what is open; with all CFPs, or those by invitation among `invitations`."""
+        subscription = Subscription(pool, self._now_ms, invitations)
         for cfp in self.open_cfps.values():
-            if pool is None or cfp.pool == pool:
-                subscription.push(cfp)
+            subscription.push(cfp)
         self._subscriptions.add(subscription)
         return subscription
+
+    def is_invited(self, cfp: Cfp, inbox: Inbox | None) -> bool | None:
+        """Whether a CFP takes bids of the account of an inbox; None where that is not known."""
+        if not cfp.by_invitation:
+            return True
+        if inbox is None:
+            return None
+        told_at = self._told_at.get(cfp.id)
+        unknown = told_at is None or told_at.start < inbox.since or self.position < told_at.stop
+        return cfp.id in inbox.invitations or (None if unknown else False)
 
     def watch_bid(self, cfp: bytes, bid: bytes) -> BidWatch:
         """What becomes of a bid on a CFP, also when that is known already."""
@@ -222,13 +251,23 @@ class Book:
     def _deferred(self, notice: ManagerAwards) -> None:
         _remember(self._decide_ms, notice.cfp, notice.decide_ms)
 
-    def _announced(self, notice: CfpAnnounced) -> None:
-        cfp = self._handle(notice, self._decide_ms.pop(notice.cfp, 0))
+    def _by_invitation(self, notice: InvitationOnly) -> None:
+        _remember(self._invitations, notice.cfp, notice.invitations)
+
+    def _announced(self, notice: CfpAnnounced, offset: int) -> None:
+        invitations = self._invitations.pop(notice.cfp, 0)
+        cfp = self._handle(notice, self._decide_ms.pop(notice.cfp, 0), invitations > 0)
         self.open_cfps[notice.cfp] = cfp
+        if cfp.by_invitation:
+            self._told_at[notice.cfp] = range(offset, offset + 1 + invitations)
         self.announcements.resolve(notice.cfp, cfp)
         for subscription in self._subscriptions:
-            if subscription.pool is None or subscription.pool == notice.pool:
-                subscription.push(cfp)
+            subscription.push(cfp)
+
+    def _invited(self, inbox: Inbox, cfp: bytes) -> None:
+        for subscription in self._subscriptions:
+            if cfp in self.open_cfps and subscription.is_of(inbox):
+                subscription.push(self.open_cfps[cfp])
 
     def _awarded(self, notice: BidAwarded) -> None:
         winner = Winner(notice.bid, notice.price_ucr)
@@ -240,6 +279,7 @@ class Book:
 
     def _settled(self, notice: CfpSettled) -> None:
         self.open_cfps.pop(notice.cfp, None)
+        self._told_at.pop(notice.cfp, None)
         _remember(self.settled, notice.cfp, notice)
         self.settlements.resolve(notice.cfp, notice)
         self.inboxes.settled(notice.cfp)

@@ -18,6 +18,7 @@ class Cfp(Shown):
 
     `units` of `pool` for `duration_ms` go to each of up to `slots` winners, for at least `reserve_price_ucr` a slot.
     With `decide_ms` above 0 its manager chooses them, at most so long after the deadline; bids bind until then.
+    With `by_invitation` it takes bids of invited accounts only: `Agent.is_invited` says whether of this one.
     """
 
     id: bytes
@@ -31,6 +32,7 @@ class Cfp(Shown):
     opened_at_ms: int
     closes_at_ms: int
     decide_ms: int
+    by_invitation: bool
     _outcome: Outcome = field(repr=False, compare=False)
 
     async def outcome(self, timeout_s: float | None = None) -> CfpSettled:

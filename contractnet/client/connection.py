@@ -60,7 +60,7 @@ class Connection:
         self._genesis = genesis
         self._loop = asyncio.get_running_loop()
         self._clock = MarketClock()
-        self._book = Book(self._clock.now_ms, self._cfp_handle)
+        self._book = Book(self._clock.now_ms, self._cfp_handle, lambda: self._feed.position)
         self._receipt_headers = registry().headers(Receipt)
         self._feed = NoticeFeed(bootstrap, market, access=access, keep=self._keep, deliver=self._deliver)
         self._producer = CommandProducer(bootstrap, self._undelivered, access)
@@ -181,10 +181,13 @@ class Connection:
 
         return Agent(self, credential)
 
-    def cfps(self, pool: str | None = None) -> Subscription:
-        """Iterate over the CFPs that are open, and over every later one as it is announced; of one pool, or all."""
+    def cfps(self, pool: str | None = None, invitations: Mapping[bytes, None] | None = None) -> Subscription:
+        """Iterate over the CFPs that are open, and over every later one as it is announced; of one pool, or all.
+
+        Of those by invitation it has those among `invitations`, where that is given.
+        """
         self._check_open()
-        return self._book.subscribe(pool)
+        return self._book.subscribe(pool, invitations)
 
     def next_sequence(self, key: bytes) -> int:
         """A sequence for the next command of a key: max(last + 1, unix microseconds)."""
@@ -249,7 +252,7 @@ class Connection:
         while not self._producer.send(sealed, self._feed.partition):
             await asyncio.sleep(0.01)
 
-    def _cfp_handle(self, notice: CfpAnnounced, decide_ms: int) -> Cfp:
+    def _cfp_handle(self, notice: CfpAnnounced, decide_ms: int, by_invitation: bool) -> Cfp:
         return Cfp(
             id=notice.cfp,
             direction=notice.direction,
@@ -262,6 +265,7 @@ class Connection:
             opened_at_ms=notice.opened_at_ms,
             closes_at_ms=notice.closes_at_ms,
             decide_ms=decide_ms,
+            by_invitation=by_invitation,
             _outcome=self.cfp_outcome,
         )
 
@@ -306,6 +310,7 @@ class Connection:
             self._clock.saw(batch.newest_at_ms, live=batch.live)
         for noted in batch.noted:
             self._book.apply(noted)
+        self._book.position = batch.position
         if batch.live:
             self._live.set()
 

@@ -50,11 +50,13 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one poll of the feed brought. `live` is true once the feed has read all that was there when it began."""
+    """What one poll of the feed brought. `live` is true once the feed has read all that was there when it began;
+    everything below `position` was read, whether it is in a batch or not."""
 
     noted: list[Noted]
     newest_at_ms: int
     live: bool
+    position: int
 
 
 class NoticeFeed:
@@ -77,6 +79,8 @@ class NoticeFeed:
         self.partitions = 0
         self.partition = 0
         self.last_problem: str | None = None
+        self.position = 0
+        """The offset after the last one that `keep` was, or is about to be, asked about."""
         self._read_s: float | None = None
         self._bootstrap = bootstrap
         self._access = access
@@ -204,13 +208,14 @@ class NoticeFeed:
             value, offset = message.value(), message.offset()
             # In a market that never rests, no fetch comes back empty, and so none tells where the end is.
             self._live = self._live or (offset is not None and offset >= self._end - 1)
+            self.position = self.position if offset is None else offset + 1
             if message.key() != self._key or value is None or offset is None or not self._keep(value):
                 continue
             try:
                 noted.append(Noted(offset, at_ms, codec.decode_notice(value)))
             except UnreadableValueError as error:
                 log.warning("notice at offset %d of market %s skipped: %s", offset, self.market, error)
-        return Batch(noted, newest_at_ms, self._live)
+        return Batch(noted, newest_at_ms, self._live, self.position)
 
     def _connected(self, statistics: str) -> None:
         if any(broker["state"] == "UP" for broker in json.loads(statistics)["brokers"].values()):

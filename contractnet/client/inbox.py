@@ -21,6 +21,7 @@ from contractnet.messages.notices import (
     BidShown,
     BudgetChanged,
     BudgetEnded,
+    Invitation,
     SealedNotice,
 )
 from contractnet.sealing import NONCE_BYTES, TAG_BYTES, open_notice, tag_of
@@ -136,6 +137,10 @@ class Inbox:
         self.balance: Balance | None = None
         self.budgets: dict[bool, Budget] = {}
         """By whether it is the project's."""
+        self.invitations: dict[bytes, None] = {}
+        """The open CFPs by invitation that the account may bid on."""
+        self.since = 0
+        """Notices from this offset on are read for this inbox."""
         self._key, self._genesis, self._market = inbox_key, genesis, market
         self._readers: WeakSet[Balances] = WeakSet()
         self._proposals: dict[bytes, list[Proposal]] = {}
@@ -178,7 +183,7 @@ class Inbox:
             log.warning("a sealed notice for account %s skipped: %s", self.account.hex(), error)
             return None
         # Accounts that share an inbox key get each other's notices as well.
-        kinds = BalanceChanged | BudgetChanged | BudgetEnded | BidShown | BidDeclined | BidDropped
+        kinds = BalanceChanged | BudgetChanged | BudgetEnded | BidShown | BidDeclined | BidDropped | Invitation
         if not isinstance(notice, kinds) or notice.account != self.account:
             return None
         if isinstance(notice, BidShown):
@@ -187,6 +192,8 @@ class Inbox:
             left = [bid for bid in self._proposals.get(notice.cfp, ()) if bid.id != notice.bid]
             if notice.cfp in self._proposals:
                 self._proposals[notice.cfp] = left
+        elif isinstance(notice, Invitation):
+            self.invitations[notice.cfp] = None
         elif isinstance(notice, BudgetEnded):
             self.budgets.pop(notice.of_project, None)
         elif isinstance(notice, BudgetChanged):
@@ -210,7 +217,8 @@ class Inbox:
             self._tell(notice.cfp)
 
     def settled(self, cfp: bytes) -> None:
-        """A CFP has ended: no more of its bids will be shown."""
+        """A CFP has ended: no more of its bids will be shown, and it takes none."""
+        self.invitations.pop(cfp, None)
         if cfp in self._complete:
             self._tell(cfp)
 
@@ -232,9 +240,15 @@ class Inbox:
 class Inboxes:
     """All inboxes that share a connection."""
 
-    def __init__(self, declined: Callable[[bytes, bytes], None]) -> None:
-        """`declined` is told CFP and bid of each bid of these accounts that its manager has declined."""
-        self._declined = declined
+    def __init__(
+        self,
+        declined: Callable[[bytes, bytes], None],
+        invited: Callable[[Inbox, bytes], None],
+        position: Callable[[], int],
+    ) -> None:
+        """`declined` is told CFP and bid of each bid of these accounts that its manager has declined, `invited` whom a
+        CFP invites; `position` is how far the feed is."""
+        self._declined, self._invited, self._position = declined, invited, position
         # Replaced as a whole: the feed's thread reads it meanwhile.
         self._all: tuple[Inbox, ...] = ()
         self._header = registry().newest[SealedNotice][0]
@@ -247,6 +261,8 @@ class Inboxes:
         known = next((inbox for inbox in self._all if inbox.account == fresh.account), None)
         if known is None:
             self._all = (*self._all, fresh)
+            # After it: what the feed looked at before may have been skipped.
+            fresh.since = self._position()
         return known or fresh
 
     def want(self, value: bytes) -> bool:
@@ -262,6 +278,8 @@ class Inboxes:
             notice = inbox.take(sealed, at_ms) if inbox.has(sealed.tag, sealed.nonce) else None
             if isinstance(notice, BidDeclined):
                 self._declined(notice.cfp, notice.bid)
+            elif isinstance(notice, Invitation):
+                self._invited(inbox, notice.cfp)
 
     def settled(self, cfp: bytes) -> None:
         """A CFP has ended."""

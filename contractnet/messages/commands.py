@@ -157,6 +157,7 @@ class CallForProposals(Command):
     pricing: Pricing
     award: Awarder = Awarder.AUTO
     decide_ms: int = 0
+    invited: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -292,6 +292,14 @@ class AwardDeferred(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class AccountInvited(Event):
+    """An account may answer the CFP that was just opened; accounts without such an event may not."""
+
+    cfp: bytes
+    account: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class CfpRefused(Event):
     """An account does not bid on a CFP (FIPA refuse)."""
 

@@ -63,6 +63,15 @@ class ManagerAwards(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class InvitationOnly(Notice):
+    """The CFP announced next takes answers of invited accounts only. The `invitations` sealed notices right after the
+    announcement are for them, decoys among them."""
+
+    cfp: bytes
+    invitations: int
+
+
+@dataclass(frozen=True, slots=True)
 class BiddingEnded(Notice):
     """The deadline of a CFP has passed, and its manager may choose."""
 
@@ -150,6 +159,14 @@ class BudgetEnded(Notice):
     account: bytes
     of_project: bool
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation(Notice):
+    """The account may answer a CFP by invitation (FIPA cfp). Only ever inside a SealedNotice."""
+
+    account: bytes
+    cfp: bytes
 
 
 @dataclass(frozen=True, slots=True)

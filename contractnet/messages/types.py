@@ -165,6 +165,8 @@ class Code(StrEnum):
     BAD_GROUP = "BAD_GROUP"
     GROUP_DIFFERS = "GROUP_DIFFERS"
     GROUP_WON = "GROUP_WON"
+    NOT_INVITED = "NOT_INVITED"
+    BAD_INVITATION = "BAD_INVITATION"
 
 
 CODE_TEXT: dict[Code, str] = {
@@ -218,6 +220,8 @@ CODE_TEXT: dict[Code, str] = {
     Code.BAD_GROUP: "a bid names a group and how many of its bids may win, or neither",
     Code.GROUP_DIFFERS: "earlier bids of the group said that another number of them may win",
     Code.GROUP_WON: "the group has won as often as it may: it takes no more bids",
+    Code.NOT_INVITED: "the CFP is by invitation, and the account is not invited",
+    Code.BAD_INVITATION: "the invited are accounts other than the manager and the bank, each named once",
 }
 """Each outcome in words, for people."""
 

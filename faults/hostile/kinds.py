@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faults.hostile import absurd, forgeries, grief
+from faults.hostile import absurd, forgeries, grief, rounds
 from faults.hostile.ground import Adversary
 
 KINDS: tuple[Callable[[], Adversary], ...] = (
@@ -25,6 +25,10 @@ KINDS: tuple[Callable[[], Adversary], ...] = (
     absurd.Poison,
     absurd.Paths,
     grief.Flood,
+    rounds.Budgeteer,
+    rounds.Choosers,
+    rounds.Refusers,
+    rounds.Uninvited,
 )
 NAMES = tuple(kind().name for kind in KINDS)
 

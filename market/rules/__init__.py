@@ -7,7 +7,7 @@ from typing import Any
 
 from contractnet.messages import Command, Event
 from contractnet.messages import commands as c
-from market.rules import accounts, budgets, contracts, decisions, groups, keys, pools
+from market.rules import accounts, budgets, contracts, decisions, groups, invitations, keys, pools
 from market.rules.context import Context
 
 Decide = Callable[[Context, Any], list[Event]]
@@ -60,7 +60,9 @@ V5: dict[type[Command], Decide] = V4 | {
 """Managers that award themselves, and refusals (docs/protocol.md)."""
 
 V6: dict[type[Command], Decide] = V5 | {
-    c.PlaceBid: groups.place_bid_6,
+    c.CallForProposals: invitations.call_for_proposals_6,
+    c.RefuseCfp: invitations.refuse_6,
+    c.PlaceBid: invitations.place_bid_6,
     c.CancelCfp: groups.cancel_6,
     c.AwardBid: groups.award_bid_6,
     c.RejectBid: groups.reject_bid_6,

@@ -31,6 +31,7 @@ def call_for_proposals(ctx: Context, command: c.CallForProposals) -> list[Event]
     """The owner of a pool calls for proposals for slots of it, which the market awards."""
     plain = command.award is Awarder.AUTO and command.decide_ms == 0
     require(plain, Code.UNKNOWN_RULES, "before version 5 the market awards every CFP")
+    require(not command.invited, Code.UNKNOWN_RULES, "before version 6 every CFP is open to all")
     return opened(ctx, command)
 
 

@@ -21,6 +21,12 @@ from market.state import Bid, Cfp, State
 
 def call_for_proposals_5(ctx: Context, command: c.CallForProposals) -> list[Event]:
     """As before; the manager may keep the award to itself."""
+    require(not command.invited, Code.UNKNOWN_RULES, "before version 6 every CFP is open to all")
+    return opened(ctx, command)
+
+
+def opened(ctx: Context, command: c.CallForProposals) -> list[Event]:
+    """A new CFP, which the market awards or its manager."""
     require(command.award is not Awarder.UNSPECIFIED, Code.UNKNOWN_VALUE, "award")
     events = contracts.opened(ctx, command)
     if command.award is Awarder.AUTO:

@@ -119,6 +119,9 @@ def other(value: bytes) -> bytes:
         ("BidGrouped", "wins_max", lambda _: 0, "how many may win"),
         ("HoldResized", "hold", other, "open bid is resized"),
         ("HoldResized", "amount_ucr", plus_one, "its price, or nothing"),
+        ("AccountInvited", "account", other, "exists"),
+        ("AccountInvited", "account", lambda _: bytes(16), "exists"),
+        ("AccountInvited", "cfp", other, "is open"),
         ("BudgetSet", "budget", other, "a scope has one budget"),
         ("BudgetSet", "project", lambda _: "both", "an account or a project"),
         ("BudgetSet", "account", other, "account that exists"),
@@ -253,6 +256,19 @@ def test_a_wrong_outcome(sound: Ledger, outcome: str, instead: str) -> None:
     at = first(events, "CfpClosed", lambda e: e["outcome"] == outcome)
     events[at][1]["outcome"] = instead
     with pytest.raises(BrokenRuleError, match=r"outcome follows|its time is over"):
+        check(sound, events)
+
+
+@pytest.mark.parametrize("kind", ["BidPlaced", "CfpRefused"])
+def test_an_answer_without_an_invitation(sound: Ledger, kind: str) -> None:
+    """Whoever bids or refuses on a CFP by invitation is among the invited."""
+    events = copy.deepcopy(sound.events)
+    invited = {(e["cfp"], e["account"]) for name, e in events if name == "AccountInvited"}
+    at = first(events, kind, lambda e: (e["cfp"], e["account"]) in invited)
+    agents = [e["account"] for name, e in events if name == "AccountOpened" and e["name"] != "manager"]
+    cfp = events[at][1]["cfp"]
+    events[at][1]["account"] = next(account for account in agents if (cfp, account) not in invited)
+    with pytest.raises(BrokenRuleError, match="is invited"):
         check(sound, events)
 
 

@@ -139,6 +139,17 @@ class Traffic:
             for bid in r.sample(bids, 5):
                 self.send(c.AwardBid(bid), MANAGER)
 
+    def invite(self) -> None:
+        """A CFP by invitation; one of those who answer is not invited."""
+        r = self.random
+        guests = r.sample(range(len(self.agents)), 4)
+        invited = tuple(self.accounts[guest] for guest in guests[1:])
+        terms = (1, r.randint(100, 200), 1, 60, 10, Pricing.SECOND, Awarder.AUTO, 0, invited)
+        cfp = self.send(c.CallForProposals(Direction.SELL, "gpu", *terms), MANAGER)
+        for guest in guests[:3]:
+            self.send(c.PlaceBid(cfp, r.randint(5, 90), 0, "train", bytes(32), None), self.agents[guest])
+        self.send(c.RefuseCfp(cfp, "no need"), self.agents[guests[3]])
+
     def bid(self) -> None:
         """A bid on a recent CFP; some come too late."""
         if not self.cfps:
@@ -155,7 +166,7 @@ class Traffic:
 
     def odd(self) -> None:
         """Something that happens less often."""
-        what = self.random.randrange(15)
+        what = self.random.randrange(16)
         if what == 0 and self.bids:
             self.send(c.WithdrawBid(self.bids[-1][0]), self.bids[-1][1])
         elif what == 1 and self.bids:
@@ -179,6 +190,8 @@ class Traffic:
             self.choose()
         elif what in (10, 11):
             self.bid_in_groups()
+        elif what == 15:
+            self.invite()
         else:
             self.budget()
 
@@ -198,7 +211,7 @@ def traffic(partition: int, commands: int, seed: int = 0, *, signed: bool = True
     made.open()
     while len(made.records) < commands:
         made.step()
-    return made.records
+    return made.records[:commands]
 
 
 def judged(commands: dict[int, list[StoredRecord]], snapshots_every: int = 40) -> Topics:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -31,6 +32,11 @@ from tests.client.stage import POOL, staged
 GENESIS, MARKET = bytes(range(32)), "town"
 
 
+def inboxes_of(declined: Callable[[bytes, bytes], None] = lambda *_: None) -> Inboxes:
+    """No inbox yet."""
+    return Inboxes(declined, lambda *_: None, lambda: 0)
+
+
 def credential(number: int, *, inbox_key: bytes | None = None) -> Credential:
     """An agent's credential."""
     keys = KeyPair.from_seed(bytes([number]) * 32)
@@ -54,7 +60,7 @@ def balance_of(to: Credential, available_ucr: int) -> BalanceChanged:
 
 def test_the_inbox_takes_its_own_notices_only() -> None:
     """Others' are not even decoded; what is not sealed is."""
-    inboxes = Inboxes(lambda *_: None)
+    inboxes = inboxes_of()
     mine, theirs = credential(1), credential(2)
     inbox = inboxes.add(mine)
     assert inbox is not None
@@ -69,7 +75,7 @@ def test_the_inbox_takes_its_own_notices_only() -> None:
 
 def test_accounts_that_share_a_key_keep_their_balances_apart() -> None:
     """With an inbox key of zeros for all, each account takes the notices that name it."""
-    inboxes = Inboxes(lambda *_: None)
+    inboxes = inboxes_of()
     one, two = (credential(number, inbox_key=bytes(32)) for number in (1, 2))
     first, second = inboxes.add(one), inboxes.add(two)
     inboxes.take(sealed(one, balance_of(one, 5)), 99)
@@ -81,7 +87,7 @@ def test_accounts_that_share_a_key_keep_their_balances_apart() -> None:
 
 def test_budgets_come_change_and_end() -> None:
     """An account's own and its project's are told apart; one that ended is gone; of others nothing is kept."""
-    inboxes, mine, other = Inboxes(lambda *_: None), credential(1), credential(2)
+    inboxes, mine, other = inboxes_of(), credential(1), credential(2)
     inbox = inboxes.add(mine)
     assert inbox is not None
     assert mine.account is not None
@@ -104,7 +110,7 @@ def test_budgets_come_change_and_end() -> None:
 
 def test_what_does_not_open_is_logged_and_passed_over(caplog: pytest.LogCaptureFixture) -> None:
     """A changed box, and one without a notice: a warning without the key in it, and the balance stays."""
-    inboxes, mine = Inboxes(lambda *_: None), credential(1)
+    inboxes, mine = inboxes_of(), credential(1)
     inbox = inboxes.add(mine)
     assert inbox is not None
     good = sealed(mine, balance_of(mine, 5))
@@ -119,7 +125,7 @@ def test_what_does_not_open_is_logged_and_passed_over(caplog: pytest.LogCaptureF
 
 def test_a_credential_without_an_inbox_key_has_no_inbox() -> None:
     """The bank's, for one."""
-    assert Inboxes(lambda *_: None).add(replace(credential(1), inbox_key=None)) is None
+    assert inboxes_of().add(replace(credential(1), inbox_key=None)) is None
 
 
 @pytest.mark.broker
@@ -169,7 +175,7 @@ def test_shown_bids_are_there_when_all_are() -> None:
 
     async def play() -> None:
         told: list[tuple[bytes, bytes]] = []
-        inboxes = Inboxes(lambda cfp, bid: told.append((cfp, bid)))
+        inboxes = inboxes_of(lambda cfp, bid: told.append((cfp, bid)))
         mine, theirs = credential(1), credential(2)
         inbox = inboxes.add(mine)
         assert inbox is not None

@@ -74,6 +74,8 @@ def session(version: int) -> Town:
         decisions(town)
     if version >= limits.GROUPS_RULES_VERSION:
         groups(town)
+    if version >= limits.INVITATIONS_RULES_VERSION:
+        invitations(town)
     return town
 
 
@@ -164,6 +166,28 @@ def groups(town: Town) -> None:
             town.tick()
             for ident in dice.sample(bids, 3):
                 town.send(c.RejectBid(ident) if dice.random() < 0.3 else c.AwardBid(ident), MANAGER)
+
+
+def invitations(town: Town) -> None:
+    """CFPs by invitation, answered by whoever likes; many are invited to one of them."""
+    dice = random.Random(4)
+    keys = {name: key_pair("bob's second" if name == "bob" else name) for name in AGENTS}
+    crowd = [town.account(f"guest {number}", keys=key_pair(f"guest {number}")) for number in range(12)]
+    accounts = [town.state.account_names[name] for name in AGENTS]
+    for number in range(20):
+        chosen = dice.sample(accounts, dice.randrange(1, len(AGENTS))) + (crowd if number == 7 else [])
+        make = dice.choice((call, managed))
+        cfp = town.send(make(invited=tuple(chosen), slots=dice.randrange(1, 3), duration_ms=200), MANAGER).id
+        bids: list[bytes] = []
+        for name in dice.sample(AGENTS, dice.randrange(1, len(AGENTS) + 1)):
+            refuses = dice.random() < 0.2
+            made = c.RefuseCfp(cfp, "no need") if refuses else bid(cfp, dice.randrange(10, 60), 0, "task")
+            bids.append(town.send(made, keys[name]).id)
+        town.at_ms += 100
+        town.tick()
+        town.send(c.AwardBid(dice.choice(bids)), MANAGER)
+        town.at_ms += 1_000
+        town.tick()
 
 
 def bad_records(town: Town) -> None:

@@ -14,12 +14,13 @@ from contractnet.messages import commands as c
 from tests.market.model_budgets import Budgets
 from tests.market.model_decisions import Decisions
 from tests.market.model_groups import Groups
+from tests.market.model_invitations import Invitations
 from tests.market.model_parts import DAY_MS, MONEY_MAX, Letter, Row, good_text, new_key
 
 UNITS_MAX = 1_000_000
 
 
-class Model(Groups, Budgets, Decisions):
+class Model(Groups, Budgets, Invitations, Decisions):
     """One market as plain dicts. `take` gives the codes that may answer a letter: none for a tick, one if accepted."""
 
     def __init__(self, name: str, operator: bytes, partitions: int, limits: dict[str, int], versions: set[int]) -> None:
@@ -329,6 +330,7 @@ class Model(Groups, Budgets, Decisions):
         self.need(timely, "BAD_DURATION")
         self.need(1 <= command.reserve_price_ucr <= MONEY_MAX, "BAD_AMOUNT")
         self.need_good_decision(command)
+        self.need_good_invitations(command)
         open_cfps = sum(cfp["manager"] == self.sender for cfp in self.cfps.values())
         self.need(open_cfps < self.limits["cfps"], "LIMIT_REACHED")
         if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
@@ -338,7 +340,7 @@ class Model(Groups, Budgets, Decisions):
             row: Row = {"manager": self.sender, "pool": command.pool, "units": command.units, "slots": command.slots}
             row |= {"duration": command.duration_ms, "closes": self.now + command.open_ms, "bids": []}
             row |= {"reserve": command.reserve_price_ucr, "first": command.pricing == Pricing.FIRST}
-            row |= {"decide": command.decide_ms, "until": 0, "given": [], "refused": []}
+            row |= {"decide": command.decide_ms, "until": 0, "given": [], "refused": [], "invited": command.invited}
             row["weights"] = {ident: account["weight"] for ident, account in self.accounts.items()}
             self.cfps[self.id] = row
 
@@ -353,6 +355,7 @@ class Model(Groups, Budgets, Decisions):
             standing = [b for b in cfp["bids"] if b["account"] == self.sender and not b["withdrawn"]]
             self.need(self.sender != cfp["manager"], "OWN_CFP")
             self.need(not standing, "ALREADY_BID")
+            self.need_invited(cfp)
             self.need(self.sender not in cfp["refused"], "OUT_OF_SEQUENCE")
             self.need(len(cfp["bids"]) < self.limits["bids_per_cfp"], "LIMIT_REACHED")
             mine = [b for b in cfp["bids"] if b["account"] == self.sender]

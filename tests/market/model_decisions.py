@@ -33,6 +33,10 @@ class Decisions:
         """A bid has won."""
         raise NotImplementedError
 
+    def need_invited(self, cfp: Row) -> None:
+        """Whether the sender may answer."""
+        raise NotImplementedError
+
     def warn(self, payers: set[bytes]) -> None:
         """After payments."""
         raise NotImplementedError
@@ -113,6 +117,7 @@ class Decisions:
         cfp = self.open_cfp(command.cfp)
         if cfp is not None:
             self.need(self.sender != cfp["manager"], "OWN_CFP")
+            self.need_invited(cfp)
             answered = [*cfp["refused"], *(b["account"] for b in cfp["bids"])]
             self.need(self.sender not in answered, "OUT_OF_SEQUENCE")
             self.need(len(cfp["refused"]) < self.limits["refusals"], "LIMIT_REACHED")

@@ -46,6 +46,7 @@ SMALL = {
     "refusals": 2,
     "bids_per_group": 4,
     "groups": 2,
+    "invited": 3,
 }
 """Limits low enough for a random search to reach them."""
 
@@ -87,6 +88,7 @@ def with_small_limits() -> pytest.MonkeyPatch:
     patch.setattr(limits, "REFUSALS_PER_CFP_MAX", SMALL["refusals"])
     patch.setattr(limits, "BIDS_PER_GROUP_MAX", SMALL["bids_per_group"])
     patch.setattr(limits, "GROUPS_REMEMBERED_PER_ACCOUNT", SMALL["groups"])
+    patch.setattr(limits, "INVITED_PER_CFP_MAX", SMALL["invited"])
     patch.setattr(shard, "DUE_PER_COMMAND_MAX", SMALL["due"])
     patch.setitem(cast("dict[int, Any]", rules.RULES), 2, rules.V1)
     return patch
@@ -179,6 +181,8 @@ class Play:
             i: (x.decide_ms, x.decides_until_ms, [(w.bid, w.price_ucr) for w in x.awards], list(x.refused))
             for i, x in state.cfps.items()
         }
+        invited = {i: tuple(x.invited) for i, x in state.cfps.items()}
+        assert invited == {i: x["invited"] for i, x in model.cfps.items()}
         assert decisions == {i: (x["decide"], x["until"], x["given"], x["refused"]) for i, x in model.cfps.items()}
         leases = {i: (x.pool, x.units, x.account, x.starts_at_ms, x.ends_at_ms) for i, x in state.leases.items()}
         assert leases == {

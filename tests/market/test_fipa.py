@@ -147,6 +147,12 @@ def automatic(x: Conversation) -> None:
     x.propose()
 
 
+def uninvited(x: Conversation) -> None:
+    """A CFP by invitation, which the participant has not got."""
+    bob = x.town.state.account_names["bob"]
+    x.cfp = x.done(x.town.send(managed(invited=(bob,)), MANAGER)).id
+
+
 STATES: dict[str, Callable[[Conversation], None]] = {
     state.__name__: state
     for state in (
@@ -163,6 +169,7 @@ STATES: dict[str, Callable[[Conversation], None]] = {
         expired,
         cancelled,
         automatic,
+        uninvited,
     )
 }
 MESSAGES: dict[str, Callable[[Conversation], Command] | None] = {
@@ -191,6 +198,7 @@ WORDS = {
     "sequence": Code.OUT_OF_SEQUENCE,
     "automatic": Code.NOT_MANAGED,
     "unreadable": Code.UNREADABLE,
+    "uninvited": Code.NOT_INVITED,
 }
 INITIATOR = """
 state      | cfp | accept    | reject    | cancel | refuse  | propose | withdraw  | done      | noise
@@ -207,22 +215,24 @@ finished   | yes | no bid    | no bid    | closed | closed  | closed  | no bid  
 expired    | yes | no bid    | no bid    | closed | closed  | closed  | no bid    | no lease  | unreadable
 cancelled  | yes | no bid    | no bid    | closed | closed  | closed  | no bid    | no lease  | unreadable
 automatic  | yes | automatic | automatic | yes    | own cfp | own cfp | not owner | no lease  | unreadable
+uninvited  | yes | no bid    | no bid    | yes    | own cfp | own cfp | no bid    | no lease  | unreadable
 """
 PARTICIPANT = """
-state      | cfp       | accept    | reject    | cancel    | refuse   | propose  | withdraw | done     | noise
-nothing    | not owner | no bid    | no bid    | no cfp    | no cfp   | no cfp   | no bid   | no lease | unreadable
-called     | not owner | no bid    | no bid    | not owner | yes      | yes      | no bid   | no lease | unreadable
-refused    | not owner | no bid    | no bid    | not owner | sequence | sequence | no bid   | no lease | unreadable
-proposed   | not owner | not owner | not owner | not owner | sequence | has bid  | yes      | no lease | unreadable
-withdrawn  | not owner | no bid    | no bid    | not owner | sequence | yes      | no bid   | no lease | unreadable
-unanswered | not owner | no bid    | no bid    | not owner | closed   | closed   | no bid   | no lease | unreadable
-deciding   | not owner | not owner | not owner | not owner | closed   | closed   | binding  | no lease | unreadable
-accepted   | not owner | no bid    | no bid    | not owner | closed   | closed   | no bid   | yes      | unreadable
-rejected   | not owner | no bid    | no bid    | not owner | closed   | closed   | no bid   | no lease | unreadable
-finished   | not owner | no bid    | no bid    | closed    | closed   | closed   | no bid   | no lease | unreadable
-expired    | not owner | no bid    | no bid    | closed    | closed   | closed   | no bid   | no lease | unreadable
-cancelled  | not owner | no bid    | no bid    | closed    | closed   | closed   | no bid   | no lease | unreadable
-automatic  | not owner | not owner | not owner | not owner | sequence | has bid  | yes      | no lease | unreadable
+state      | cfp       | accept    | reject    | cancel    | refuse    | propose   | withdraw | done     | noise
+nothing    | not owner | no bid    | no bid    | no cfp    | no cfp    | no cfp    | no bid   | no lease | unreadable
+called     | not owner | no bid    | no bid    | not owner | yes       | yes       | no bid   | no lease | unreadable
+refused    | not owner | no bid    | no bid    | not owner | sequence  | sequence  | no bid   | no lease | unreadable
+proposed   | not owner | not owner | not owner | not owner | sequence  | has bid   | yes      | no lease | unreadable
+withdrawn  | not owner | no bid    | no bid    | not owner | sequence  | yes       | no bid   | no lease | unreadable
+unanswered | not owner | no bid    | no bid    | not owner | closed    | closed    | no bid   | no lease | unreadable
+deciding   | not owner | not owner | not owner | not owner | closed    | closed    | binding  | no lease | unreadable
+accepted   | not owner | no bid    | no bid    | not owner | closed    | closed    | no bid   | yes      | unreadable
+rejected   | not owner | no bid    | no bid    | not owner | closed    | closed    | no bid   | no lease | unreadable
+finished   | not owner | no bid    | no bid    | closed    | closed    | closed    | no bid   | no lease | unreadable
+expired    | not owner | no bid    | no bid    | closed    | closed    | closed    | no bid   | no lease | unreadable
+cancelled  | not owner | no bid    | no bid    | closed    | closed    | closed    | no bid   | no lease | unreadable
+automatic  | not owner | not owner | not owner | not owner | sequence  | has bid   | yes      | no lease | unreadable
+uninvited  | not owner | no bid    | no bid    | not owner | uninvited | uninvited | no bid   | no lease | unreadable
 """
 
 
@@ -261,4 +271,4 @@ def test_a_message_in_a_state(role: str, state: str, message: str, code: Code) -
 def test_the_table_is_complete() -> None:
     """Every state and every message, from both sides, once."""
     assert {cell[:3] for cell in CELLS} == {(r, s, m) for r in ROLES for s in STATES for m in MESSAGES}
-    assert len(CELLS) == len(ROLES) * len(STATES) * len(MESSAGES) == 234
+    assert len(CELLS) == len(ROLES) * len(STATES) * len(MESSAGES) == 252

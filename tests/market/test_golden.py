@@ -27,11 +27,13 @@ NEVER_THERE = {"RulesActivated"}
 BUDGETS = {"BudgetSet", "BudgetCleared", "BudgetToppedUp", "BudgetWarned", "BudgetWindowStarted"}
 DECISIONS = {"AwardDeferred", "CfpRefused", "DecisionOpened"}
 GROUPS = {"BidGrouped", "HoldResized"}
+INVITATIONS = {"AccountInvited"}
+OF_6 = GROUPS | INVITATIONS
 EVENTS_LATER = {
-    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | GROUPS,
-    3: BUDGETS | DECISIONS | GROUPS,
-    4: DECISIONS | GROUPS,
-    5: GROUPS,
+    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | OF_6,
+    3: BUDGETS | DECISIONS | OF_6,
+    4: DECISIONS | OF_6,
+    5: OF_6,
     6: set[str](),
 }
 OF_BUDGETS = {Code.BAD_BUDGET, Code.UNKNOWN_BUDGET, Code.BUDGET_EXCEEDED}
@@ -44,12 +46,12 @@ OF_DECISIONS = {
     Code.NO_CAPACITY,
     Code.OUT_OF_SEQUENCE,
 }
-OF_GROUPS = {Code.BAD_GROUP, Code.GROUP_DIFFERS, Code.GROUP_WON}
+CODES_OF_6 = {Code.BAD_GROUP, Code.GROUP_DIFFERS, Code.GROUP_WON, Code.NOT_INVITED, Code.BAD_INVITATION}
 CODES_LATER = {
-    1: OF_BUDGETS | OF_DECISIONS | OF_GROUPS,
-    3: OF_BUDGETS | OF_DECISIONS | OF_GROUPS,
-    4: OF_DECISIONS | OF_GROUPS,
-    5: OF_GROUPS,
+    1: OF_BUDGETS | OF_DECISIONS | CODES_OF_6,
+    3: OF_BUDGETS | OF_DECISIONS | CODES_OF_6,
+    4: OF_DECISIONS | CODES_OF_6,
+    5: CODES_OF_6,
     6: set[Code](),
 }
 """What earlier versions did not know."""

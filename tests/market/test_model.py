@@ -140,6 +140,29 @@ class Histories(RuleBasedStateMachine):
 
     second_managed_auction = third_managed_auction = managed_auction
 
+    @rule(
+        chosen=st.lists(st.sampled_from([*AGENTS, *AGENTS, "manager", "bank", "nobody"]), max_size=4),
+        offers=st.lists(st.tuples(agents, st.integers(5, 50)), max_size=4),
+        make=st.sampled_from([call, managed]),
+        end_ms=st.sampled_from([0, 100]),
+    )
+    def private_auction(
+        self,
+        chosen: list[str],
+        offers: list[tuple[str, int]],
+        make: Callable[..., c.CallForProposals],
+        end_ms: int,
+    ) -> None:
+        """A CFP by invitation, with bids of whoever likes, seen to its deadline or not."""
+        cfp = self.play.by("manager", make(invited=tuple(map(self.play.account, chosen)), duration_ms=250)).id
+        self.cfps.append(cfp)
+        for name, price in offers:
+            self.bids.append(self.play.by(name, bid(cfp, price)).id)
+        self.play.town.at_ms += end_ms
+        self.play.tick()
+
+    second_private_auction = private_auction
+
     @rule(who=sellers, number=numbers, accept=st.booleans())
     def decide(self, who: str, number: int, accept: bool) -> None:
         """The manager, or somebody else, decides on a bid."""

@@ -17,6 +17,7 @@ from market.rules import RULES
 from tests.market.cases_budgets import BUDGET_CASES
 from tests.market.cases_decisions import DECISION_CASES, DECISION_IDS, leave_to_the_manager
 from tests.market.cases_groups import GROUP_CASES, bid_in_groups
+from tests.market.cases_invitations import INVITATION_CASES, INVITATION_IDS, invite
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
@@ -54,11 +55,13 @@ def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     ids["cfp"] = town.cfp(open_ms=10_000)
     ids["bid"] = town.bid(ids["cfp"], "ann", 100).id
     ids["quiet"] = town.cfp(open_ms=10_000)
-    ids |= dict.fromkeys(DECISION_IDS, UNKNOWN_ID)
+    ids |= dict.fromkeys((*DECISION_IDS, *INVITATION_IDS), UNKNOWN_ID)
     if rules >= limits.DECISIONS_RULES_VERSION:
         leave_to_the_manager(town, ids)
     if rules >= limits.GROUPS_RULES_VERSION:
         bid_in_groups(town, ids)
+    if rules >= limits.INVITATIONS_RULES_VERSION:
+        invite(town, ids)
     return town, ids
 
 
@@ -181,6 +184,7 @@ CASES: list[Case] = [
     *BUDGET_CASES,
     *DECISION_CASES,
     *GROUP_CASES,
+    *INVITATION_CASES,
 ]
 
 
@@ -254,8 +258,8 @@ LIMITS: list[Limit] = [
     ("ACCOUNTS_MAX", 6, BANK, lambda i: opening()),
     ("KEYS_PER_ACCOUNT_MAX", 1, ANN, lambda i: c.RotateKey(NEW)),
     ("POOLS_MAX", 1, BANK, lambda i: c.CreatePool("tpu", i["ann"], 1)),
-    ("OPEN_CFPS_MAX", 5, MANAGER, lambda i: call()),
-    ("OPEN_CFPS_PER_MANAGER_MAX", 5, MANAGER, lambda i: call()),
+    ("OPEN_CFPS_MAX", 6, MANAGER, lambda i: call()),
+    ("OPEN_CFPS_PER_MANAGER_MAX", 6, MANAGER, lambda i: call()),
     ("BIDS_PER_CFP_MAX", 2, BOB, lambda i: bid(i["cfp"], 20)),
     ("OPEN_BIDS_PER_ACCOUNT_MAX", 1, ANN, lambda i: bid(i["quiet"], 20)),
     ("REFUSALS_PER_CFP_MAX", 1, BOB, lambda i: c.RefuseCfp(i["quiet"], "")),

@@ -30,6 +30,8 @@ class Folded:
     """Group of a bid, and how many of it may win."""
     managed: dict[Key, tuple[str, int | None, int | None]] = field(default_factory=dict)
     """Who awards each CFP, for how long, and until when."""
+    by_invitation: dict[Key, bool] = field(default_factory=dict)
+    invitations: set[tuple[str, str, str]] = field(default_factory=set)
     refusals: set[tuple[str, str, str, str]] = field(default_factory=set)
     leases: dict[Key, str] = field(default_factory=dict)
     pools: dict[Key, int] = field(default_factory=dict)
@@ -150,12 +152,16 @@ def _fold_negotiation(market: str, event: ev.Event, state: Folded) -> None:
         case ev.CfpOpened():
             state.cfps[market, event.cfp.hex()] = ("open", None)
             state.managed[market, event.cfp.hex()] = ("AUTO", None, None)
+            state.by_invitation[market, event.cfp.hex()] = False
         case ev.AwardDeferred():
             state.managed[market, event.cfp.hex()] = ("MANAGER", event.decide_ms, None)
         case ev.DecisionOpened():
             key = (market, event.cfp.hex())
             state.cfps[key] = ("deciding", None)
             state.managed[key] = ("MANAGER", state.managed[key][1], event.decides_until_ms)
+        case ev.AccountInvited():
+            state.by_invitation[market, event.cfp.hex()] = True
+            state.invitations.add((market, event.cfp.hex(), state.names[market, event.account.hex()]))
         case ev.CfpRefused():
             agent = state.names[market, event.account.hex()]
             state.refusals.add((market, event.cfp.hex(), agent, event.reason))
@@ -202,6 +208,8 @@ def read_back(data_dir: Path) -> Folded:
             bids=table("SELECT market, bid_id, status, reason FROM bids"),
             groups=table("SELECT market, bid_id, group_id, wins_max FROM bids WHERE group_id IS NOT NULL"),
             managed=table("SELECT market, cfp_id, award, decide_ms, epoch_ms(decides_until) FROM cfps"),
+            by_invitation=table("SELECT market, cfp_id, by_invitation FROM cfps"),
+            invitations=set(rows("SELECT market, cfp_id, agent FROM invitations")),
             refusals=set(rows("SELECT market, cfp_id, agent, reason FROM refusals")),
             leases=table("SELECT market, award_id, status FROM reservations"),
             pools=table("SELECT market, pool, units FROM pools"),

@@ -156,10 +156,14 @@ class History:
         opened = ev.CfpOpened(
             command, manager, Direction.SELL, pool, 2, 60_000, 1, 10, Pricing.SECOND, self._at_ms + 100
         )
+        events = [self._accepted("CallForProposals"), opened]
         if self._random.random() < 0.4:
             self._cfps[command].managed = True
-            return [self._accepted("CallForProposals"), opened, ev.AwardDeferred(command, 500)]
-        return [self._accepted("CallForProposals"), opened]
+            events.append(ev.AwardDeferred(command, 500))
+        if self._random.random() < 0.2:
+            invited = self._random.sample(list(self._names), 3)
+            events += [ev.AccountInvited(command, account) for account in invited]
+        return events
 
     def _refuse(self, command: bytes) -> list[Event]:
         if not self._cfps:

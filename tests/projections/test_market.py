@@ -55,7 +55,7 @@ class Day:
         actions: list[Callable[[], Answer | None]] = [self.bid] * 8 + [self.call] * 3 + [self.tick] * 3
         actions += [self.withdraw, self.cancel, self.release, self.resize, self.weigh, self.transfer, self.garbage]
         actions += [self.register, self.revoke, self.rotate, self.budget, self.budget]
-        actions += [self.managed, self.managed, *[self.decide] * 4, self.refuse, self.groups]
+        actions += [self.managed, self.managed, *[self.decide] * 4, self.refuse, self.groups, self.invite]
         for _ in range(commands):
             self.town.at_ms += self.rng.randint(0, 25)
             answer = self.rng.choice(actions)()
@@ -65,6 +65,10 @@ class Day:
     def call(self) -> Answer:
         slots, units = self.rng.randint(1, 3), self.rng.randint(1, 3)
         return self.town.send(call(slots=slots, units=units), key_pair("manager"))
+
+    def invite(self) -> Answer:
+        accounts = [self.town.state.account_names[name] for name in self.rng.sample(AGENTS, 2)]
+        return self.town.send(call(invited=tuple(accounts)), key_pair("manager"))
 
     def managed(self) -> Answer:
         terms = {"slots": self.rng.randint(1, 3), "decide_ms": self.rng.choice([100, 1_000])}
@@ -215,6 +219,14 @@ class Tables:
         assert self.rows("SELECT max(wins_max), bool_or(reason = 'GROUP_WON') FROM bids") == {(2, True)}
         assert {row[0] for row in self.rows("SELECT status FROM cfps")} >= {"awarded", "expired"}
         assert self.rows("SELECT count(*) > 0 AND bool_and(agent IS NOT NULL) FROM refusals") == {(True,)}
+        of_open_cfps = f"SELECT cfp_id, agent FROM invitations JOIN cfps USING (market, cfp_id) WHERE {going_on}"
+        assert self.rows(of_open_cfps) == {
+            (i.hex(), state.accounts[a].name) for i, x in state.cfps.items() for a in x.invited
+        }
+        assert self.rows("SELECT by_invitation, cfp_id IN (SELECT cfp_id FROM invitations) FROM cfps") == {
+            (False, False),
+            (True, True),
+        }
         assert self.rows("SELECT bid_id FROM bids WHERE status = 'live'") <= {(b.id.hex(),) for b in standing}
         assert self.rows("SELECT award_id, agent, pool, units FROM reservations WHERE status = 'active'") == {
             (i.hex(), state.accounts[x.account].name, x.pool, x.units) for i, x in state.leases.items()

@@ -25,6 +25,7 @@ class Auction:
     """How long its manager may choose; 0: the market awards."""
     until_ms: int = 0
     refused: set[bytes] = field(default_factory=set)
+    invited: set[bytes] = field(default_factory=set)
 
     def choosable(self) -> list[bytes]:
         """Bids that may still win."""
@@ -179,10 +180,18 @@ class Books(GroupBooks, BudgetBooks):
         assert auction.opened.pricing is Pricing.FIRST
         auction.decide_ms = event.decide_ms
 
+    def _AccountInvited(self, _: Entry, event: e.AccountInvited) -> None:
+        auction = self.auctions[event.cfp]
+        assert not auction.bids, "somebody is invited after the opening"
+        assert event.account in self.names.values()
+        assert event.account not in auction.invited, "an account is invited twice"
+        auction.invited.add(event.account)
+
     def _CfpRefused(self, entry: Entry, event: e.CfpRefused) -> None:
         auction = self.auctions[event.cfp]
         assert entry.source.at_ms < auction.opened.closes_at_ms
         assert event.account not in auction.refused, "an account refused twice"
+        assert event.account in (auction.invited or {event.account}), "a refusal of somebody uninvited"
         auction.refused.add(event.account)
 
     def _DecisionOpened(self, entry: Entry, event: e.DecisionOpened) -> None:
@@ -200,6 +209,7 @@ class Books(GroupBooks, BudgetBooks):
         rivals = [b for i, b in auction.bids.items() if i not in auction.withdrawn and i not in auction.rejected]
         assert all(b.account != event.account for b in rivals), "two live bids of one account"
         assert event.account not in auction.refused, "a bid of somebody who has refused"
+        assert event.account in (auction.invited or {event.account}), "a bid of somebody uninvited"
         auction.bids[event.bid] = event
         self.owing = [e.HoldPlaced]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from contractnet.envelope import Sealed, seal
@@ -13,6 +13,7 @@ from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 from market.rules import RULES
 from tests.market.cases_decisions import DECISION_IDS
+from tests.market.cases_invitations import INVITATION_IDS
 from tests.market.test_rules import CASES
 from tests.market.town import (
     BANK,
@@ -142,6 +143,9 @@ class Crowd:
         wanted = call(**terms, pricing=self.dice.choice((Pricing.SECOND, Pricing.SECOND, Pricing.FIRST)))
         if self.dice.random() < 0.3:
             wanted = managed(**terms, decide_ms=self.dice.choice((100, 500, 2_000)))
+        if self.dice.random() < 0.15:
+            guests = self.dice.sample(AGENTS, self.dice.randrange(1, len(AGENTS)))
+            wanted = replace(wanted, invited=tuple(map(self.account, guests)))
         called = self.seal(wanted, self.keys_of("manager"))
         assert called.id is not None
         self.cfps.append(called.id)
@@ -265,7 +269,7 @@ class Crowd:
             return self.seal(c.PlaceBid(cfp, 20, 0, "", bytes(32), claim), self.keys_of("ann"))
         _, _, sender, command = self.dice.choice(CASES)
         ids = {name: self.account(name) for name in ("bank", "manager", *AGENTS)}
-        ids |= dict.fromkeys(DECISION_IDS, UNKNOWN_ID)
+        ids |= dict.fromkeys((*DECISION_IDS, *INVITATION_IDS), UNKNOWN_ID)
         ids["cfp"] = ids["quiet"] = self.dice.choice(list(self.books.auctions) or [UNKNOWN_ID])
         ids["ended"] = next(reversed(list(self.books.ended)), UNKNOWN_ID)
         ids["lease"] = self.dice.choice(list(self.books.leases) or [UNKNOWN_ID])
