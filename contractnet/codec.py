@@ -58,8 +58,7 @@ def _to_plain(hint: Any) -> Callable[[Any], Any] | None:
         return None if inner is None else lambda v: None if v is None else inner(v)
     if get_origin(hint) is tuple:
         item = _to_plain(get_args(hint)[0])
-        assert item is not None
-        return lambda v: [item(x) for x in v]
+        return None if item is None else lambda v: [item(x) for x in v]
     return _dumper(hint) if isinstance(hint, type) and hasattr(hint, "__dataclass_fields__") else None
 
 
@@ -70,8 +69,7 @@ def _from_plain(hint: Any) -> Callable[[Any], Any] | None:
         return None if inner is None else lambda v: None if v is None else inner(v)
     if get_origin(hint) is tuple:
         item = _from_plain(get_args(hint)[0])
-        assert item is not None
-        return lambda v: tuple(item(x) for x in v)
+        return tuple if item is None else lambda v: tuple(item(x) for x in v)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         members = {str(m): m for m in hint}
         return members.__getitem__

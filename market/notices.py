@@ -10,6 +10,7 @@ from contractnet.messages import events as e
 from contractnet.messages import notices as n
 from contractnet.messages.private import BUCKET_BYTES_MIN, Private, Told
 from market import limits
+from market.notices_negotiations import negotiations_told
 from market.shard import Shard
 from market.state import State
 
@@ -34,7 +35,8 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
     """The private notices of one record, `state` being that after it; decoys among them.
 
     Whoever was paid, charged, or got a hold back learns its new balance, and the budgets that it falls under; a manager
-    that awards itself is shown the bids after the deadline, and whom it declines is told. Up to a CFP's deadline the
+    that awards itself is shown the bids after the deadline, and whom it declines is told; the parties of a negotiation
+    learn how it goes on. Up to a CFP's deadline the
     number of notices depends on no bid; from then on it is padded by decoys. A secret draws the order, so that a place
     in it tells nothing.
     """
@@ -49,13 +51,14 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
             touched[event.debit] = touched[event.credit] = None
         elif isinstance(event, e.HoldCaptured | e.HoldReleased):
             touched[event.account] = None
-        elif isinstance(event, e.CfpClosed | e.AwardMade | e.BidRejected):
+        elif isinstance(event, e.CfpClosed | e.AwardMade | e.BidRejected | e.NegotiationClosed):
             least = limits.SEALED_PER_CLOSE_MIN
             declined |= _declined(event, state) | _dropped(event, state)
         else:
             touched.update(dict.fromkeys(_concerned(event, state)))
     offset = entries[0].source.offset
     shown = _mixed(_shown(entries, state), _deciding(entries), SHOWN_BUCKET_BYTES, state, offset)
+    shown += negotiations_told(entries, state)
     if not touched and not least:
         return shown
     notices = {ident: balance for ident in touched if (balance := _balance(state, ident, offset)) is not None}

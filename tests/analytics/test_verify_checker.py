@@ -91,6 +91,11 @@ def other(value: bytes) -> bytes:
     return value[::-1]
 
 
+def other_hash(value: bytes) -> bytes:
+    """Another hash."""
+    return bytes(byte ^ 1 for byte in value)
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "by", "rule"),
     [
@@ -119,6 +124,17 @@ def other(value: bytes) -> bytes:
         ("BidGrouped", "wins_max", lambda _: 0, "how many may win"),
         ("HoldResized", "hold", other, "open bid is resized"),
         ("HoldResized", "amount_ucr", plus_one, "its price, or nothing"),
+        ("NegotiationOpened", "holder", other, "holder of a lease"),
+        ("NegotiationOpened", "counterpart", other, "exists"),
+        ("NegotiationOpened", "round_ms", lambda _: 49, "a day at most"),
+        ("NegotiationOpened", "rounds_max", lambda _: 257, "rounds are in limits"),
+        ("NegotiationJoined", "cap_ucr", plus_one, "a hold backs a cap"),
+        ("NegotiationJoined", "account", other, "the counterpart joins"),
+        ("OfferMade", "round", plus_one, "in its round"),
+        ("OfferMade", "account", other, "two parties"),
+        ("OffersOpened", "round", plus_one, "of the round open"),
+        ("NegotiationClosed", "price_ucr", plus_one, "names the deal"),
+        ("NegotiationClosed", "rounds", plus_one, "number of rounds"),
         ("BudgetSet", "budget", other, "a scope has one budget"),
         ("BudgetSet", "project", lambda _: "both", "an account or a project"),
         ("BudgetSet", "account", other, "account that exists"),
@@ -167,6 +183,10 @@ def test_a_bid_beyond_a_budget(sound: Ledger) -> None:
         "DecisionOpened",
         "BidGrouped",
         "HoldResized",
+        "NegotiationOpened",
+        "NegotiationJoined",
+        "OffersOpened",
+        "NegotiationClosed",
         "BudgetSet",
         "BudgetWarned",
         "BudgetWindowStarted",
@@ -198,6 +218,11 @@ def test_a_missing_event(sound: Ledger, kind: str) -> None:
         "CfpRefused",
         "BidGrouped",
         "HoldResized",
+        "NegotiationOpened",
+        "NegotiationJoined",
+        "OfferMade",
+        "OffersOpened",
+        "NegotiationClosed",
         "BudgetWarned",
         "BudgetWindowStarted",
         "BudgetCleared",
@@ -253,6 +278,40 @@ def test_a_wrong_outcome(sound: Ledger, outcome: str, instead: str) -> None:
     at = first(events, "CfpClosed", lambda e: e["outcome"] == outcome)
     events[at][1]["outcome"] = instead
     with pytest.raises(BrokenRuleError, match=r"outcome follows|its time is over"):
+        check(sound, events)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "by", "rule"),
+    [
+        ("HoldCaptured", "captured_ucr", plus_one, "agreed price is captured"),
+        ("CreditsTransferred", "amount_ucr", lambda ucr: ucr - 1, "paid by the buyer"),
+        ("SlotReserved", "ends_at_ms", lambda at: at - 1, "what was left of the lease"),
+        ("SlotReserved", "pass_hash", other_hash, "what was left of the lease"),
+        ("LeaseEnded", "reason", lambda _: "RELEASED", "ends first"),
+        ("NegotiationClosed", "outcome", lambda _: "LEFT", "outcome of the rounds|one step"),
+    ],
+)
+def test_a_changed_deal(sound: Ledger, kind: str, name: str, by: Callable[[Any], Any], rule: str) -> None:
+    """Each part of a deal is that of its negotiation."""
+    events = copy.deepcopy(sound.events)
+    deal = first(events, "NegotiationClosed", lambda e: e["outcome"] == "DEAL")
+    where = events[deal][1]["source"]["offset"]
+    at = first(events, kind, lambda e: e["source"]["offset"] == where)
+    events[at][1][name] = by(events[at][1][name])
+    with pytest.raises(BrokenRuleError, match=rule):
+        check(sound, events)
+
+
+def test_a_concession_that_is_taken_back(sound: Ledger) -> None:
+    """Had a party first offered more than it offers later, it would have taken something back."""
+    events = copy.deepcopy(sound.events)
+    opened = [e["negotiation"] for k, e in events if k == "NegotiationOpened" and e["protocol"] == "MONOTONIC"]
+    holders = {e["negotiation"]: e["holder"] for k, e in events if k == "NegotiationOpened"}
+    asked = [(k, e) for k, e in events if k == "OfferMade" and e["negotiation"] in opened and e["round"] == 2]
+    offer = next(e for _, e in asked if e["account"] == holders[e["negotiation"]])
+    offer["price_ucr"] = 10**6
+    with pytest.raises(BrokenRuleError, match="taken back"):
         check(sound, events)
 
 

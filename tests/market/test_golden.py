@@ -26,12 +26,13 @@ NEVER_THERE = {"RulesActivated"}
 """Each session keeps to one version."""
 BUDGETS = {"BudgetSet", "BudgetCleared", "BudgetToppedUp", "BudgetWarned", "BudgetWindowStarted"}
 DECISIONS = {"AwardDeferred", "CfpRefused", "DecisionOpened"}
+NEGOTIATIONS = {"NegotiationOpened", "NegotiationJoined", "OfferMade", "OffersOpened", "NegotiationClosed"}
 GROUPS = {"BidGrouped", "HoldResized"}
 EVENTS_LATER = {
-    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | GROUPS,
-    3: BUDGETS | DECISIONS | GROUPS,
-    4: DECISIONS | GROUPS,
-    5: GROUPS,
+    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | GROUPS | NEGOTIATIONS,
+    3: BUDGETS | DECISIONS | GROUPS | NEGOTIATIONS,
+    4: DECISIONS | GROUPS | NEGOTIATIONS,
+    5: GROUPS | NEGOTIATIONS,
     6: set[str](),
 }
 OF_BUDGETS = {Code.BAD_BUDGET, Code.UNKNOWN_BUDGET, Code.BUDGET_EXCEEDED}
@@ -44,12 +45,27 @@ OF_DECISIONS = {
     Code.NO_CAPACITY,
     Code.OUT_OF_SEQUENCE,
 }
+OF_NEGOTIATIONS = {
+    Code.UNKNOWN_NEGOTIATION,
+    Code.NEGOTIATION_CLOSED,
+    Code.NOT_A_PARTY,
+    Code.BAD_COUNTERPART,
+    Code.LEASE_IN_NEGOTIATION,
+    Code.BAD_ISSUES,
+    Code.BAD_ROUNDS,
+    Code.BAD_OFFER,
+    Code.ABOVE_CAP,
+    Code.NOT_MONOTONIC,
+    Code.OUT_OF_TURN,
+    Code.ROUND_OVER,
+    Code.WRONG_PROTOCOL,
+}
 OF_GROUPS = {Code.BAD_GROUP, Code.GROUP_DIFFERS, Code.GROUP_WON}
 CODES_LATER = {
-    1: OF_BUDGETS | OF_DECISIONS | OF_GROUPS,
-    3: OF_BUDGETS | OF_DECISIONS | OF_GROUPS,
-    4: OF_DECISIONS | OF_GROUPS,
-    5: OF_GROUPS,
+    1: OF_BUDGETS | OF_DECISIONS | OF_GROUPS | OF_NEGOTIATIONS,
+    3: OF_BUDGETS | OF_DECISIONS | OF_GROUPS | OF_NEGOTIATIONS,
+    4: OF_DECISIONS | OF_GROUPS | OF_NEGOTIATIONS,
+    5: OF_GROUPS | OF_NEGOTIATIONS,
     6: set[Code](),
 }
 """What earlier versions did not know."""

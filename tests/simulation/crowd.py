@@ -6,6 +6,7 @@ import hashlib
 import random
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from contractnet.envelope import Sealed, seal
 from contractnet.messages import Claim, Command, Pricing, Priority
@@ -13,6 +14,7 @@ from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 from market.rules import RULES
 from tests.market.cases_decisions import DECISION_IDS
+from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, NEGOTIATION_IDS, SUE, TOM, WHEN, joined, negotiation
 from tests.market.test_rules import CASES
 from tests.market.town import (
     BANK,
@@ -67,6 +69,7 @@ class Crowd:
         self.bids: list[bytes] = []
         self.keys_made = 0
         self.genesis = NO_GENESIS
+        self.talk = UNKNOWN_ID
 
     def founding(self) -> list[Letter]:
         """A market with a manager's pool, and agents with credits."""
@@ -167,7 +170,9 @@ class Crowd:
         """The rest of what a market does."""
         dice, books = self.dice, self.books
         who = dice.choice(AGENTS)
-        kind = dice.randrange(17)
+        kind = dice.randrange(22)
+        if kind > 16:
+            return self._bargain(who)
         if kind > 11:
             return self._decision(who)
         if kind == 0 and self.bids:
@@ -224,6 +229,37 @@ class Crowd:
             return self.seal(dice.choice((c.AwardBid, c.AwardBid, c.RejectBid))(chosen), self.keys_of("manager"))
         return self.seal(c.RefuseCfp(dice.choice(self.cfps or [UNKNOWN_ID]), "no need"), self.keys_of(who))
 
+    def _bargain(self, who: str) -> Letter:
+        """A holder asks somebody to bargain, or a party's next move. Versions before the sixth know neither."""
+        dice, books = self.dice, self.books
+        if books.leases and (not books.talks or dice.random() < 0.2):
+            lease = dice.choice(list(books.leases.values()))
+            terms: dict[str, Any] = {
+                "protocol": dice.choice((MONOTONIC, MONOTONIC, ALTERNATING)),
+                "issues": dice.choice(((), (WHEN,))),
+            }
+            terms |= {"rounds_max": dice.randrange(2, 6), "round_ms": dice.choice((200, 2_000))}
+            made = negotiation(lease.award, self.account(who), **terms)
+            return self.seal(made, self.keys_of(self._name(lease.account) or who))
+        ident = dice.choice(list(books.talks) or [UNKNOWN_ID])
+        talk = books.talks.get(ident)
+        if talk is None:
+            return self.seal(c.LeaveNegotiation(dice.choice(books.ended_talks or [UNKNOWN_ID])), self.keys_of(who))
+        parties = (talk.opened.holder, talk.opened.counterpart)
+        keys = [self.keys_of(self._name(account) or who) for account in parties]
+        roll = dice.random()
+        if talk.round == 0:
+            return self.seal(joined(ident, dice.randrange(40, 90), "task"), keys[1])
+        if roll < 0.04:
+            return self.seal(c.LeaveNegotiation(ident), dice.choice(keys))
+        if roll < 0.2:
+            return self.seal(c.AcceptOffer(ident, talk.round - 1), keys[1 - talk.round % 2])
+        side = dice.randrange(2)
+        steps = talk.round * dice.choice((0, 5, 10, 10))
+        options = tuple(dice.randrange(len(issue.options)) for issue in talk.opened.issues)
+        made_offer = c.MakeOffer(ident, talk.round, options, (20 + steps) if side else max(1, 80 - steps))
+        return self.seal(made_offer, keys[side])
+
     def _name(self, account: bytes) -> str | None:
         return next((name for name, ident in self.books.names.items() if ident == account), None)
 
@@ -265,14 +301,40 @@ class Crowd:
             return self.seal(c.PlaceBid(cfp, 20, 0, "", bytes(32), claim), self.keys_of("ann"))
         _, _, sender, command = self.dice.choice(CASES)
         ids = {name: self.account(name) for name in ("bank", "manager", *AGENTS)}
-        ids |= dict.fromkeys(DECISION_IDS, UNKNOWN_ID)
+        ids |= dict.fromkeys((*DECISION_IDS, *NEGOTIATION_IDS), UNKNOWN_ID)
         ids["cfp"] = ids["quiet"] = self.dice.choice(list(self.books.auctions) or [UNKNOWN_ID])
         ids["ended"] = next(reversed(list(self.books.ended)), UNKNOWN_ID)
         ids["lease"] = self.dice.choice(list(self.books.leases) or [UNKNOWN_ID])
         ids["early"] = ids["chosen"] = ids["low"] = self.dice.choice(self.bids or [UNKNOWN_ID])
         ids["bid"] = self.dice.choice(self.bids or [UNKNOWN_ID])
+        if sender in (SUE, TOM):
+            return self.seal(command(ids | self._talk_ids()), self.keys_of(self._party(sender)))
         named = next((n for n in ("bank", "manager", *AGENTS, "operator") if self._first(n) == sender.public), None)
         return self.seal(command(ids), sender if named is None else self.keys_of(named))
+
+    def _talk_ids(self) -> dict[str, bytes]:
+        """A negotiation that goes on, as the cases name it."""
+        talks = self.books.talks
+        self.talk = self.dice.choice(list(talks) or [UNKNOWN_ID])
+        ids = dict.fromkeys(("mono", "turns", "asked"), self.talk)
+        ids["over"] = (self.books.ended_talks or [UNKNOWN_ID])[-1]
+        opened = talks[self.talk].opened if self.talk in talks else None
+        lease = self.dice.choice(list(self.books.leases.values())) if self.books.leases else None
+        ids["taken"] = ids["spare"] = lease.award if lease else UNKNOWN_ID
+        ids["sue"] = lease.account if lease else UNKNOWN_ID
+        if opened is not None:
+            ids |= {"tom": opened.counterpart, "taken": opened.award}
+            if lease is None or lease.account != opened.holder:
+                ids |= {"spare": opened.award, "sue": opened.holder}
+        return ids
+
+    def _party(self, sender: KeyPair) -> str:
+        """Who plays sue or tom in the negotiation that was chosen last."""
+        talk = self.books.talks.get(self.talk)
+        lease = next(iter(self.books.leases.values()), None)
+        if talk is None:
+            return (self._name(lease.account) if lease and sender == SUE else None) or "ann"
+        return self._name(talk.opened.holder if sender == SUE else talk.opened.counterpart) or "ann"
 
     @staticmethod
     def _first(name: str) -> bytes:
