@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from contractnet.envelope import Sealed, seal
-from contractnet.messages import Claim, Command, Pricing, Priority
+from contractnet.messages import Claim, Command, Issue, Pricing, Priority
 from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 from market.rules import RULES
@@ -129,7 +129,7 @@ class Crowd:
         if roll < 0.52:
             return [self._bid()] if self.books.auctions and roll > 0.12 else self._auction()
         if roll < 0.74:
-            return [self._usual()]
+            return self._bargain(self.dice.choice(AGENTS)) if self.dice.random() < 0.25 else [self._usual()]
         if roll < 0.93:
             return [self._mistake()]
         return [self._noise()]
@@ -139,7 +139,7 @@ class Crowd:
         terms = {
             "units": self.dice.choice((1, 1, 1, 2)),
             "slots": self.dice.choice((1, 1, 2, 3)),
-            "duration_ms": self.dice.choice((100, 400, 1_000)),
+            "duration_ms": self.dice.choice((100, 400, 1_000, 4_000)),
             "open_ms": self.dice.choice((50, 100, 300, 1_000)),
         }
         wanted = call(**terms, pricing=self.dice.choice((Pricing.SECOND, Pricing.SECOND, Pricing.FIRST)))
@@ -170,9 +170,7 @@ class Crowd:
         """The rest of what a market does."""
         dice, books = self.dice, self.books
         who = dice.choice(AGENTS)
-        kind = dice.randrange(22)
-        if kind > 16:
-            return self._bargain(who)
+        kind = dice.randrange(17)
         if kind > 11:
             return self._decision(who)
         if kind == 0 and self.bids:
@@ -229,36 +227,42 @@ class Crowd:
             return self.seal(dice.choice((c.AwardBid, c.AwardBid, c.RejectBid))(chosen), self.keys_of("manager"))
         return self.seal(c.RefuseCfp(dice.choice(self.cfps or [UNKNOWN_ID]), "no need"), self.keys_of(who))
 
-    def _bargain(self, who: str) -> Letter:
-        """A holder asks somebody to bargain, or a party's next move. Versions before the sixth know neither."""
+    def _bargain(self, who: str) -> list[Letter]:
+        """A holder asks somebody to bargain, with the first moves of both sent at once; or a later move. Versions
+        before the sixth know neither."""
         dice, books = self.dice, self.books
-        if books.leases and (not books.talks or dice.random() < 0.2):
+        if books.leases and (not books.talks or dice.random() < 0.3):
             lease = dice.choice(list(books.leases.values()))
             terms: dict[str, Any] = {
                 "protocol": dice.choice((MONOTONIC, MONOTONIC, ALTERNATING)),
                 "issues": dice.choice(((), (WHEN,))),
             }
-            terms |= {"rounds_max": dice.randrange(2, 6), "round_ms": dice.choice((200, 2_000))}
-            made = negotiation(lease.award, self.account(who), **terms)
-            return self.seal(made, self.keys_of(self._name(lease.account) or who))
-        ident = dice.choice(list(books.talks) or [UNKNOWN_ID])
-        talk = books.talks.get(ident)
-        if talk is None:
-            return self.seal(c.LeaveNegotiation(dice.choice(books.ended_talks or [UNKNOWN_ID])), self.keys_of(who))
+            terms |= {"rounds_max": dice.randrange(2, 6), "round_ms": dice.choice((200, 2_000, 9_000))}
+            keys = [self.keys_of(self._name(lease.account) or who), self.keys_of(who)]
+            made = self.seal(negotiation(lease.award, self.account(who), **terms), keys[0])
+            assert made.id is not None
+            rest = [self.seal(joined(made.id, dice.randrange(40, 90), "task"), keys[1])]
+            return [made, *rest, *(self._move(made.id, 1, terms["issues"], keys, side) for side in (0, 1))]
+        if not books.talks:
+            return [self.seal(c.LeaveNegotiation(dice.choice(books.ended_talks or [UNKNOWN_ID])), self.keys_of(who))]
+        ident, talk = dice.choice(list(books.talks.items()))
         parties = (talk.opened.holder, talk.opened.counterpart)
         keys = [self.keys_of(self._name(account) or who) for account in parties]
         roll = dice.random()
-        if talk.round == 0:
-            return self.seal(joined(ident, dice.randrange(40, 90), "task"), keys[1])
-        if roll < 0.04:
-            return self.seal(c.LeaveNegotiation(ident), dice.choice(keys))
+        if roll < 0.03:
+            return [self.seal(c.LeaveNegotiation(ident), dice.choice(keys))]
         if roll < 0.2:
-            return self.seal(c.AcceptOffer(ident, talk.round - 1), keys[1 - talk.round % 2])
-        side = dice.randrange(2)
-        steps = talk.round * dice.choice((0, 5, 10, 10))
-        options = tuple(dice.randrange(len(issue.options)) for issue in talk.opened.issues)
-        made_offer = c.MakeOffer(ident, talk.round, options, (20 + steps) if side else max(1, 80 - steps))
-        return self.seal(made_offer, keys[side])
+            return [self.seal(c.AcceptOffer(ident, talk.round - 1), keys[1 - talk.round % 2])]
+        return [self._move(ident, max(1, talk.round), talk.opened.issues, keys, dice.randrange(2))]
+
+    def _move(self, talk: bytes, round_: int, issues: tuple[Issue, ...], keys: list[KeyPair], side: int) -> Letter:
+        """A party's offer, nearer to the other's in each round, or not; seldom of somebody else's or of no use."""
+        dice = self.dice
+        steps = round_ * dice.choice((0, 5, 10, 10))
+        price = (20 + steps) if side else max(1, 80 - steps)
+        options = tuple(dice.randrange(len(issue.options) + (dice.random() < 0.05)) for issue in issues)
+        signer = self.keys_of(dice.choice(AGENTS)) if dice.random() < 0.05 else keys[side]
+        return self.seal(c.MakeOffer(talk, round_, options, price), signer)
 
     def _name(self, account: bytes) -> str | None:
         return next((name for name, ident in self.books.names.items() if ident == account), None)
