@@ -301,7 +301,7 @@ class Tables:
 def test_the_tables_agree_with_the_market(tmp_path: Path, seed: int) -> None:
     """After a day of random commands, the tables hold what the market itself holds."""
     day = Day(seed)
-    day.play(1_400)
+    day.play(1_000)
     # A CFP whose last bid a group has dropped ends now.
     day.answers.append(day.town.tick())
     entries = [(answer, entry) for answer in day.answers for entry in answer.entries]
