@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from analytics import checker_decisions as decisions
+from analytics import checker_negotiations as bargains
 from analytics.checker_budgets import Budgets
 from analytics.checker_groups import Groups
 from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need
+from analytics.checker_plain import load
 from analytics.checker_prices import Lease
 from analytics.checker_sales import check_sale
 
@@ -29,6 +31,11 @@ class Book:
     cfps: dict[bytes, Cfp] = field(default_factory=dict)
     holds: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
     groups: Groups = field(default_factory=Groups)
+    talks: dict[bytes, bargains.Talk] = field(default_factory=dict)
+    resold: dict[bytes, tuple[str, Held]] = field(default_factory=dict)
+    """Leases that this record sells on, and has given to nobody yet: pool and lease by award."""
+    ending: bytes | None = None
+    """The lease that this record has to end, as it has ended what was bargained over it."""
     budgets: Budgets = field(init=False)
     parts: dict[bytes, tuple[Cfp, list[str]]] = field(default_factory=dict)
     """What follows an award in its own record, by award."""
@@ -52,38 +59,7 @@ class Book:
     def from_plain(cls, m: Fields) -> Book:
         """From one market of canonical state bytes."""
         book = cls(bytes.fromhex(m["bank"]), m["now_ms"], m["weight_epoch"])
-        for ident, name, project, _, _, balance_ucr, _, _, weights in m["accounts"]:
-            account = Account(balance_ucr, 0, [(e, w) for e, w in weights], name, project)
-            book._add_account(bytes.fromhex(ident), account)
-        book.budgets.load(m["budgets"])
-        for public, account, revoked, floor, expires_at_ms, seen in m["keys"]:
-            owner = None if account is None else bytes.fromhex(account)
-            book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)
-        for name, owner, units in m["pools"]:
-            book.pools[name] = Pool(bytes.fromhex(owner), units)
-        unresolved = dict(m["holds"])
-        for ident, manager, _, pool, units, duration, slots, reserve, pricing, closes, epoch, *rest in m["cfps"]:
-            cfp = Cfp(bytes.fromhex(manager), pool, units, duration, slots, reserve, pricing, closes, epoch)
-            book.cfps[bytes.fromhex(ident)] = cfp
-            bids, (cfp.decide_ms, cfp.until_ms, given, refused), invited = rest
-            cfp.invited = set(map(bytes.fromhex, invited))
-            cfp.given = {bytes.fromhex(bid): price_ucr for bid, price_ucr in given}
-            cfp.refused = set(map(bytes.fromhex, refused))
-            for bid, account, price, weight, delay, task, pass_hash, withdrawn in bids:
-                owner = bytes.fromhex(account)
-                placed = Bid(owner, price, weight, delay, task, bytes.fromhex(pass_hash), withdrawn)
-                cfp.bids[bytes.fromhex(bid)] = placed
-                if not withdrawn:
-                    cfp.bidders.add(owner)
-                if bid in unresolved:
-                    book.holds[bytes.fromhex(bid)] = (owner, unresolved[bid])
-                    book.accounts[owner].held_ucr += unresolved[bid]
-                elif bytes.fromhex(bid) not in cfp.given:
-                    cfp.declined.add(bytes.fromhex(bid))
-        book.groups.load(m["groups"], {bid: row for cfp in book.cfps.values() for bid, row in cfp.bids.items()})
-        for award, pool, units, account, starts, ends in m["leases"]:
-            held = Held(bytes.fromhex(account), Lease(starts, ends, units))
-            book.pools[pool].lock(bytes.fromhex(award), held)
+        load(book, m)
         return book
 
     def take(self, kind: str, event: Fields, source: Fields, head: bytes) -> None:
@@ -107,6 +83,7 @@ class Book:
             decisions.settle_choice(cfp, award)
         for cfp in self.choices:
             decisions.check_goes_on(cfp)
+        bargains.end_command(self)
         self.parts.clear()
         self.choices.clear()
         self.groups.end(self.holds)
@@ -123,12 +100,13 @@ class Book:
             enough = account.balance_ucr >= account.held_ucr or ident == self.bank
             need(enough, f"account {ident.hex()} has what it holds")
         undecided = {b for c in self.cfps.values() for b in c.bids if b not in c.given and b not in c.declined}
-        need(set(self.holds) == undecided, "each open bid has its hold")
+        joined = {ident for ident, talk in self.talks.items() if talk.round}
+        need(set(self.holds) == undecided | joined, "each open bid and each negotiation has its hold")
 
     def agree(self, m: Fields) -> None:
         """The books say what one market of canonical state bytes says."""
         other = Book.from_plain(m)
-        for name in ("bank", "epoch", "accounts", "pools", "cfps", "holds"):
+        for name in ("bank", "epoch", "accounts", "pools", "cfps", "holds", "talks"):
             need(getattr(self, name) == getattr(other, name), f"the {name} are those of the state")
         need(self.budgets.by_id == other.budgets.by_id, "the budgets are those of the state")
         need(self.groups.plain() == other.groups.plain(), "the groups are those of the state")
@@ -166,10 +144,11 @@ class Book:
     def _account_opened(self, e: Fields, source: Fields) -> None:
         need(e["account"] == source["command"], "an account has its command's id")
         need(e["account"] not in self.accounts, "an account is opened once")
-        self._add_account(e["account"], Account(name=e["name"], project=e["project"]))
+        self.add_account(e["account"], Account(name=e["name"], project=e["project"]))
         self._add_key(e, source)
 
-    def _add_account(self, ident: bytes, account: Account) -> None:
+    def add_account(self, ident: bytes, account: Account) -> None:
+        """Take in a new account."""
         self.accounts[ident] = account
         if ident != self.bank:
             self.budgets.members.setdefault(account.project, []).append(ident)
@@ -215,6 +194,8 @@ class Book:
         debit.balance_ucr -= amount_ucr
         credit.balance_ucr += amount_ucr
         need(e["debit"] == self.bank or debit.balance_ucr >= debit.held_ucr, "nobody spends what it does not have")
+        if e["reason"] == "DEAL":
+            bargains.pay(self, e)
         if e["reason"] != "AWARD":
             return
         win, cfp = self._win(e["award"], "CreditsTransferred")
@@ -225,8 +206,13 @@ class Book:
 
     def _hold_placed(self, e: Fields, _: Fields) -> None:
         need(e["hold"] not in self.holds, "a hold is placed once")
-        bid = self._cfp(e["cfp"]).bids.get(e["hold"])
-        need(bid is not None and bid.account == e["account"] and self.groups.may_hold(bid, e), "a hold backs a bid")
+        if e["hold"] in self.talks:
+            talk = self.talks[e["hold"]]
+            need((talk.parties[1], talk.cap_ucr) == (e["account"], e["amount_ucr"]), "a hold backs a cap")
+        else:
+            bid = self._cfp(e["cfp"]).bids.get(e["hold"])
+            backed = bid is not None and bid.account == e["account"] and self.groups.may_hold(bid, e)
+            need(backed, "a hold backs a bid")
         self.holds[e["hold"]] = (e["account"], e["amount_ucr"])
         self._hold(e["account"], e["amount_ucr"])
         self.budgets.check_hold(e["account"])
@@ -239,9 +225,12 @@ class Book:
         account.held_ucr += change_ucr
         need(account.held_ucr <= account.balance_ucr, "nobody holds what it does not have")
 
-    def _hold_captured(self, e: Fields, _: Fields) -> None:
-        win, _cfp = self._win(e["hold"], "HoldCaptured")
-        need(e["captured_ucr"] == win["price_ucr"] and e["released_ucr"] >= 0, "the price is captured")
+    def _hold_captured(self, e: Fields, source: Fields) -> None:
+        if e["hold"] in self.talks:
+            bargains.capture(self, e, source)
+        else:
+            win, _cfp = self._win(e["hold"], "HoldCaptured")
+            need(e["captured_ucr"] == win["price_ucr"] and e["released_ucr"] >= 0, "the price is captured")
         self._resolve(e["hold"], e["account"], e["captured_ucr"] + e["released_ucr"])
         self.groups.leave(e["hold"], won=True)
 
@@ -328,6 +317,9 @@ class Book:
         return cfp.wins[award], cfp
 
     def _slot_reserved(self, e: Fields, source: Fields) -> None:
+        if e["award"] in self.talks:
+            bargains.take_over(self, e, source)
+            return
         win, cfp = self._win(e["award"], "SlotReserved")
         bid, pool = cfp.bids[e["award"]], self._pool(e["pool"])
         start_ms = source["at_ms"] + bid.delay_ms
@@ -339,8 +331,13 @@ class Book:
 
     def _lease_ended(self, e: Fields, source: Fields) -> None:
         held = self._pool(e["pool"]).unlock(e["award"])
+        if e["reason"] == "RESOLD":
+            bargains.give_up(self, e["award"], held, e["pool"])
+            return
         late = source["at_ms"] >= held.lease.end_ms
         need(late == (e["reason"] == "EXPIRED"), "a lease expires at its end, and is released before")
+        need(all(talk.award != e["award"] for talk in self.talks.values()), "what is bargained over ends first")
+        self.ending = None if self.ending == e["award"] else self.ending
 
     def _cfp_closed(self, e: Fields, source: Fields, head: bytes) -> None:
         cfp = self._cfp(e["cfp"])
@@ -401,4 +398,5 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "AwardMade": Book._award_made,
     "SlotReserved": Book._slot_reserved,
     "LeaseEnded": Book._lease_ended,
+    **bargains.STEPS,
 }

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from analytics.verify_rows_negotiations import NEGOTIATION_STEPS
+from analytics.verify_rows_negotiations import stored_ms as _ms
+
 Fields = dict[str, Any]
 Row = list[Any]
-_AT_MS_MAX = 253_402_300_799_999
-"""The projection keeps times inside the years 1970 to 9999."""
 
 COLUMNS: dict[str, str] = {
     "events": "partition, ledger_offset, market, type, command_offset, index, command_id, epoch_ms(occurred_at), cause,"
@@ -33,6 +34,11 @@ COLUMNS: dict[str, str] = {
     " pool, cfp_id, award_id, memo, epoch_ms(transferred_at)",
     "holds": "partition, ledger_offset, market, hold_id, account_id, agent, cfp_id, amount_ucr, epoch_ms(placed_at),"
     " status, captured_ucr, released_ucr, epoch_ms(resolved_at)",
+    "negotiations": "partition, ledger_offset, market, negotiation_id, award_id, holder_id, holder, buyer_id, buyer,"
+    " pool, protocol, issues, rounds_max, round_ms, still_rounds_max, epoch_ms(opened_at), cap_ucr, task,"
+    " epoch_ms(joined_at), status, rounds, options, price_ucr, epoch_ms(ended_at)",
+    "offers": "partition, ledger_offset, market, negotiation_id, round, account_id, agent, options, price_ucr,"
+    " epoch_ms(made_at)",
     "rejections": "partition, ledger_offset, market, command_id, code, detail, account_id, agent, kind, key, sequence,"
     " epoch_ms(rejected_at), command_offset",
     "markets": "partition, market, bank_id, rules_version, signed, operator_key, genesis_hash, epoch_ms(opened_at)",
@@ -58,6 +64,8 @@ BY_OFFSET = (
     "reservations",
     "transfers",
     "holds",
+    "negotiations",
+    "offers",
     "rejections",
     "budget_windows",
 )
@@ -71,10 +79,6 @@ def digest(row: Row | tuple[Any, ...]) -> bytes:
 
 def _hex(value: bytes | None) -> str | None:
     return None if value is None else value.hex()
-
-
-def _ms(at_ms: int) -> int:
-    return min(max(at_ms, 0), _AT_MS_MAX)
 
 
 @dataclass(slots=True)
@@ -101,6 +105,8 @@ class Rows:
     _holds: dict[tuple[str, str], Row] = field(default_factory=dict)
     _leases: dict[tuple[str, str], Row] = field(default_factory=dict)
     _bids_of: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
+    negotiations: dict[tuple[str, str], Row] = field(default_factory=dict)
+    """Those that go on."""
     _windows: dict[tuple[str, str], Row] = field(default_factory=dict)
     _scopes: dict[tuple[str, str | None, str | None], str] = field(default_factory=dict)
 
@@ -131,6 +137,7 @@ class Rows:
             ("holds", self._holds),
             ("reservations", self._leases),
             ("budget_windows", self._windows),
+            ("negotiations", self.negotiations),
         ):
             for row in rows.values():
                 self._keep(table, row)
@@ -306,7 +313,7 @@ class Rows:
         self._keep("transfers", [self.partition, offset, m, debit, credit, amount_ucr, *told, *ends])
         self.accounts[m, credit][8] += amount_ucr
         self.accounts[m, debit][8] -= amount_ucr
-        if e["reason"] == "AWARD":
+        if e["reason"] in ("AWARD", "DEAL"):
             for scope in ((m, debit, None), (m, None, self.accounts[m, debit][4])):
                 if scope in self._scopes:
                     self._windows[m, self._scopes[scope]][8] += amount_ucr
@@ -394,4 +401,5 @@ _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "CfpClosed": Rows._cfp_closed,
     "CommandRejected": Rows._rejected,
     "CommandUnreadable": Rows._unreadable,
+    **NEGOTIATION_STEPS,
 }

@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from contractnet.client.groups import BidGroup
     from contractnet.client.inbox import Balance, Balances, Budget, Proposal
     from contractnet.client.lease import Award, Token
+    from contractnet.client.negotiation import Deal, Negotiation
     from contractnet.credentials import Credential
     from contractnet.gate import Admission, Gate
-    from contractnet.messages import CfpOutcome, Claim, Code, Pricing, Priority
+    from contractnet.messages import CfpOutcome, Claim, Code, Issue, NegotiationProtocol, Offer, Pricing, Priority
     from contractnet.money import credits
     from contractnet.signing import KeyPair
 
@@ -40,9 +41,19 @@ _HOMES = {
     "contractnet.client.groups": ("BidGroup",),
     "contractnet.client.inbox": ("Balance", "Balances", "Budget", "Proposal"),
     "contractnet.client.lease": ("Award", "Token"),
+    "contractnet.client.negotiation": ("Deal", "Negotiation"),
     "contractnet.credentials": ("Credential",),
     "contractnet.gate": ("Admission", "Gate"),
-    "contractnet.messages": ("CfpOutcome", "Claim", "Code", "Pricing", "Priority"),
+    "contractnet.messages": (
+        "CfpOutcome",
+        "Claim",
+        "Code",
+        "Issue",
+        "NegotiationProtocol",
+        "Offer",
+        "Pricing",
+        "Priority",
+    ),
     "contractnet.money": ("credits",),
     "contractnet.signing": ("KeyPair",),
 }
@@ -64,8 +75,13 @@ __all__ = [
     "Code",
     "Connection",
     "Credential",
+    "Deal",
     "Gate",
+    "Issue",
     "KeyPair",
+    "Negotiation",
+    "NegotiationProtocol",
+    "Offer",
     "Operator",
     "Pricing",
     "Priority",

@@ -10,6 +10,7 @@ from contractnet.messages import Code, Entry, Event, Source, Winner
 from contractnet.messages import events as e
 from market import evolve_groups as groups
 from market import limits
+from market.evolve_negotiations import NEGOTIATION_CHANGES
 from market.state import Account, Bid, Budget, Cfp, Key, Lease, Pool, State
 
 NO_CHANGE = (e.CommandUnreadable, e.CommandRepeated, e.ClockAdvanced, e.ClockJumped)
@@ -145,7 +146,8 @@ def _hold_placed(state: State, _: Source, event: e.HoldPlaced) -> None:
 
 
 def _hold_captured(state: State, _: Source, event: e.HoldCaptured) -> None:
-    groups.win(state, state.bids[event.hold])
+    if (bid := state.bids.get(event.hold)) is not None:
+        groups.win(state, bid)
     _resolve(state, event.hold, event.account, event.captured_ucr + event.released_ucr)
     for budget in state.budgets_of(state.accounts[event.account]):
         budget.spent_ucr += event.captured_ucr
@@ -158,7 +160,8 @@ def _hold_released(state: State, _: Source, event: e.HoldReleased) -> None:
 def _resolve(state: State, hold: bytes, account: bytes, amount_ucr: int) -> None:
     held_ucr = state.holds.pop(hold)
     assert held_ucr == amount_ucr, "a hold resolves once, and whole"
-    groups.leave(state, state.bids[hold])
+    if (bid := state.bids.get(hold)) is not None:
+        groups.leave(state, bid)
     state.accounts[account].held_ucr -= amount_ucr
     for budget in state.budgets_of(state.accounts[account]):
         budget.held_ucr -= amount_ucr
@@ -389,4 +392,5 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.BidRejected: groups.bid_rejected,
     e.SlotReserved: _slot_reserved,
     e.LeaseEnded: _lease_ended,
+    **NEGOTIATION_CHANGES,
 }

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 from market import limits
+from market.bargaining import BUYER, HOLDER, better_for_other
 from market.state import State
 
 
@@ -26,21 +27,32 @@ def nothing_is_overspent(state: State) -> Iterator[str]:
 
 
 def holds_match_bids(state: State) -> Iterator[str]:
-    """Every unresolved hold backs one open bid, at its price unless it has a group, and each account's held credits are
-    their sum. Bids without a hold are those that a manager has decided on, and those that their group has dropped."""
+    """Every unresolved hold backs one open bid, at its price unless it has a group, or one negotiation, at its buyer's
+    cap, and each account's held credits are their sum. Bids without a hold are those that a manager has decided on, and
+    those that their group has dropped."""
     settled = {b.id for b in state.bids.values() if b.withdrawn or state.cfps[b.cfp].decides_until_ms} - set(
         state.holds
     )
-    if {b.id for b in state.bids.values() if b.id not in settled} != set(state.holds):
-        yield "holds and open bids differ"
-    if any(state.holds.get(b.id, b.price_ucr) != b.price_ucr for b in state.bids.values() if b.group is None):
-        yield "a hold is not that of its bid's price"
-    held: Counter[bytes] = Counter()
-    for bid in state.bids.values():
-        held[bid.account] += state.holds.get(bid.id, 0)
+    caps = {n.id: n.cap_ucr for n in state.negotiations.values() if n.round}
+    if {b.id for b in state.bids.values() if b.id not in settled} | set(caps) != set(state.holds):
+        yield "holds and open bids and negotiations differ"
+    plain = {b.id: b.price_ucr for b in state.bids.values() if b.group is None} | caps
+    if any(state.holds.get(ident, amount_ucr) != amount_ucr for ident, amount_ucr in plain.items()):
+        yield "a hold is not that of its bid's price, or of its negotiation's cap"
+    held = _held(state)
     for account in state.accounts.values():
         if account.held_ucr != held[account.id]:
             yield f"account {account.id.hex()} holds {account.held_ucr}, its bids {held[account.id]}"
+
+
+def _held(state: State) -> Counter[bytes]:
+    """What each account holds."""
+    held: Counter[bytes] = Counter()
+    for bid in state.bids.values():
+        held[bid.account] += state.holds.get(bid.id, 0)
+    for negotiation in state.negotiations.values():
+        held[negotiation.parties[BUYER].account] += state.holds.get(negotiation.id, 0)
+    return held
 
 
 def groups_hold_what_could_win(state: State) -> Iterator[str]:
@@ -103,10 +115,9 @@ def budgets_match(state: State) -> Iterator[str]:
     """Each scope has one budget, which counts the holds of its accounts' open bids, runs in a window of its own length
     at its own offset, and is on the agenda for the end of it."""
     held: Counter[bytes | str] = Counter()
-    for bid in state.bids.values():
-        amount_ucr = state.holds.get(bid.id, 0)
-        held[bid.account] += amount_ucr
-        held[state.accounts[bid.account].project] += amount_ucr
+    for account, amount_ucr in _held(state).items():
+        held[account] += amount_ucr
+        held[state.accounts[account].project] += amount_ucr
     due = set(state.agenda) if state.budgets else set()
     for budget in state.budgets.values():
         name, scope = budget.id.hex(), budget.account or budget.project
@@ -154,6 +165,30 @@ def invitations_are_kept(state: State) -> Iterator[str]:
         yield from (f"{a.hex()} has answered CFP {name} uninvited" for a in answered if not cfp.takes(a))
 
 
+def negotiations_are_sound(state: State) -> Iterator[str]:
+    """Two accounts bargain over a lease that one of them holds; the next end is on the agenda; nobody has offered more
+    than it set aside, and what stands has not crossed, or it would be a deal."""
+    due = set(state.agenda) if state.negotiations else set()
+    if {n.award: n.id for n in state.negotiations.values()} != state.bargained:
+        yield "leases are not bargained for once each"
+    for negotiation in state.negotiations.values():
+        name, (holder, buyer) = negotiation.id.hex(), negotiation.parties
+        lease = state.leases.get(negotiation.award)
+        if lease is None or lease.account != holder.account or holder.account == buyer.account:
+            yield f"negotiation {name} is not over a lease of its holder"
+        if (negotiation.until_ms, negotiation.id) not in due:
+            yield f"the next end of negotiation {name} is on no agenda"
+        if negotiation.round > negotiation.rounds_max + 1 or negotiation.still_rounds > negotiation.still_rounds_max:
+            yield f"negotiation {name} has gone on for too long"
+        if holder.sealed and buyer.sealed:
+            yield f"the offers of negotiation {name} are not opened"
+        if any(price_ucr > negotiation.cap_ucr for price_ucr in buyer.stands.values()):
+            yield f"the buyer of negotiation {name} has offered what it has not set aside"
+        both = holder.stands.keys() & buyer.stands.keys()
+        if any(not better_for_other(HOLDER, buyer.stands[o], holder.stands[o]) for o in both):
+            yield f"the parties of negotiation {name} agree, and there is no deal"
+
+
 INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     credits_are_conserved,
     nothing_is_overspent,
@@ -164,6 +199,7 @@ INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     budgets_match,
     decisions_are_sound,
     invitations_are_kept,
+    negotiations_are_sound,
 )
 
 

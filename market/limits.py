@@ -101,3 +101,21 @@ DUE_PER_COMMAND_MAX = 64
 # Nor is anything more settled by a record that has this many entries: 64 full CFPs would be 136,000, more than a Kafka
 # producer queues by default.
 DUE_ENTRIES_PER_COMMAND_MAX = 4_096
+
+# Negotiations. The first version of the rules that has them.
+NEGOTIATIONS_RULES_VERSION = 6
+# Each is state with every offer that stands in it.
+NEGOTIATIONS_MAX = 1_000
+# A negotiation asks an account for its attention, by a notice.
+NEGOTIATIONS_PER_HOLDER_MAX = 64
+# Zeuthen's strategy needed at most 66 on the domains of the benchmark (docs/bargaining.md). With the time to join, all
+# rounds take no longer than CFP_OPEN_MS_MAX: what a buyer holds is locked for a day at most.
+ROUNDS_MAX = 256
+# Shorter, and no answer could arrive.
+ROUND_MS_MIN = 50
+ISSUES_MAX = 4
+OPTIONS_MAX = 64
+# Names of issues and options together: they go into one notice.
+ISSUES_BYTES_MAX = 1_024
+# An ended negotiation is remembered for precise answers.
+NEGOTIATIONS_REMEMBERED = 1_024

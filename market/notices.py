@@ -10,6 +10,7 @@ from contractnet.messages import events as e
 from contractnet.messages import notices as n
 from contractnet.messages.private import BUCKET_BYTES_MIN, Private, Told
 from market import limits
+from market.notices_negotiations import negotiations_told
 from market.shard import Shard
 from market.state import State
 
@@ -35,8 +36,9 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
 
     Whoever was paid, charged, or got a hold back learns its new balance, and the budgets that it falls under; a manager
     that awards itself is shown the bids after the deadline, and whom it declines is told; the invited learn that they
-    are. Up to a CFP's deadline the number of notices depends on no bid; from then on it is padded by decoys, as is that
-    of invitations. A secret draws the order, so that a place in it tells nothing.
+    are, and the parties of a negotiation how it goes on. Up to a CFP's deadline the number of notices depends on no
+    bid; from then on it is padded by decoys, as is that of invitations. A secret draws the order, so that a place in it
+    tells nothing.
     """
     if state.rules_version < limits.SEALED_RULES_VERSION:
         return []
@@ -49,7 +51,7 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
             touched[event.debit] = touched[event.credit] = None
         elif isinstance(event, e.HoldCaptured | e.HoldReleased):
             touched[event.account] = None
-        elif isinstance(event, e.CfpClosed | e.AwardMade | e.BidRejected):
+        elif isinstance(event, e.CfpClosed | e.AwardMade | e.BidRejected | e.NegotiationClosed):
             least = limits.SEALED_PER_CLOSE_MIN
             declined |= _declined(event, state) | _dropped(event, state)
         else:
@@ -60,6 +62,7 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
     # First, so that a reader knows where they end.
     invited = _mixed(invitations, fewest, BUCKET_BYTES_MIN, state, offset)
     shown = _mixed(_shown(entries, state), _deciding(entries), SHOWN_BUCKET_BYTES, state, offset)
+    shown += negotiations_told(entries, state)
     if not touched and not least:
         return [*invited, *shown]
     notices = {ident: balance for ident in touched if (balance := _balance(state, ident, offset)) is not None}

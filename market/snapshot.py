@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from contractnet.messages import Code, Direction, Pricing, Winner
+from market.bargaining import BUYER
 from market.capacity import Timeline
 from market.shard import Shard
+from market.snapshot_negotiations import dump_negotiation, load_negotiation
 from market.state import Account, Bid, Budget, Cfp, Group, Key, Lease, Pool, State
 
 
@@ -57,6 +59,8 @@ def _dump_state(s: State) -> dict[str, Any]:
         "leases": [_dump_lease(lease) for lease in s.leases.values()],
         "closed": [[c.hex(), _dump_winners(awards)] for c, awards in s.closed.items()],
         "budgets": [_dump_budget(b) for b in s.budgets.values()],
+        "negotiations": [dump_negotiation(n) for n in s.negotiations.values()],
+        "negotiated": [n.hex() for n in s.negotiated],
     }
 
 
@@ -81,6 +85,11 @@ def _load_state(d: dict[str, Any]) -> State:
         _restore_cfp(s, cfp)
     for row in d["groups"]:
         _load_group(s, row)
+    s.negotiated = dict.fromkeys(map(bytes.fromhex, d["negotiated"]))
+    for negotiation in map(load_negotiation, d["negotiations"]):
+        s.add_negotiation(negotiation)
+        s.accounts[negotiation.parties[BUYER].account].held_ucr += s.holds.get(negotiation.id, 0)
+        s.agenda.append((negotiation.until_ms, negotiation.id))
     for budget in map(_load_budget, d["budgets"]):
         s.add_budget(budget)
         s.agenda.append((budget.ends_at_ms, budget.id))

@@ -7,6 +7,7 @@ import heapq
 from dataclasses import dataclass, field
 
 from contractnet.messages import Code, Direction, Pricing, Winner
+from market.bargaining import Negotiation
 from market.capacity import Timeline
 
 DECOY_DOMAIN = b"contractnet/decoy/1"
@@ -226,10 +227,15 @@ class State:
     bids: dict[bytes, Bid] = field(default_factory=dict)
     holds: dict[bytes, int] = field(default_factory=dict)
     """Amount of each unresolved hold, micro-credits: the price of the bid that it backs, whose id it has, or 0 where
-    better ones of the bid's group hold theirs."""
+    better ones of the bid's group hold theirs; or the cap of a negotiation's buyer."""
     leases: dict[bytes, Lease] = field(default_factory=dict)
     closed: dict[bytes, tuple[Winner, ...]] = field(default_factory=dict)
     """CFPs that ended, oldest first, bounded, each with what its manager had awarded."""
+    negotiations: dict[bytes, Negotiation] = field(default_factory=dict)
+    bargained: dict[bytes, bytes] = field(default_factory=dict)
+    """The negotiation about each lease, by its award. Derived."""
+    negotiated: dict[bytes, None] = field(default_factory=dict)
+    """Negotiations that ended, oldest first, bounded."""
     decoy_key: bytes = bytes(32)
     """SHA-256 over all inbox keys: a secret to whoever lacks one of them. Derived."""
     budgets: dict[bytes, Budget] = field(default_factory=dict)
@@ -238,8 +244,8 @@ class State:
     projects: dict[str, list[bytes]] = field(default_factory=dict)
     """The accounts of each project in order of opening, without the bank. Derived."""
     agenda: list[tuple[int, bytes]] = field(default_factory=list)
-    """Heap of (due, CFP, award or budget id). Derived; entries of things that ended early are dropped when they
-    surface."""
+    """Heap of (due, CFP, award, budget or negotiation id). Derived; entries of things that ended early are dropped when
+    they surface."""
 
     def add_account(self, account: Account) -> None:
         """Take in a new account."""
@@ -256,6 +262,11 @@ class State:
         """Take in a new budget, or one with new terms, with what the open bids of its accounts hold."""
         self.budgets[budget.id] = self.scopes[budget.account or budget.project] = budget
         budget.held_ucr = sum(self.accounts[ident].held_ucr for ident in self.accounts_under(budget))
+
+    def add_negotiation(self, negotiation: Negotiation) -> None:
+        """Take in a negotiation."""
+        self.negotiations[negotiation.id] = negotiation
+        self.bargained[negotiation.award] = negotiation.id
 
     def accounts_under(self, budget: Budget) -> list[bytes]:
         """The accounts that fall under a budget, in order of opening."""
@@ -297,6 +308,10 @@ class State:
         cfp = self.cfps.get(ident)
         if cfp is not None:
             return cfp.due_at_ms == due_ms
+        negotiation = self.negotiations.get(ident)
+        if negotiation is not None and negotiation.until_ms == due_ms:
+            return True
+        # A lease that was bargained for has the id of its negotiation.
         lease = self.leases.get(ident)
         if lease is not None:
             return lease.ends_at_ms == due_ms

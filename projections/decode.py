@@ -244,6 +244,8 @@ def _inlined(avro: Any, named: dict[str, Any]) -> Any:
     if isinstance(avro, str):
         return named.get(avro) or {"type": avro}
     plain = {key: avro[key] for key in ("type", "name", "symbols", "size") if key in avro}
+    if avro["type"] == "array":
+        plain["items"] = _inlined(avro["items"], named)
     if avro["type"] == "record":
         plain["fields"] = [{"name": f["name"], "type": _inlined(f["type"], named)} for f in avro["fields"]]
     named[avro.get("name", "")] = plain
@@ -263,6 +265,8 @@ def _stand_in(avro: Any, numbers: Any) -> Any:
     if kind == "record":
         fields = [{"name": f["name"], "type": _stand_in(f["type"], numbers)} for f in avro["fields"]]
         return {"type": "record", "name": name, "fields": fields}
+    if kind == "array":
+        return {"type": "array", "items": _stand_in(avro["items"], numbers)}
     return {"type": "enum", "name": name, "symbols": avro["symbols"]} if kind == "enum" else kind
 
 
@@ -275,7 +279,14 @@ def _without_null(avro: Any) -> Any:
 
 
 def _arrow_field(avro: dict[str, Any]) -> pa.Field:
-    inner = _without_null(avro["type"])
-    if inner["type"] == "record":
-        return pa.field(avro["name"], pa.struct([_arrow_field(f) for f in inner["fields"]]))
-    return pa.field(avro["name"], _ARROW[inner["type"]])
+    return pa.field(avro["name"], _arrow_type(_without_null(avro["type"])))
+
+
+def _arrow_type(avro: Any) -> pa.DataType:
+    match avro["type"]:
+        case "record":
+            return pa.struct([_arrow_field(f) for f in avro["fields"]])
+        case "array":
+            return pa.list_(_arrow_type(avro["items"]))
+        case plain:
+            return _ARROW[plain]

@@ -182,7 +182,7 @@ FROM (
     JOIN budget_windows w ON w.market = b.market AND w.budget_id = b.budget_id
     JOIN accounts a ON a.market = b.market AND if(b.scope = 'account', a.account_id = b.account_id, a.project = b.project)
     JOIN in_CreditsTransferred e
-        ON e.market = a.market AND id(e.debit) = a.account_id AND e.reason = 'AWARD'
+        ON e.market = a.market AND id(e.debit) = a.account_id AND e.reason IN ('AWARD', 'DEAL')
         AND e.ledger_offset > w.ledger_offset AND (w.final_offset IS NULL OR e.ledger_offset < w.final_offset)
     GROUP BY ALL
 ) i
@@ -258,6 +258,34 @@ SELECT i.market, id(i.award) AS award_id, id(i.account) AS account_id, a.name AS
     ts(i.at_ms) AS reserved_at, ts(i.starts_at_ms) AS starts_at, ts(i.ends_at_ms) AS ends_at, 'active' AS status,
     i.partition, i.ledger_offset
 FROM in_SlotReserved i LEFT JOIN accounts a ON a.market = i.market AND a.account_id = id(i.account);
+
+-- A negotiation has the pool of its lease, which was reserved before.
+-- on NegotiationOpened
+INSERT INTO negotiations BY NAME
+SELECT i.market, id(i.negotiation) AS negotiation_id, id(i.award) AS award_id, id(i.holder) AS holder_id,
+    h.name AS holder, id(i.counterpart) AS buyer_id, b.name AS buyer, r.pool, i.protocol, i.issues, i.rounds_max,
+    i.round_ms, i.still_rounds_max, ts(i.at_ms) AS opened_at, 'proposed' AS status, i.partition, i.ledger_offset
+FROM in_NegotiationOpened i
+LEFT JOIN accounts h ON h.market = i.market AND h.account_id = id(i.holder)
+LEFT JOIN accounts b ON b.market = i.market AND b.account_id = id(i.counterpart)
+LEFT JOIN reservations r ON r.market = i.market AND r.award_id = id(i.award);
+
+-- on NegotiationJoined
+UPDATE negotiations SET status = 'bargaining', cap_ucr = i.cap_ucr, task = i.task, joined_at = ts(i.at_ms)
+FROM in_NegotiationJoined i
+WHERE negotiations.market = i.market AND negotiations.negotiation_id = id(i.negotiation);
+
+-- on OfferMade
+INSERT INTO offers BY NAME
+SELECT i.market, id(i.negotiation) AS negotiation_id, i.round, id(i.account) AS account_id, a.name AS agent, i.options,
+    i.price_ucr, ts(i.at_ms) AS made_at, i.partition, i.ledger_offset
+FROM in_OfferMade i LEFT JOIN accounts a ON a.market = i.market AND a.account_id = id(i.account);
+
+-- on NegotiationClosed
+UPDATE negotiations SET status = lower(i.outcome), rounds = i.rounds, options = i.options, price_ucr = i.price_ucr,
+    ended_at = ts(i.at_ms), final_offset = i.ledger_offset
+FROM in_NegotiationClosed i
+WHERE negotiations.market = i.market AND negotiations.negotiation_id = id(i.negotiation);
 
 -- on CreditsTransferred
 INSERT INTO transfers BY NAME

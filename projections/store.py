@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 FORMAT_VERSION = 5
 """Raised with every change of tables.sql or fold.sql: the projection is then rebuilt from the ledger."""
 
-APPENDED = ("events", "awards", "transfers", "rejections", "refusals", "invitations")
+APPENDED = ("events", "awards", "transfers", "rejections", "refusals", "invitations", "offers")
 """Tables whose rows never change."""
-CHANGING = ("cfps", "bids", "reservations", "holds", "budget_windows")
+CHANGING = ("cfps", "bids", "reservations", "holds", "budget_windows", "negotiations")
 """Tables whose rows change until their final_offset."""
 SMALL = ("markets", "accounts", "keys", "pools", "budgets", "unreadable_entries")
 """Tables that are published whole: their size follows the number of accounts, pools and budgets, not

@@ -116,6 +116,21 @@ CREATE TABLE holds (
     partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
 );
 
+-- Over what is left of a lease, which its holder sells. Issues with their options, and the options of an offer by number
+-- from 0, one of each issue. Status: proposed, bargaining, or the outcome.
+CREATE TABLE negotiations (
+    market VARCHAR, negotiation_id VARCHAR, award_id VARCHAR, holder_id VARCHAR, holder VARCHAR, buyer_id VARCHAR,
+    buyer VARCHAR, pool VARCHAR, protocol VARCHAR, issues STRUCT(name VARCHAR, options VARCHAR[])[],
+    rounds_max INTEGER, round_ms BIGINT, still_rounds_max INTEGER, opened_at TIMESTAMP, cap_ucr BIGINT, task VARCHAR,
+    joined_at TIMESTAMP, status VARCHAR, rounds INTEGER, options INTEGER[], price_ucr BIGINT, ended_at TIMESTAMP,
+    partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
+);
+
+CREATE TABLE offers (
+    market VARCHAR, negotiation_id VARCHAR, round INTEGER, account_id VARCHAR, agent VARCHAR, options INTEGER[],
+    price_ucr BIGINT, made_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
+);
+
 CREATE TABLE rejections (
     market VARCHAR, command_id VARCHAR, code VARCHAR, detail VARCHAR, account_id VARCHAR, agent VARCHAR, kind VARCHAR,
     key VARCHAR, sequence BIGINT, rejected_at TIMESTAMP, command_offset BIGINT, partition INTEGER, ledger_offset BIGINT

@@ -10,6 +10,7 @@ from contractnet.client.connection import Connection
 from contractnet.client.groups import BidGroup
 from contractnet.client.inbox import Balance, Balances, Budget, Proposal
 from contractnet.client.lease import Award, Token
+from contractnet.client.negotiation import Deal, Negotiation
 
 __all__ = [
     "Agent",
@@ -22,6 +23,8 @@ __all__ = [
     "Budget",
     "Cfp",
     "Connection",
+    "Deal",
+    "Negotiation",
     "Operator",
     "Proposal",
     "Subscription",

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from weakref import WeakSet, WeakValueDictionary
 
 from contractnet import codec
+from contractnet.client.bargainer import Bargainer
 from contractnet.client.book import BidWatch, Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
 from contractnet.client.groups import BidGroup
 from contractnet.client.inbox import Balance, Balances, Budget, Inbox, Proposal
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
-from contractnet.client.rotation import KeyHolder
+from contractnet.client.talks import Proposals
 from contractnet.credentials import Credential, Role
 from contractnet.envelope import Sealed
 from contractnet.errors import (
@@ -24,7 +25,7 @@ from contractnet.errors import (
     CredentialError,
     OutcomeTimeoutError,
 )
-from contractnet.messages import Awarder, Claim, Direction, Pricing
+from contractnet.messages import Awarder, Claim, Command, Direction, Pricing
 from contractnet.messages import commands as c
 
 DECIDE_S = 60.0
@@ -86,7 +87,7 @@ class Bid:
         self._agent.connection.book.lose_bid(self.cfp, self.id)
 
 
-class Agent(KeyHolder):
+class Agent(Bargainer):
     """An agent in a market. All amounts are integer micro-credits (`contractnet.credits(5)` makes 5 credits).
 
     Methods that send a command wait for the market's answer and raise RejectedError (with the code) or
@@ -99,7 +100,7 @@ class Agent(KeyHolder):
         self, connection: Connection, credential: Credential, *, path: Path | None = None, owns: bool = False
     ) -> None:
         super().__init__(connection, credential, path=path, owns=owns)
-        self._subscriptions: WeakSet[Subscription | Balances] = WeakSet()
+        self._subscriptions: WeakSet[Subscription | Balances | Proposals] = WeakSet()
         self._inbox = connection.book.inboxes.add(credential)
         self._groups: WeakValueDictionary[bytes, BidGroup] = WeakValueDictionary()
 
@@ -333,6 +334,10 @@ class Agent(KeyHolder):
     async def release(self, award: Award | bytes, timeout_s: float = TIMEOUT_S) -> None:
         """Give a lease back early. What was paid stays paid."""
         await self._send(c.ReleaseLease(award if isinstance(award, bytes) else award.id), timeout_s)
+
+    def seal_with_id(self, make: Callable[[bytes], Command]) -> Sealed:
+        """Seal the command that `make` builds from its own id."""
+        return self._seal(make)
 
     def secret_of(self, sealed: Sealed) -> bytes:
         """The secret of a bid's pass, derived from the key that signed it. Raises CredentialError for another's bid."""

@@ -213,6 +213,10 @@ class Book:
             self._resolve_bid(_winner(ended, bid), bid, watch)
         return watch
 
+    def grant_of(self, award: bytes) -> LeaseGranted | None:
+        """How a lease was granted, also when it has ended lately."""
+        return self._granted_lately.get(award)
+
     def forget_bid(self, cfp: bytes, bid: bytes) -> None:
         """A bid was rejected: nothing becomes of it."""
         bids = self._bids.get(cfp, {})

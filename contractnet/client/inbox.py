@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakSet
 
 from contractnet.client.shown import Shown
+from contractnet.client.stream import Stream
+from contractnet.client.talks import Talks
 from contractnet.codec import HEADER_BYTES, registry
 from contractnet.credentials import Credential
 from contractnet.errors import ConnectionClosedError, UnsealableError
@@ -22,14 +23,14 @@ from contractnet.messages.notices import (
     BudgetChanged,
     BudgetEnded,
     Invitation,
+    NegotiationEnded,
+    NegotiationProposed,
+    RoundBegan,
     SealedNotice,
 )
 from contractnet.sealing import NONCE_BYTES, TAG_BYTES, open_notice, tag_of
 
 log = logging.getLogger(__name__)
-
-BACKLOG_MAX = 256
-"""How many changes of a balance wait for a slow reader; the oldest go first, as newer ones replace them."""
 
 CFPS_MAX = 1_024
 """Of how many CFPs the shown bids are kept; the oldest go first, as they are decided on."""
@@ -91,42 +92,11 @@ class Proposal(Shown):
     task: str
 
 
-class Balances:
+class Balances(Stream[Balance]):
     """An async iterator over an account's balance: first the one that is known, then each as it changes.
 
     It ends when it, its agent or its connection is closed.
     """
-
-    def __init__(self, known: Balance | None) -> None:
-        self._backlog: deque[Balance] = deque([] if known is None else [known], maxlen=BACKLOG_MAX)
-        self._wake: asyncio.Future[None] | None = None
-        self._closed = False
-
-    def push(self, balance: Balance) -> None:
-        """Append a change for the reader."""
-        self._backlog.append(balance)
-        self._notify()
-
-    def close(self) -> None:
-        """End the iteration."""
-        self._closed = True
-        self._backlog.clear()
-        self._notify()
-
-    def __aiter__(self) -> Balances:
-        return self
-
-    async def __anext__(self) -> Balance:
-        while not self._backlog:
-            if self._closed:
-                raise StopAsyncIteration
-            self._wake = asyncio.get_running_loop().create_future()
-            await self._wake
-        return self._backlog.popleft()
-
-    def _notify(self) -> None:
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
 
 
 class Inbox:
@@ -142,6 +112,7 @@ class Inbox:
         self.since = 0
         """Notices from this offset on are read for this inbox."""
         self._key, self._genesis, self._market = inbox_key, genesis, market
+        self.talks = Talks()
         self._readers: WeakSet[Balances] = WeakSet()
         self._proposals: dict[bytes, list[Proposal]] = {}
         self._complete: dict[bytes, asyncio.Future[None]] = {}
@@ -160,7 +131,7 @@ class Inbox:
 
     def changes(self) -> Balances:
         """A new iterator."""
-        balances = Balances(self.balance)
+        balances = Balances([] if self.balance is None else [self.balance])
         self._readers.add(balances)
         return balances
 
@@ -184,6 +155,7 @@ class Inbox:
             return None
         # Accounts that share an inbox key get each other's notices as well.
         kinds = BalanceChanged | BudgetChanged | BudgetEnded | BidShown | BidDeclined | BidDropped | Invitation
+        kinds |= NegotiationProposed | RoundBegan | NegotiationEnded
         if not isinstance(notice, kinds) or notice.account != self.account:
             return None
         if isinstance(notice, BidShown):
@@ -203,6 +175,8 @@ class Inbox:
             self.balance = Balance(notice.available_ucr, notice.held_ucr, notice.offset, at_ms)
             for reader in self._readers:
                 reader.push(self.balance)
+        elif isinstance(notice, NegotiationProposed | RoundBegan | NegotiationEnded):
+            self.talks.take(notice)
         return notice
 
     def _take_shown(self, notice: BidShown) -> None:
@@ -235,6 +209,7 @@ class Inbox:
                 done.exception()  # marks it as seen: nobody may be waiting
         for reader in list(self._readers):
             reader.close()
+        self.talks.end()
 
 
 class Inboxes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contractnet.messages.types import Awarder, Claim, Direction, Pricing
+from contractnet.messages.types import Awarder, Claim, Direction, Issue, NegotiationProtocol, Pricing
 
 
 class Command:
@@ -217,6 +217,55 @@ class ReleaseLease(Command):
     """The holder of a lease gives it back early (FIPA inform-done)."""
 
     award: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNegotiation(Command):
+    """The holder of a lease asks an account to bargain over what is left of it. The negotiation's id is this command's
+    id."""
+
+    award: bytes
+    counterpart: bytes
+    protocol: NegotiationProtocol
+    issues: tuple[Issue, ...]
+    rounds_max: int
+    round_ms: int
+    still_rounds_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class JoinNegotiation(Command):
+    """The counterpart begins to bargain. It is backed by a hold of `cap_ucr`, the most that it can pay."""
+
+    negotiation: bytes
+    cap_ucr: int
+    task: str
+    pass_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MakeOffer(Command):
+    """A party's offer of a round."""
+
+    negotiation: bytes
+    round: int
+    options: tuple[int, ...]
+    price_ucr: int
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptOffer(Command):
+    """A party takes the other's offer of a round (alternating offers)."""
+
+    negotiation: bytes
+    round: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveNegotiation(Command):
+    """A party ends a negotiation without a deal; before it has joined, the counterpart declines by this."""
+
+    negotiation: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from contractnet.messages.event import Event as Event  # noqa: PLC0414, part of this module
 from contractnet.messages.events_groups import BidGrouped as BidGrouped  # noqa: PLC0414, part of this module
 from contractnet.messages.events_groups import HoldResized as HoldResized  # noqa: PLC0414, part of this module
+from contractnet.messages.events_negotiations import NegotiationClosed as NegotiationClosed  # noqa: PLC0414, part of this module
+from contractnet.messages.events_negotiations import NegotiationJoined as NegotiationJoined  # noqa: PLC0414, part of this module
+from contractnet.messages.events_negotiations import NegotiationOpened as NegotiationOpened  # noqa: PLC0414, part of this module
+from contractnet.messages.events_negotiations import OfferMade as OfferMade  # noqa: PLC0414, part of this module
+from contractnet.messages.events_negotiations import OffersOpened as OffersOpened  # noqa: PLC0414, part of this module
 from contractnet.messages.types import (
     CfpOutcome,
     Claim,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contractnet.messages.types import CfpOutcome, Code, Direction, Pricing, Winner
+from contractnet.messages.types import (
+    CfpOutcome,
+    Code,
+    Direction,
+    Issue,
+    NegotiationOutcome,
+    NegotiationProtocol,
+    Offer,
+    Pricing,
+    Winner,
+)
 
 
 class Notice:
@@ -202,3 +212,49 @@ class BidDeclined(Notice):
     account: bytes
     cfp: bytes
     bid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiationProposed(Notice):
+    """A holder asks an account to bargain over its lease. For both parties; only ever inside a SealedNotice."""
+
+    account: bytes
+    negotiation: bytes
+    award: bytes
+    holder: bytes
+    holder_name: str
+    counterpart: bytes
+    pool: str
+    units: int
+    starts_at_ms: int
+    ends_at_ms: int
+    protocol: NegotiationProtocol
+    issues: tuple[Issue, ...]
+    rounds_max: int
+    round_ms: int
+    still_rounds_max: int
+    joins_until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RoundBegan(Notice):
+    """A round of a negotiation takes offers, and these stand: of monotonic concession both parties', the holder's
+    first; of alternating ones the last. For both parties; only ever inside a SealedNotice."""
+
+    account: bytes
+    negotiation: bytes
+    round: int
+    until_ms: int
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NegotiationEnded(Notice):
+    """A negotiation is over; without a deal options are none and the price is 0. For both parties; only ever inside a
+    SealedNotice."""
+
+    account: bytes
+    negotiation: bytes
+    outcome: NegotiationOutcome
+    options: tuple[int, ...]
+    price_ucr: int

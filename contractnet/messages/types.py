@@ -55,7 +55,8 @@ class Cause(StrEnum):
 
 class PostingReason(StrEnum):
     """Why credits moved. ISSUE: new credits from the bank. TRANSFER: the bank moved them. AWARD: payment for an
-    award. ALLOWANCE: a budget's credits for a window. DECAY: what a window's end took back."""
+    award. ALLOWANCE: a budget's credits for a window. DECAY: what a window's end took back. DEAL: payment for a lease
+    that was bargained for."""
 
     UNSPECIFIED = "UNSPECIFIED"
     ISSUE = "ISSUE"
@@ -63,6 +64,7 @@ class PostingReason(StrEnum):
     AWARD = "AWARD"
     ALLOWANCE = "ALLOWANCE"
     DECAY = "DECAY"
+    DEAL = "DEAL"
 
 
 class ReleaseReason(StrEnum):
@@ -92,11 +94,34 @@ class CfpOutcome(StrEnum):
 
 
 class LeaseEnd(StrEnum):
-    """Why a lease ended. EXPIRED: its time was over. RELEASED: the holder gave it back (FIPA inform-done)."""
+    """Why a lease ended. EXPIRED: its time was over. RELEASED: the holder gave it back (FIPA inform-done). RESOLD: what
+    is left of it is another's, by a deal."""
 
     UNSPECIFIED = "UNSPECIFIED"
     EXPIRED = "EXPIRED"
     RELEASED = "RELEASED"
+    RESOLD = "RESOLD"
+
+
+class NegotiationProtocol(StrEnum):
+    """How two parties bargain. MONOTONIC: both offer at the same time and take nothing back (monotonic concession).
+    ALTERNATING: one offers, the other accepts or makes the next offer."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    MONOTONIC = "MONOTONIC"
+    ALTERNATING = "ALTERNATING"
+
+
+class NegotiationOutcome(StrEnum):
+    """How a negotiation ended; all but DEAL are the conflict deal. STANDSTILL: nobody conceded any more. EXPIRED: time
+    or rounds were over. LEFT: a party left. LEASE_ENDED: there was nothing left to bargain over."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    DEAL = "DEAL"
+    STANDSTILL = "STANDSTILL"
+    EXPIRED = "EXPIRED"
+    LEFT = "LEFT"
+    LEASE_ENDED = "LEASE_ENDED"
 
 
 class Unreadable(StrEnum):
@@ -167,6 +192,19 @@ class Code(StrEnum):
     GROUP_WON = "GROUP_WON"
     NOT_INVITED = "NOT_INVITED"
     BAD_INVITATION = "BAD_INVITATION"
+    UNKNOWN_NEGOTIATION = "UNKNOWN_NEGOTIATION"
+    NEGOTIATION_CLOSED = "NEGOTIATION_CLOSED"
+    NOT_A_PARTY = "NOT_A_PARTY"
+    BAD_COUNTERPART = "BAD_COUNTERPART"
+    LEASE_IN_NEGOTIATION = "LEASE_IN_NEGOTIATION"
+    BAD_ISSUES = "BAD_ISSUES"
+    BAD_ROUNDS = "BAD_ROUNDS"
+    BAD_OFFER = "BAD_OFFER"
+    ABOVE_CAP = "ABOVE_CAP"
+    NOT_MONOTONIC = "NOT_MONOTONIC"
+    OUT_OF_TURN = "OUT_OF_TURN"
+    ROUND_OVER = "ROUND_OVER"
+    WRONG_PROTOCOL = "WRONG_PROTOCOL"
 
 
 CODE_TEXT: dict[Code, str] = {
@@ -222,6 +260,19 @@ CODE_TEXT: dict[Code, str] = {
     Code.GROUP_WON: "the group has won as often as it may: it takes no more bids",
     Code.NOT_INVITED: "the CFP is by invitation, and the account is not invited",
     Code.BAD_INVITATION: "the invited are accounts other than the manager and the bank, each named once",
+    Code.UNKNOWN_NEGOTIATION: "no such negotiation, or it ended long ago",
+    Code.NEGOTIATION_CLOSED: "the negotiation has ended",
+    Code.NOT_A_PARTY: "two accounts bargain here, and this is neither",
+    Code.BAD_COUNTERPART: "nobody bargains with itself or with the bank",
+    Code.LEASE_IN_NEGOTIATION: "the lease is bargained for already",
+    Code.BAD_ISSUES: "issues have different names, and each has two options or more with different names",
+    Code.BAD_ROUNDS: "a number of rounds is outside its limits",
+    Code.BAD_OFFER: "an offer names one option of each issue, by its number from 0",
+    Code.ABOVE_CAP: "the price is above what the buyer set aside when it joined",
+    Code.NOT_MONOTONIC: "the party has offered the same options at a better price before: nothing is taken back",
+    Code.OUT_OF_TURN: "it is not this party's turn, or the round has not begun",
+    Code.ROUND_OVER: "the round is over: what is meant for it comes too late",
+    Code.WRONG_PROTOCOL: "in monotonic concession a party accepts by making the other's offer its own",
 }
 """Each outcome in words, for people."""
 
@@ -240,6 +291,23 @@ class Winner:
     """One winning bid and what it pays, micro-credits."""
 
     bid: bytes
+    price_ucr: int
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """What is bargained over beside the price: one of several options."""
+
+    name: str
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One outcome of a negotiation: an option of each issue, by number from 0, and what the buyer pays,
+    micro-credits."""
+
+    options: tuple[int, ...]
     price_ucr: int
 
 

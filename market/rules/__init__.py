@@ -7,7 +7,7 @@ from typing import Any
 
 from contractnet.messages import Command, Event
 from contractnet.messages import commands as c
-from market.rules import accounts, budgets, contracts, decisions, groups, invitations, keys, pools
+from market.rules import accounts, budgets, contracts, decisions, groups, invitations, keys, negotiations, pools
 from market.rules.context import Context
 
 Decide = Callable[[Context, Any], list[Event]]
@@ -66,8 +66,14 @@ V6: dict[type[Command], Decide] = V5 | {
     c.CancelCfp: groups.cancel_6,
     c.AwardBid: groups.award_bid_6,
     c.RejectBid: groups.reject_bid_6,
+    c.ReleaseLease: negotiations.release_lease_6,
+    c.OpenNegotiation: negotiations.open_negotiation,
+    c.JoinNegotiation: negotiations.join,
+    c.MakeOffer: negotiations.make_offer,
+    c.AcceptOffer: negotiations.accept_offer,
+    c.LeaveNegotiation: negotiations.leave,
 }
-"""Not released yet: what is added to the protocol next (docs/protocol.md)."""
+"""Not released yet: what is added to the protocol next (docs/protocol.md): negotiations (docs/negotiations.md)."""
 
 RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6}
 

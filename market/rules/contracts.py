@@ -24,7 +24,7 @@ from market.rules import budgets
 from market.rules.accounts import check_credit
 from market.rules.context import Context, check_amount, check_name, check_range
 from market.rules.pools import find
-from market.state import Bid, Cfp, State
+from market.state import Bid, Cfp, Lease, State
 
 
 def call_for_proposals(ctx: Context, command: c.CallForProposals) -> list[Event]:
@@ -149,11 +149,17 @@ def withdraw_bid(ctx: Context, command: c.WithdrawBid) -> list[Event]:
 
 def release_lease(ctx: Context, command: c.ReleaseLease) -> list[Event]:
     """The holder gives a lease back early; what was paid stays paid."""
-    lease = ctx.state.leases.get(command.award)
+    lease = own_lease(ctx, command.award)
+    return [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.RELEASED)]
+
+
+def own_lease(ctx: Context, award: bytes) -> Lease:
+    """A lease of the sender's that is not over."""
+    lease = ctx.state.leases.get(award)
     if lease is None or ctx.at_ms >= lease.ends_at_ms:
         raise Rejection(Code.UNKNOWN_LEASE)
     require(ctx.need_sender().id == lease.account, Code.NOT_OWNER, "the lease belongs to another account")
-    return [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.RELEASED)]
+    return lease
 
 
 def close(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:

@@ -1,21 +1,26 @@
-"""What happens when it falls due: a lease ends, a budget's window starts, a CFP is awarded or left to its manager."""
+"""What happens when it falls due: a lease ends, a budget's window starts, a round of a negotiation is over, a CFP is
+awarded or left to its manager."""
 
 from __future__ import annotations
 
 from contractnet.messages import Event, LeaseEnd
 from contractnet.messages import events as e
-from market.rules import budgets, contracts, decisions, groups
+from market.rules import budgets, contracts, decisions, groups, negotiations
 from market.state import Cfp, State
 
 
 def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
-    """What happens when a CFP, a lease or a budget's window falls due.
+    """What happens when a CFP, a lease, a budget's window or a negotiation falls due.
 
     `head` is the chain head before the record that settles it.
     """
+    negotiation = state.negotiations.get(due_id)
+    if negotiation is not None:
+        return negotiations.expire(state, negotiation, at_ms)
     lease = state.leases.get(due_id)
     if lease is not None:
-        return [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.EXPIRED)]
+        ended: list[Event] = [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.EXPIRED)]
+        return negotiations.lease_over(state, ended, lease.award)
     budget = state.budgets.get(due_id)
     if budget is not None:
         return budgets.next_window(state, budget)

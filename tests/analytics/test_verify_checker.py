@@ -40,7 +40,7 @@ class Ledger:
 @pytest.fixture(scope="module")
 def sound() -> Ledger:
     """A market with awards, withdrawals, cancels, releases, rejections and budgets."""
-    topics = judged({PARTITION: traffic(PARTITION, 700, seed=1)})
+    topics = judged({PARTITION: traffic(PARTITION, 700, seed=8)})
     records = topics[LEDGER.name][PARTITION]
     commands = [open_record(*record) for record in topics[COMMANDS.name][PARTITION]]
     entries = [plain_entry(record.value) for record in records]
@@ -91,6 +91,11 @@ def other(value: bytes) -> bytes:
     return value[::-1]
 
 
+def other_hash(value: bytes) -> bytes:
+    """Another hash."""
+    return bytes(byte ^ 1 for byte in value)
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "by", "rule"),
     [
@@ -104,7 +109,7 @@ def other(value: bytes) -> bytes:
         ("AwardMade", "price_ucr", plus_one, "price is captured"),
         ("AwardMade", "slot", plus_one, "awarded once, in order"),
         ("SlotReserved", "ends_at_ms", plus_one, "what its CFP"),
-        ("LeaseEnded", "reason", lambda r: "EXPIRED" if r == "RELEASED" else "RELEASED", "lease expires"),
+        ("LeaseEnded", "reason", lambda r: "EXPIRED" if r == "RELEASED" else "RELEASED", "lease expires|ends first"),
         ("CfpOpened", "units", lambda _: 99, "owner sells"),
         ("CfpClosed", "bids", plus_one, "number of bids"),
         ("CommandAccepted", "account", lambda _: bytes(16), "account is that of its key"),
@@ -122,6 +127,17 @@ def other(value: bytes) -> bytes:
         ("AccountInvited", "account", other, "exists"),
         ("AccountInvited", "account", lambda _: bytes(16), "exists"),
         ("AccountInvited", "cfp", other, "is open"),
+        ("NegotiationOpened", "holder", other, "holder of a lease"),
+        ("NegotiationOpened", "counterpart", other, "exists"),
+        ("NegotiationOpened", "round_ms", lambda _: 49, "a day at most"),
+        ("NegotiationOpened", "rounds_max", lambda _: 257, "rounds are in limits"),
+        ("NegotiationJoined", "cap_ucr", plus_one, "a hold backs a cap"),
+        ("NegotiationJoined", "account", other, "the counterpart joins"),
+        ("OfferMade", "round", plus_one, "in its round"),
+        ("OfferMade", "account", other, "two parties"),
+        ("OffersOpened", "round", plus_one, "of the round open"),
+        ("NegotiationClosed", "price_ucr", plus_one, "names the deal"),
+        ("NegotiationClosed", "rounds", plus_one, "number of rounds"),
         ("BudgetSet", "budget", other, "a scope has one budget"),
         ("BudgetSet", "project", lambda _: "both", "an account or a project"),
         ("BudgetSet", "account", other, "account that exists"),
@@ -170,6 +186,10 @@ def test_a_bid_beyond_a_budget(sound: Ledger) -> None:
         "DecisionOpened",
         "BidGrouped",
         "HoldResized",
+        "NegotiationOpened",
+        "NegotiationJoined",
+        "OffersOpened",
+        "NegotiationClosed",
         "BudgetSet",
         "BudgetWarned",
         "BudgetWindowStarted",
@@ -201,6 +221,11 @@ def test_a_missing_event(sound: Ledger, kind: str) -> None:
         "CfpRefused",
         "BidGrouped",
         "HoldResized",
+        "NegotiationOpened",
+        "NegotiationJoined",
+        "OfferMade",
+        "OffersOpened",
+        "NegotiationClosed",
         "BudgetWarned",
         "BudgetWindowStarted",
         "BudgetCleared",
@@ -225,7 +250,7 @@ def test_a_doubled_event(sound: Ledger, kind: str) -> None:
         ("NOT_CHOSEN", "EXPIRED", "lost because NOT_CHOSEN"),
         ("REJECTED", "OUTBID", "every bid has an end|lost because|left to choose"),
         ("OUTBID", "GROUP_WON", "a live bid of a group drops"),
-        ("GROUP_WON", "OUTBID", "lost because|best bids win|number of bids"),
+        ("GROUP_WON", "OUTBID", "lost because|best bids win|number of bids|so many bids"),
     ],
 )
 def test_a_wrong_reason(sound: Ledger, reason: str, instead: str, rule: str) -> None:
@@ -269,6 +294,40 @@ def test_an_answer_without_an_invitation(sound: Ledger, kind: str) -> None:
     cfp = events[at][1]["cfp"]
     events[at][1]["account"] = next(account for account in agents if (cfp, account) not in invited)
     with pytest.raises(BrokenRuleError, match="is invited"):
+        check(sound, events)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "by", "rule"),
+    [
+        ("HoldCaptured", "captured_ucr", plus_one, "agreed price is captured"),
+        ("CreditsTransferred", "amount_ucr", lambda ucr: ucr - 1, "paid by the buyer"),
+        ("SlotReserved", "ends_at_ms", lambda at: at - 1, "what was left of the lease"),
+        ("SlotReserved", "pass_hash", other_hash, "what was left of the lease"),
+        ("LeaseEnded", "reason", lambda _: "RELEASED", "ends first"),
+        ("NegotiationClosed", "outcome", lambda _: "LEFT", "outcome of the rounds|one step"),
+    ],
+)
+def test_a_changed_deal(sound: Ledger, kind: str, name: str, by: Callable[[Any], Any], rule: str) -> None:
+    """Each part of a deal is that of its negotiation."""
+    events = copy.deepcopy(sound.events)
+    deal = first(events, "NegotiationClosed", lambda e: e["outcome"] == "DEAL")
+    where = events[deal][1]["source"]["offset"]
+    at = first(events, kind, lambda e: e["source"]["offset"] == where)
+    events[at][1][name] = by(events[at][1][name])
+    with pytest.raises(BrokenRuleError, match=rule):
+        check(sound, events)
+
+
+def test_a_concession_that_is_taken_back(sound: Ledger) -> None:
+    """Had a party first offered more than it offers later, it would have taken something back."""
+    events = copy.deepcopy(sound.events)
+    opened = [e["negotiation"] for k, e in events if k == "NegotiationOpened" and e["protocol"] == "MONOTONIC"]
+    holders = {e["negotiation"]: e["holder"] for k, e in events if k == "NegotiationOpened"}
+    asked = [(k, e) for k, e in events if k == "OfferMade" and e["negotiation"] in opened and e["round"] == 2]
+    offer = next(e for _, e in asked if e["account"] == holders[e["negotiation"]])
+    offer["price_ucr"] = 10**6
+    with pytest.raises(BrokenRuleError, match="taken back"):
         check(sound, events)
 
 

@@ -15,7 +15,7 @@ from analytics.verify_source import Headers, MemorySource, StoredRecord
 from contractnet import codec
 from contractnet.chain import CHAIN_START, chain
 from contractnet.envelope import is_proven, open_record, seal
-from contractnet.messages import Awarder, Command, Direction, Pricing
+from contractnet.messages import Awarder, Command, Direction, Issue, NegotiationProtocol, Pricing
 from contractnet.messages import commands as c
 from contractnet.sealing import values_of
 from contractnet.signing import NO_GENESIS, KeyPair
@@ -86,6 +86,7 @@ class Traffic:
             if i == 1:
                 self.send(c.SetWeight(account, 600), BANK)
         self.send(c.CreatePool("gpu", manager, 3), BANK)
+        self.send(c.CreatePool("rack", manager, 64), BANK)
         self.send(budget(self.accounts[0], limit_ucr=300, offset_ms=None, warn_permille=1), BANK)
         self.send(budget(None, "p1", limit_ucr=500, allowance_ucr=701, decay_permille=100, cap_allowances=2), BANK)
 
@@ -150,6 +151,34 @@ class Traffic:
             self.send(c.PlaceBid(cfp, r.randint(5, 90), 0, "train", bytes(32), None), self.agents[guest])
         self.send(c.RefuseCfp(cfp, "no need"), self.agents[guests[3]])
 
+    def bargain(self) -> None:
+        """Somebody gets a lease and bargains over it with somebody else, up to a deal or not."""
+        r = self.random
+        cfp = self.send(c.CallForProposals(Direction.SELL, "rack", 1, 4_000, 1, 50, 10, Pricing.SECOND), MANAGER)
+        holder, buyer = r.sample(range(len(self.agents)), 2)
+        keys = (self.agents[holder], self.agents[buyer])
+        lease = self.send(c.PlaceBid(cfp, 60, 0, "train", bytes(32), None), keys[0])
+        self.at_ms += 50
+        self.tick()
+        protocol = r.choice((NegotiationProtocol.MONOTONIC, NegotiationProtocol.ALTERNATING))
+        issues = r.choice(((), (Issue("when", ("now", "later")),)))
+        talk = self.send(c.OpenNegotiation(lease, self.accounts[buyer], protocol, issues, 5, 400, 1), keys[0])
+        if r.random() < 0.9:
+            self.send(c.JoinNegotiation(talk, 100, "serve", bytes(32)), keys[1])
+        prices = [110, 20]
+        options = (0,) * len(issues)
+        for round_ in range(1, r.randint(2, 7)):
+            for side in (0, 1) if protocol is NegotiationProtocol.MONOTONIC else (1 - round_ % 2,):
+                prices[side] += r.choice((0, 20, 40)) * (1 if side else -1)
+                self.send(c.MakeOffer(talk, round_, options, max(1, prices[side])), keys[side])
+            if r.random() < 0.2:
+                self.send(c.AcceptOffer(talk, round_), keys[round_ % 2])
+            if r.random() < 0.1:
+                self.at_ms += 400
+                self.tick()
+        if r.random() < 0.2:
+            self.send(r.choice((c.LeaveNegotiation(talk), c.ReleaseLease(lease))), keys[0])
+
     def bid(self) -> None:
         """A bid on a recent CFP; some come too late."""
         if not self.cfps:
@@ -166,7 +195,7 @@ class Traffic:
 
     def odd(self) -> None:
         """Something that happens less often."""
-        what = self.random.randrange(16)
+        what = self.random.randrange(20)
         if what == 0 and self.bids:
             self.send(c.WithdrawBid(self.bids[-1][0]), self.bids[-1][1])
         elif what == 1 and self.bids:
@@ -190,7 +219,9 @@ class Traffic:
             self.choose()
         elif what in (10, 11):
             self.bid_in_groups()
-        elif what == 15:
+        elif what in (12, 13, 14):
+            self.bargain()
+        elif what in (18, 19):
             self.invite()
         else:
             self.budget()

@@ -22,8 +22,9 @@ from tests.contractnet.schemas import BY_NAME, FOLDER, PATHS, Names, class_of, r
 
 UNITS = ("_ms", "_ucr", "_permille", "_bytes", "_points")
 COUNTS = {
-    "awards", "bids", "cap_allowances", "index", "invitations", "offset", "partitions", "rules_version", "sequence",
-    "slot", "slots", "token_index", "token_offset", "units", "version", "wins_max",
+    "awards", "bids", "cap_allowances", "index", "invitations", "offset", "partitions", "round", "rounds", "rounds_max",
+    "rules_version", "sequence", "slot", "slots", "still_rounds_max", "token_index", "token_offset", "units",
+    "version", "wins_max",
 }  # fmt: skip  # numbers whose name is their unit
 PLAIN = {"string": str, "int": int, "long": int, "boolean": bool, "bytes": bytes}
 

@@ -112,6 +112,13 @@ def test_a_manager_chooses(place: Place) -> None:
         bidder.kill()
 
 
+def test_a_lease_is_sold_back(place: Place) -> None:
+    """`resale.py` bargains to the deal with the greatest product of gains: 5 credits, between 2 and 8."""
+    output = place.run("resale")
+    assert "sold for 5000000 micro-credits" in output
+    assert "bought 1 x gpu, token " in output
+
+
 def test_a_stored_bid_survives_a_crash(place: Place) -> None:
     """`crash_safe.py`, killed after it stored its bid, ends with that bid's outcome when it is started again."""
     stored = place.folder / "bid.json"

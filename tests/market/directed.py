@@ -10,10 +10,12 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.cases_decisions import DECISION_IDS
 from tests.market.cases_invitations import INVITATION_IDS
+from tests.market.cases_negotiations import NEGOTIATION_IDS
 from tests.market.directed_budgets import BUDGET_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
 from tests.market.directed_invitations import INVITATION_SCENARIOS
+from tests.market.directed_negotiations import NEGOTIATION_SCENARIOS
 from tests.market.play import SMALL, Play, founded
 from tests.market.test_rules import CASES
 from tests.market.town import BANK, INBOX_KEY, MANAGER, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
@@ -45,7 +47,7 @@ def strangers_at_the_door(play: Play) -> None:
 def every_broken_rule(play: Play) -> None:
     """The commands of `test_rules`, each of which breaks one rule, in one market."""
     play.send(c.OpenMarket(BANK.public, PARTITIONS, 1, True), OPERATOR)
-    ids = {"bank": play.model.bank} | dict.fromkeys((*DECISION_IDS, *INVITATION_IDS), UNKNOWN_ID)
+    ids = {"bank": play.model.bank} | dict.fromkeys((*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS), UNKNOWN_ID)
     for name in ("manager", "ann", "bob"):
         keys = play.pair(name)
         ids[name] = play.send(c.OpenAccount(name, "project", "root", keys.public, INBOX_KEY), BANK).id
@@ -248,4 +250,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *DECISION_SCENARIOS,
     *GROUP_SCENARIOS,
     *INVITATION_SCENARIOS,
+    *NEGOTIATION_SCENARIOS,
 )

@@ -14,6 +14,7 @@ import json
 import random
 import sys
 from pathlib import Path
+from typing import Any
 
 from contractnet import codec
 from contractnet.envelope import is_proven
@@ -23,6 +24,7 @@ from contractnet.sealing import values_of
 from contractnet.signing import KeyPair
 from market import Shard, limits, told
 from market.rules import RULES
+from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, WHEN, joined, negotiation
 from tests.market.test_rules import CASES, busy_town
 from tests.market.town import (
     ANN,
@@ -76,6 +78,8 @@ def session(version: int) -> Town:
         groups(town)
     if version >= limits.INVITATIONS_RULES_VERSION:
         invitations(town)
+    if version >= limits.NEGOTIATIONS_RULES_VERSION:
+        negotiations(town, key_pair("bank's third"))
     return town
 
 
@@ -190,6 +194,57 @@ def invitations(town: Town) -> None:
         town.tick()
 
 
+def negotiations(town: Town, bank: KeyPair) -> None:
+    """Bargaining over leases by both protocols: offers that come nearer, that stand still, that come too late; deals,
+    conflicts, leases that end meanwhile, and leases that were bargained for once already."""
+    dice = random.Random(4)
+    keys = {name: key_pair("bob's second" if name == "bob" else name) for name in ("ann", "bob", "cat", "dan")}
+    ids = {town.state.account_names[name]: name for name in keys}
+    for name in keys:
+        town.send(c.ClearBudget(town.state.account_names[name], ""), bank)
+        town.send(c.IssueCredits(town.state.account_names[name], 10_000, ""), bank)
+    town.send(c.ClearBudget(None, "project"), bank)
+    lease = b""
+    for number in range(30):
+        if number % 3 == 0:
+            cfp = town.send(call(pool="rack", duration_ms=dice.choice([4_000, 60_000])), MANAGER).id
+            lease = town.send(bid(cfp, 20), keys[dice.choice(list(keys))]).id
+            town.at_ms += 100
+            town.tick()
+        held = town.state.leases.get(lease)
+        if held is None:
+            continue
+        holder = ids[held.account]
+        buyer = dice.choice([name for name in keys if name != holder])
+        terms: dict[str, Any] = {
+            "protocol": dice.choice([MONOTONIC, ALTERNATING]),
+            "issues": dice.choice([(), (WHEN,)]),
+        }
+        terms |= {"rounds_max": dice.randrange(2, 7), "still_rounds_max": dice.randrange(2), "round_ms": 500}
+        wanted = negotiation(lease, town.state.account_names[buyer], **terms)
+        talk = town.send(wanted, keys[holder]).id
+        town.send(joined(talk, dice.randrange(50, 150), "task"), keys[buyer])
+        _bargain(town, dice, talk, (keys[holder], keys[buyer]))
+        lease = talk if talk in town.state.leases else lease
+
+
+def _bargain(town: Town, dice: random.Random, talk: bytes, parties: tuple[KeyPair, KeyPair]) -> None:
+    """Both come nearer to each other, more or less, until it is over."""
+    prices = [120, 20]
+    while (live := town.state.negotiations.get(talk)) is not None:
+        for side in dice.sample((0, 1), 2):
+            step = dice.choice([0, 0, 10, 30, -5])
+            prices[side] += step if side else -step
+            options = tuple(dice.randrange(len(issue.options)) for issue in live.issues)
+            town.send(c.MakeOffer(talk, live.round, options, max(1, prices[side])), parties[side])
+            if dice.random() < 0.2:
+                town.send(c.AcceptOffer(talk, live.round - 1), parties[side])
+        if dice.random() < 0.05:
+            town.send(c.LeaveNegotiation(talk), dice.choice(parties))
+        town.at_ms += dice.choice([0, 100, 500])
+        town.tick()
+
+
 def bad_records(town: Town) -> None:
     """Records that lie elsewhere, are not signed, or are no commands."""
     key, value, headers = town.seal(c.WithdrawBid(UNKNOWN_ID), ANN)
@@ -243,7 +298,7 @@ def auctions(town: Town, ids: dict[str, bytes]) -> None:
             town.send(c.CancelCfp(cfp), MANAGER)
         town.at_ms += dice.choice([100, 100, 130, 31_000, 70_000])
         town.tick()
-        for lease in list(town.state.leases.values()):
+        for lease in [lease for lease in town.state.leases.values() if lease.pool == "gpu"]:
             if dice.random() < 0.3:
                 holder = next(name for name in AGENTS if ids[name] == lease.account)
                 town.send(c.ReleaseLease(lease.award), keys[holder])

@@ -15,12 +15,13 @@ from tests.market.model_budgets import Budgets
 from tests.market.model_decisions import Decisions
 from tests.market.model_groups import Groups
 from tests.market.model_invitations import Invitations
+from tests.market.model_negotiations import Negotiations
 from tests.market.model_parts import DAY_MS, MONEY_MAX, Letter, Row, good_text, new_key
 
 UNITS_MAX = 1_000_000
 
 
-class Model(Groups, Budgets, Invitations, Decisions):
+class Model(Groups, Budgets, Invitations, Decisions, Negotiations):
     """One market as plain dicts. `take` gives the codes that may answer a letter: none for a tick, one if accepted."""
 
     def __init__(self, name: str, operator: bytes, partitions: int, limits: dict[str, int], versions: set[int]) -> None:
@@ -36,6 +37,8 @@ class Model(Groups, Budgets, Invitations, Decisions):
         self.budgets: dict[bytes, Row] = {}
         self.groups: dict[tuple[bytes | None, bytes], Row] = {}
         self.placed = self.ends = 0
+        self.talks: dict[bytes, Row] = {}
+        self.ended_talks: set[bytes] = set()
         self.payments: list[tuple[bytes, int]] = []
         self.awards: list[tuple[bytes, bytes, int, int]] = []
         self.repeated = False
@@ -142,7 +145,12 @@ class Model(Groups, Budgets, Invitations, Decisions):
         """Unsettled bids, withdrawn ones included."""
         return [bid for cfp in self.cfps.values() for bid in cfp["bids"] if bid["account"] == account]
 
-    def _free(self, account: bytes) -> int:
+    def held(self, account: bytes | None) -> int:
+        """What an account's bids and negotiations hold."""
+        return self.held_by_bids(account) + self.caps(account)
+
+    def free(self, account: bytes) -> int:
+        """What an account can spend."""
         balance: int = self.accounts[account]["balance"]
         return balance - self.held(account)
 
@@ -175,11 +183,14 @@ class Model(Groups, Budgets, Invitations, Decisions):
         for count in range(self.limits["due"]):
             due = [(x["until"] or x["closes"], i) for i, x in self.cfps.items()]
             due += [(x["end"], i) for i, x in (self.leases | self.budgets).items()]
+            due += [(x["until"], i) for i, x in self.talks.items()]
             if not due or min(due)[0] > at:
                 return count > 0
             ident = min(due)[1]
-            if ident in self.leases:
-                del self.leases[ident]
+            if ident in self.talks:
+                self.talk_due(ident, at)
+            elif ident in self.leases:
+                self.end_lease(ident)
             elif ident in self.budgets:
                 self.next_window(ident)
             elif self.cfps[ident]["decide"]:
@@ -299,7 +310,7 @@ class Model(Groups, Budgets, Invitations, Decisions):
         self._move(command.debit, command.credit, command.amount_ucr, command.memo)
         self.need(command.debit != self.bank, "NOT_PERMITTED")
         if command.debit in self.accounts:
-            self.need(self._free(command.debit) >= command.amount_ucr, "INSUFFICIENT_CREDIT")
+            self.need(self.free(command.debit) >= command.amount_ucr, "INSUFFICIENT_CREDIT")
         self._post(command.debit, command.credit, command.amount_ucr)
 
     def _CreatePool(self, command: c.CreatePool) -> None:
@@ -362,7 +373,7 @@ class Model(Groups, Budgets, Invitations, Decisions):
             self.need(self.version < 3 or len(mine) < self.limits["bids_of_one_per_cfp"], "LIMIT_REACHED")
         if self.sender is not None:
             more = self.needed(command)
-            self.need(self._free(self.sender) >= more, "INSUFFICIENT_CREDIT")
+            self.need(self.free(self.sender) >= more, "INSUFFICIENT_CREDIT")
             self.need(self.leave_room(self.sender, more), "BUDGET_EXCEEDED")
         if cfp is not None and not self.bad:
             row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False, "done": False}
@@ -380,4 +391,4 @@ class Model(Groups, Budgets, Invitations, Decisions):
             return
         self.need(lease["account"] == self.sender, "NOT_OWNER")
         if not self.bad:
-            del self.leases[command.award]
+            self.end_lease(command.award)

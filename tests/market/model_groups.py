@@ -42,7 +42,7 @@ class Groups:
         before = [(-b["price"], b["number"]) for b in self.members(bid["account"], bid["group"])]
         return price if sum(b < (-price, bid["number"]) for b in before) < group["max"] - group["wins"] else 0
 
-    def held(self, account: bytes | None) -> int:
+    def held_by_bids(self, account: bytes | None) -> int:
         """What an account's bids hold."""
         return sum(self.hold(bid) for bid in self.bids_of(account) if not bid["done"])
 

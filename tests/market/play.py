@@ -47,6 +47,8 @@ SMALL = {
     "bids_per_group": 4,
     "groups": 2,
     "invited": 3,
+    "talks": 3,
+    "talks_of_one": 2,
 }
 """Limits low enough for a random search to reach them."""
 
@@ -89,6 +91,8 @@ def with_small_limits() -> pytest.MonkeyPatch:
     patch.setattr(limits, "BIDS_PER_GROUP_MAX", SMALL["bids_per_group"])
     patch.setattr(limits, "GROUPS_REMEMBERED_PER_ACCOUNT", SMALL["groups"])
     patch.setattr(limits, "INVITED_PER_CFP_MAX", SMALL["invited"])
+    patch.setattr(limits, "NEGOTIATIONS_MAX", SMALL["talks"])
+    patch.setattr(limits, "NEGOTIATIONS_PER_HOLDER_MAX", SMALL["talks_of_one"])
     patch.setattr(shard, "DUE_PER_COMMAND_MAX", SMALL["due"])
     patch.setitem(cast("dict[int, Any]", rules.RULES), 2, rules.V1)
     return patch
@@ -176,7 +180,7 @@ class Play:
         bids = {i: [(b.id, b.price_ucr, b.withdrawn) for b in x.bids.values()] for i, x in state.cfps.items()}
         assert bids == {i: [(b["id"], b["price"], b["withdrawn"]) for b in x["bids"]] for i, x in model.cfps.items()}
         holds = {b["id"]: model.hold(b) for x in model.cfps.values() for b in x["bids"] if not b["done"]}
-        assert state.holds == holds
+        assert state.holds == holds | {i: talk["cap"] for i, talk in model.talks.items() if talk["round"]}
         decisions = {
             i: (x.decide_ms, x.decides_until_ms, [(w.bid, w.price_ucr) for w in x.awards], list(x.refused))
             for i, x in state.cfps.items()
@@ -188,6 +192,7 @@ class Play:
         assert leases == {
             i: (x["pool"], x["units"], x["account"], x["start"], x["end"]) for i, x in model.leases.items()
         }
+        self.compare_negotiations()
         budgets = {
             i: (b.limit_ucr, b.topped_up_ucr, b.spent_ucr, b.held_ucr, b.starts_at_ms, b.ends_at_ms, b.warned)
             for i, b in state.budgets.items()
@@ -198,6 +203,24 @@ class Play:
         }
         assert {p.name: p.units for p in state.pools.values()} == {n: p["units"] for n, p in model.pools.items()}
         assert {k: x.revoked for k, x in state.keys.items()} == {k: x["revoked"] for k, x in model.keys.items()}
+
+    def compare_negotiations(self) -> None:
+        """Who bargains over what, in which round, and what stands."""
+        talks = {
+            i: (n.award, tuple(p.account for p in n.parties), n.round, n.until_ms, n.still_rounds, n.cap_ucr)
+            for i, n in self.town.state.negotiations.items()
+        }
+        names = ("award", "parties", "round", "until", "still", "cap")
+        assert talks == {i: tuple(t[name] for name in names) for i, t in self.model.talks.items()}
+        for ident, talk in self.model.talks.items():
+            parties = self.town.state.negotiations[ident].parties
+            sealed = [None if p.sealed is None else (p.sealed.options, p.sealed.price_ucr) for p in parties]
+            last = [None if p.last is None else (p.last.options, p.last.price_ucr) for p in parties]
+            assert sealed == talk["sealed"]
+            assert last == [stands[-1] if stands else None for stands in talk["stands"]]
+            if talk["mono"]:
+                assert [p.stands for p in parties] == [dict(stands) for stands in talk["stands"]]
+        assert set(self.town.state.negotiated) == self.model.ended_talks
 
     def repeat(self, index: int) -> Answer:
         """Post an earlier record again."""

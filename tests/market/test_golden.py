@@ -26,9 +26,10 @@ NEVER_THERE = {"RulesActivated"}
 """Each session keeps to one version."""
 BUDGETS = {"BudgetSet", "BudgetCleared", "BudgetToppedUp", "BudgetWarned", "BudgetWindowStarted"}
 DECISIONS = {"AwardDeferred", "CfpRefused", "DecisionOpened"}
+NEGOTIATIONS = {"NegotiationOpened", "NegotiationJoined", "OfferMade", "OffersOpened", "NegotiationClosed"}
 GROUPS = {"BidGrouped", "HoldResized"}
 INVITATIONS = {"AccountInvited"}
-OF_6 = GROUPS | INVITATIONS
+OF_6 = GROUPS | INVITATIONS | NEGOTIATIONS
 EVENTS_LATER = {
     1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | OF_6,
     3: BUDGETS | DECISIONS | OF_6,
@@ -46,7 +47,28 @@ OF_DECISIONS = {
     Code.NO_CAPACITY,
     Code.OUT_OF_SEQUENCE,
 }
-CODES_OF_6 = {Code.BAD_GROUP, Code.GROUP_DIFFERS, Code.GROUP_WON, Code.NOT_INVITED, Code.BAD_INVITATION}
+OF_NEGOTIATIONS = {
+    Code.UNKNOWN_NEGOTIATION,
+    Code.NEGOTIATION_CLOSED,
+    Code.NOT_A_PARTY,
+    Code.BAD_COUNTERPART,
+    Code.LEASE_IN_NEGOTIATION,
+    Code.BAD_ISSUES,
+    Code.BAD_ROUNDS,
+    Code.BAD_OFFER,
+    Code.ABOVE_CAP,
+    Code.NOT_MONOTONIC,
+    Code.OUT_OF_TURN,
+    Code.ROUND_OVER,
+    Code.WRONG_PROTOCOL,
+}
+CODES_OF_6 = OF_NEGOTIATIONS | {
+    Code.BAD_GROUP,
+    Code.GROUP_DIFFERS,
+    Code.GROUP_WON,
+    Code.NOT_INVITED,
+    Code.BAD_INVITATION,
+}
 CODES_LATER = {
     1: OF_BUDGETS | OF_DECISIONS | CODES_OF_6,
     3: OF_BUDGETS | OF_DECISIONS | CODES_OF_6,

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from contractnet.messages import Awarder, Code, Direction, Event, Pricing
 from contractnet.messages import commands as c
 from tests.market.directed import SCENARIOS
+from tests.market.histories_negotiations import Bargaining
 from tests.market.play import Play, Reached, with_small_limits
 from tests.market.town import BANK, INBOX_KEY, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, budget, call, managed
 
@@ -52,7 +53,7 @@ steps_ms = st.sampled_from([0, 1, 10, 49, 50, 99, 100, 101, 500, 2_000, 29_999, 
 sequences = st.sampled_from([-(2**63), -5, 1, 2, 3, 10, 2**63 - 1])
 
 
-class Histories(RuleBasedStateMachine):
+class Histories(Bargaining, RuleBasedStateMachine):
     """What may happen to a market, in any order."""
 
     def __init__(self) -> None:

@@ -18,6 +18,7 @@ from tests.market.cases_budgets import BUDGET_CASES
 from tests.market.cases_decisions import DECISION_CASES, DECISION_IDS, leave_to_the_manager
 from tests.market.cases_groups import GROUP_CASES, bid_in_groups
 from tests.market.cases_invitations import INVITATION_CASES, INVITATION_IDS, invite
+from tests.market.cases_negotiations import NEGOTIATION_CASES, NEGOTIATION_IDS, bargain
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
@@ -44,7 +45,8 @@ Ids = dict[str, bytes]
 
 def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     """A market in which bob holds a lease, and ann has an open bid on the CFP `cfp`; with budgets where there are any:
-    bob's is 500, a project's has no limit; with CFPs that their manager awards, and groups, where there are such."""
+    bob's is 500, a project's has no limit; with CFPs that their manager awards, groups, and negotiations, where there
+    are such."""
     town, ids = small_town("ann", "bob", units=2, credits_ucr=1_000, rules=rules)
     if rules >= limits.BUDGETS_RULES_VERSION:
         town.send(budget(ids["bob"], limit_ucr=500, window_ms=24 * 3600 * 1000), BANK)
@@ -55,13 +57,15 @@ def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     ids["cfp"] = town.cfp(open_ms=10_000)
     ids["bid"] = town.bid(ids["cfp"], "ann", 100).id
     ids["quiet"] = town.cfp(open_ms=10_000)
-    ids |= dict.fromkeys((*DECISION_IDS, *INVITATION_IDS), UNKNOWN_ID)
+    ids |= dict.fromkeys((*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS), UNKNOWN_ID)
     if rules >= limits.DECISIONS_RULES_VERSION:
         leave_to_the_manager(town, ids)
     if rules >= limits.GROUPS_RULES_VERSION:
         bid_in_groups(town, ids)
     if rules >= limits.INVITATIONS_RULES_VERSION:
         invite(town, ids)
+    if rules >= limits.NEGOTIATIONS_RULES_VERSION:
+        bargain(town, ids)
     return town, ids
 
 
@@ -185,6 +189,7 @@ CASES: list[Case] = [
     *DECISION_CASES,
     *GROUP_CASES,
     *INVITATION_CASES,
+    *NEGOTIATION_CASES,
 ]
 
 
@@ -227,7 +232,7 @@ ELSEWHERE = {
     Code.REVOKED_KEY: "test_records.py: keys",
     Code.STALE_SEQUENCE: "test_records.py: replay",
     Code.CAPACITY_RESERVED: "below: a lease keeps its units",
-    Code.LIMIT_REACHED: "below: limits",
+    Code.LIMIT_REACHED: "test_limits.py, and below",
 }
 
 
@@ -250,37 +255,6 @@ def test_a_pool_cannot_lose_reserved_units() -> None:
     assert town.send(c.ResizePool("gpu", 1), MANAGER).code is Code.CAPACITY_RESERVED
     town.at_ms += 5_000
     assert town.send(c.ResizePool("gpu", 1), MANAGER).code is Code.ACCEPTED
-
-
-Limit = tuple[str, int, KeyPair, Callable[[Ids], Command]]
-
-LIMITS: list[Limit] = [
-    ("ACCOUNTS_MAX", 6, BANK, lambda i: opening()),
-    ("KEYS_PER_ACCOUNT_MAX", 1, ANN, lambda i: c.RotateKey(NEW)),
-    ("POOLS_MAX", 1, BANK, lambda i: c.CreatePool("tpu", i["ann"], 1)),
-    ("OPEN_CFPS_MAX", 6, MANAGER, lambda i: call()),
-    ("OPEN_CFPS_PER_MANAGER_MAX", 6, MANAGER, lambda i: call()),
-    ("BIDS_PER_CFP_MAX", 2, BOB, lambda i: bid(i["cfp"], 20)),
-    ("OPEN_BIDS_PER_ACCOUNT_MAX", 1, ANN, lambda i: bid(i["quiet"], 20)),
-    ("REFUSALS_PER_CFP_MAX", 1, BOB, lambda i: c.RefuseCfp(i["quiet"], "")),
-    ("LEASES_PER_POOL_MAX", 1, MANAGER, lambda i: c.AwardBid(i["chosen"])),
-    ("BUDGETS_MAX", 2, BANK, lambda i: budget(i["ann"])),
-    ("ACCOUNTS_PER_BUDGET_MAX", 4, BANK, lambda i: budget(None, "project")),
-    ("ACCOUNTS_PER_BUDGET_MAX", 0, BANK, lambda i: opening(project="unlimited")),
-    ("ISSUED_UCR_MAX", 4_001, BANK, lambda i: c.IssueCredits(i["ann"], 2, "")),
-]
-
-
-@pytest.mark.parametrize(("name", "most", "sender", "command"), LIMITS, ids=[limit[0] for limit in LIMITS])
-def test_a_limit(
-    monkeypatch: pytest.MonkeyPatch, name: str, most: int, sender: KeyPair, command: Callable[[Ids], Command]
-) -> None:
-    """One command below the limit is accepted, the next one above is not."""
-    for lower, code in ((0, Code.LIMIT_REACHED), (1, Code.ACCEPTED)):
-        town, ids = busy_town()
-        monkeypatch.setattr(limits, name, most + lower)
-        assert town.send(command(ids), sender).code is code
-        monkeypatch.undo()
 
 
 def test_one_account_cannot_fill_a_call(monkeypatch: pytest.MonkeyPatch) -> None:

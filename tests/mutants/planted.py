@@ -11,6 +11,7 @@ from tests.mutants.planted_budgets import BUDGET_MUTANTS
 from tests.mutants.planted_decisions import DECISION_MUTANTS
 from tests.mutants.planted_groups import GROUP_MUTANTS
 from tests.mutants.planted_invitations import INVITATION_MUTANTS
+from tests.mutants.planted_negotiations import NEGOTIATION_MUTANTS
 from tests.mutants.planted_rules import RULE_MUTANTS
 
 SHELLS = "tests/streams/test_shells.py::test_the_clock_ticks_only_for_a_reason"
@@ -269,5 +270,6 @@ PLANTED = (
     *DECISION_MUTANTS,
     *GROUP_MUTANTS,
     *INVITATION_MUTANTS,
+    *NEGOTIATION_MUTANTS,
     *PROJECTOR_MUTANTS,
 )

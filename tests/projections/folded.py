@@ -33,6 +33,9 @@ class Folded:
     by_invitation: dict[Key, bool] = field(default_factory=dict)
     invitations: set[tuple[str, str, str]] = field(default_factory=set)
     refusals: set[tuple[str, str, str, str]] = field(default_factory=set)
+    talks: dict[Key, tuple[str, int | None, list[int] | None, int | None]] = field(default_factory=dict)
+    """Status, cap, options and price of each negotiation."""
+    offers: Counter[tuple[str, str, int, str, str]] = field(default_factory=Counter)
     leases: dict[Key, str] = field(default_factory=dict)
     pools: dict[Key, int] = field(default_factory=dict)
     weights: dict[Key, int] = field(default_factory=dict)
@@ -56,7 +59,8 @@ def fold(market: str, entries: Iterable[Entry], state: Folded) -> None:
         _fold_keys(market, event, state)
         _fold_money(market, event, state)
         _fold_budgets(market, event, state)
-        _fold_negotiation(market, event, state)
+        _fold_contracts(market, event, state)
+        _fold_negotiations(market, event, state)
 
 
 def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
@@ -97,7 +101,7 @@ def _fold_money(market: str, event: ev.Event, state: Folded) -> None:
         case ev.CreditsTransferred():
             state.balance_ucr[market, event.debit.hex()] -= event.amount_ucr
             state.balance_ucr[market, event.credit.hex()] += event.amount_ucr
-            if event.reason == "AWARD":
+            if event.reason in ("AWARD", "DEAL"):
                 state.spent_ucr[market, event.project, event.pool] += event.amount_ucr
         case ev.HoldPlaced():
             state.held_ucr[market, event.account.hex()] += event.amount_ucr
@@ -138,7 +142,7 @@ def _fold_budgets(market: str, event: ev.Event, state: Folded) -> None:
             windows[-1] = (*windows[-1][:7], event.decayed_ucr, True)
             bounds = (event.starts_at_ms, event.ends_at_ms, event.limit_ucr)
             windows.append((*bounds, 0, 0, False, event.issued_ucr, 0, False))
-        case ev.CreditsTransferred(reason="AWARD"):
+        case ev.CreditsTransferred(reason="AWARD" | "DEAL"):
             payer = event.debit.hex()
             for (name, ident), (owner, project, over) in state.budgets.items():
                 mine = owner == payer or (owner is None and project == state.projects[market, payer])
@@ -147,7 +151,7 @@ def _fold_budgets(market: str, event: ev.Event, state: Folded) -> None:
                     state.windows[name, ident][-1] = (*window[:4], window[4] + event.amount_ucr, *window[5:])
 
 
-def _fold_negotiation(market: str, event: ev.Event, state: Folded) -> None:
+def _fold_contracts(market: str, event: ev.Event, state: Folded) -> None:
     match event:
         case ev.CfpOpened():
             state.cfps[market, event.cfp.hex()] = ("open", None)
@@ -190,6 +194,22 @@ def _fold_negotiation(market: str, event: ev.Event, state: Folded) -> None:
             state.leases[market, event.award.hex()] = str(event.reason).lower()
 
 
+def _fold_negotiations(market: str, event: ev.Event, state: Folded) -> None:
+    match event:
+        case ev.NegotiationOpened():
+            state.talks[market, event.negotiation.hex()] = ("proposed", None, None, None)
+        case ev.NegotiationJoined():
+            state.talks[market, event.negotiation.hex()] = ("bargaining", event.cap_ucr, None, None)
+        case ev.OfferMade():
+            agent = state.names[market, event.account.hex()]
+            offer = (event.round, agent, f"{list(event.options)} at {event.price_ucr}")
+            state.offers[market, event.negotiation.hex(), *offer] += 1
+        case ev.NegotiationClosed():
+            key = (market, event.negotiation.hex())
+            ends = (list(event.options), event.price_ucr)
+            state.talks[key] = (str(event.outcome).lower(), state.talks[key][1], *ends)
+
+
 def read_back(data_dir: Path) -> Folded:
     """The same from the published tables."""
     with analytics.open(data_dir) as connection:
@@ -211,6 +231,10 @@ def read_back(data_dir: Path) -> Folded:
             by_invitation=table("SELECT market, cfp_id, by_invitation FROM cfps"),
             invitations=set(rows("SELECT market, cfp_id, agent FROM invitations")),
             refusals=set(rows("SELECT market, cfp_id, agent, reason FROM refusals")),
+            talks=table("SELECT market, negotiation_id, status, cap_ucr, options, price_ucr FROM negotiations"),
+            offers=Counter(
+                rows("SELECT market, negotiation_id, round, agent, options::VARCHAR || ' at ' || price_ucr FROM offers")
+            ),
             leases=table("SELECT market, award_id, status FROM reservations"),
             pools=table("SELECT market, pool, units FROM pools"),
             weights=table("SELECT market, account_id, weight_permille FROM accounts"),

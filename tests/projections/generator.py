@@ -14,6 +14,7 @@ from contractnet.messages import (
     Entry,
     Event,
     LeaseEnd,
+    NegotiationOutcome,
     PostingReason,
     Pricing,
     Priority,
@@ -22,6 +23,7 @@ from contractnet.messages import (
     Unreadable,
 )
 from contractnet.messages import events as ev
+from tests.projections.generator_talks import Talks
 
 START_AT_MS = 1_790_000_000_000
 
@@ -69,6 +71,7 @@ class History:
         self._leases: list[tuple[bytes, str]] = []
         self._grouped: dict[bytes, tuple[bytes, int]] = {}
         self._unheld: set[bytes] = set()
+        self._talks = Talks(self._random)
         self._accounts_wanted = accounts
         self.bank = self._id()
 
@@ -116,8 +119,9 @@ class History:
             self._set_budget,
             self._change_budget,
             self._other,
+            self._bargain,
         )
-        maker = self._random.choices(makers, (50, 8, 12, 10, 8, 3, 1, 12, 2, 3, 1, 5, 10))[0]
+        maker = self._random.choices(makers, (50, 8, 12, 10, 8, 3, 1, 12, 2, 3, 1, 5, 10, 12))[0]
         return maker(command)
 
     def _account(self) -> bytes:
@@ -291,7 +295,35 @@ class History:
         if not self._leases:
             return self._other(command)
         award, pool = self._leases.pop(self._random.randrange(len(self._leases)))
+        if self._talks.over(award):
+            self._leases.append((award, pool))
+            return self._other(command)
         return [ev.LeaseEnded(award, pool, self._random.choice((LeaseEnd.EXPIRED, LeaseEnd.RELEASED)))]
+
+    def _bargain(self, command: bytes) -> list[Event]:
+        """One step of a negotiation; a deal moves its lease and pays, out of what the buyer had held."""
+        if not self._leases:
+            return self._other(command)
+        events = self._talks.step(command, self._random.choice(self._leases), self._account(), self._account())
+        for event in list(events):
+            if isinstance(event, ev.HoldPlaced):
+                self._free_ucr[event.account] -= event.amount_ucr
+            elif isinstance(event, ev.HoldReleased):
+                self._free_ucr[event.account] += event.amount_ucr
+            elif isinstance(event, ev.HoldCaptured):
+                self._free_ucr[event.account] += event.released_ucr
+            elif isinstance(event, ev.NegotiationClosed) and event.outcome is NegotiationOutcome.DEAL:
+                award, pool = self._talks.sold
+                self._leases.remove((award, pool))
+                self._leases.append((event.negotiation, pool))
+                payer, paid_ucr, ident = event.counterpart, event.price_ucr, event.negotiation
+                self._free_ucr[event.holder] += paid_ucr
+                for budget in self._budgets.values():
+                    if payer == budget.account or self._projects[payer] == budget.project:
+                        budget.spent_ucr += paid_ucr
+                moved = (paid_ucr, PostingReason.DEAL, "task", pool, ident)
+                events.append(self._posting(payer, event.holder, *moved))
+        return events
 
     def _key(self, account: bytes) -> bytes:
         """A key that the market has not seen, as none is registered twice."""

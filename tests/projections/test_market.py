@@ -19,6 +19,7 @@ from contractnet.signing import KeyPair
 from market.state import Bid, State
 from projections.decode import LedgerRecord
 from projections.publish import Publisher
+from tests.market.cases_negotiations import joined, negotiation
 from tests.market.town import (
     BANK,
     OPERATOR,
@@ -56,6 +57,7 @@ class Day:
         actions += [self.withdraw, self.cancel, self.release, self.resize, self.weigh, self.transfer, self.garbage]
         actions += [self.register, self.revoke, self.rotate, self.budget, self.budget]
         actions += [self.managed, self.managed, *[self.decide] * 4, self.refuse, self.groups, self.invite]
+        actions += [self.bargain] * 16
         for _ in range(commands):
             self.town.at_ms += self.rng.randint(0, 25)
             answer = self.rng.choice(actions)()
@@ -161,6 +163,24 @@ class Day:
         changes: list[Command] = [budget(*scope, **terms)] * 3
         return self.town.send(rng.choice([*changes, c.TopUpBudget(*scope, 50), c.ClearBudget(*scope)]), BANK)
 
+    def bargain(self) -> Answer | None:
+        """The next step of a negotiation, or another one."""
+        state, rng = self.town.state, self.rng
+        names = {ident: name for name, ident in self.accounts.items()}
+        for talk in state.negotiations.values():
+            holder, buyer = (key_pair(names[party.account]) for party in talk.parties)
+            if not talk.round:
+                return self.town.send(joined(talk.id, 90, "task"), buyer)
+            sealed = talk.parties[0].sealed is not None
+            price_ucr = rng.choice([40, 60, 70]) if sealed else rng.choice([50, 55])
+            return self.town.send(c.MakeOffer(talk.id, talk.round, (), price_ucr), buyer if sealed else holder)
+        free = [lease for lease in state.leases.values() if lease.account in names]
+        if not free:
+            return None
+        lease = rng.choice(free)
+        buyer_id = rng.choice([ident for ident in names if ident != lease.account])
+        return self.town.send(negotiation(lease.award, buyer_id), key_pair(names[lease.account]))
+
     def garbage(self) -> Answer:
         return self.town.post(self.rng.choice([b"", b"\xff", None, b"default"]), b"garbage", [])
 
@@ -232,6 +252,29 @@ class Tables:
             (i.hex(), state.accounts[x.account].name, x.pool, x.units) for i, x in state.leases.items()
         }
 
+    def compare_bargains(self, state: State) -> None:
+        """Negotiations that go on; of those that are over there were deals and conflicts."""
+        assert self.rows(
+            "SELECT negotiation_id, award_id, holder, buyer, pool, coalesce(cap_ucr, 0), status FROM negotiations"
+            " WHERE ended_at IS NULL"
+        ) == {
+            (
+                i.hex(),
+                n.award.hex(),
+                *(state.accounts[party.account].name for party in n.parties),
+                state.leases[n.award].pool,
+                n.cap_ucr,
+                "bargaining" if n.round else "proposed",
+            )
+            for i, n in state.negotiations.items()
+        }
+        assert {row[0] for row in self.rows("SELECT DISTINCT status FROM negotiations")} >= {"deal", "lease_ended"}
+        paid = self.rows(
+            "SELECT n.price_ucr = t.amount_ucr FROM negotiations n LEFT JOIN transfers t ON t.award_id = negotiation_id"
+            " WHERE n.status = 'deal'"
+        )
+        assert paid == {(True,)}
+
     @staticmethod
     def _live(bid: Bid, state: State) -> str:
         standing = "withdrawn" if bid.withdrawn else "live"
@@ -271,7 +314,7 @@ class Tables:
 def test_the_tables_agree_with_the_market(tmp_path: Path, seed: int) -> None:
     """After a day of random commands, the tables hold what the market itself holds."""
     day = Day(seed)
-    day.play(500)
+    day.play(1_000)
     # A CFP whose last bid a group has dropped ends now.
     day.answers.append(day.town.tick())
     entries = [(answer, entry) for answer in day.answers for entry in answer.entries]
@@ -291,5 +334,6 @@ def test_the_tables_agree_with_the_market(tmp_path: Path, seed: int) -> None:
         tables.compare_accounts(day.town.state)
         tables.compare_keys(day.town.state)
         tables.compare_negotiations(day.town.state)
+        tables.compare_bargains(day.town.state)
         tables.compare_budgets(day.town.state)
         tables.check_awards()

@@ -10,6 +10,7 @@ from contractnet.messages import CfpOutcome, Code, Entry, Pricing, ReleaseReason
 from contractnet.messages import events as e
 from tests.simulation.books_budgets import BudgetBooks
 from tests.simulation.books_groups import GroupBooks
+from tests.simulation.books_negotiations import NegotiationBooks
 
 
 @dataclass(slots=True)
@@ -35,11 +36,12 @@ class Auction:
         return [i for i, b in self.bids.items() if i not in over and b.price_ucr >= reserve_ucr]
 
 
-class Books(GroupBooks, BudgetBooks):
+class Books(GroupBooks, BudgetBooks, NegotiationBooks):
     """Takes entries in order; every broken promise is an AssertionError."""
 
     def __init__(self) -> None:
         super().__init__()
+        NegotiationBooks.__init__(self)
         self.now_ms = self.rules = 0
         self.head = b""
         """Chain head before the record whose entries are written down: it decides ties."""
@@ -78,6 +80,7 @@ class Books(GroupBooks, BudgetBooks):
         assert not self.owing, "an award is torn"
         self.check_budgets()
         self.check_groups()
+        self.check_negotiations()
         assert sum(self.balances.values()) == 0, "credits appeared or vanished"
         held: Counter[bytes] = Counter()
         for account, amount_ucr in self.holds.values():
@@ -145,11 +148,12 @@ class Books(GroupBooks, BudgetBooks):
         self.balances[event.credit] += event.amount_ucr
         self.post(event)
         if event.award is not None:
-            assert event.award in self.awards
+            assert event.award in self.awards or event.award in self.talks
 
     def _HoldPlaced(self, _: Entry, event: e.HoldPlaced) -> None:
         assert event.hold not in self.holds
-        price_ucr = self.auctions[event.cfp].bids[event.hold].price_ucr
+        talk = self.talks.get(event.hold)
+        price_ucr = self.auctions[event.cfp].bids[event.hold].price_ucr if talk is None else talk.cap_ucr
         assert event.amount_ucr == price_ucr or (event.amount_ucr == 0 and self.has_group(event.hold)), "a wrong hold"
         self.holds[event.hold] = (event.account, event.amount_ucr)
         self.hold(event.account)
@@ -160,6 +164,7 @@ class Books(GroupBooks, BudgetBooks):
         assert event.released_ucr >= 0
         self.leave(event.hold, won=True)
         self.pay(account, event.captured_ucr)
+        self.capture(event)
 
     def _HoldReleased(self, _: Entry, event: e.HoldReleased) -> None:
         assert self.holds.pop(event.hold) == (event.account, event.amount_ucr)

@@ -6,14 +6,16 @@ import hashlib
 import random
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from contractnet.envelope import Sealed, seal
-from contractnet.messages import Claim, Command, Pricing, Priority
+from contractnet.messages import Claim, Command, Issue, Pricing, Priority
 from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 from market.rules import RULES
 from tests.market.cases_decisions import DECISION_IDS
 from tests.market.cases_invitations import INVITATION_IDS
+from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, NEGOTIATION_IDS, SUE, TOM, WHEN, joined, negotiation
 from tests.market.test_rules import CASES
 from tests.market.town import (
     BANK,
@@ -68,6 +70,7 @@ class Crowd:
         self.bids: list[bytes] = []
         self.keys_made = 0
         self.genesis = NO_GENESIS
+        self.talk = UNKNOWN_ID
 
     def founding(self) -> list[Letter]:
         """A market with a manager's pool, and agents with credits."""
@@ -127,7 +130,7 @@ class Crowd:
         if roll < 0.52:
             return [self._bid()] if self.books.auctions and roll > 0.12 else self._auction()
         if roll < 0.74:
-            return [self._usual()]
+            return self._bargain(self.dice.choice(AGENTS)) if self.dice.random() < 0.25 else [self._usual()]
         if roll < 0.93:
             return [self._mistake()]
         return [self._noise()]
@@ -137,7 +140,7 @@ class Crowd:
         terms = {
             "units": self.dice.choice((1, 1, 1, 2)),
             "slots": self.dice.choice((1, 1, 2, 3)),
-            "duration_ms": self.dice.choice((100, 400, 1_000)),
+            "duration_ms": self.dice.choice((100, 400, 1_000, 4_000)),
             "open_ms": self.dice.choice((50, 100, 300, 1_000)),
         }
         wanted = call(**terms, pricing=self.dice.choice((Pricing.SECOND, Pricing.SECOND, Pricing.FIRST)))
@@ -228,6 +231,43 @@ class Crowd:
             return self.seal(dice.choice((c.AwardBid, c.AwardBid, c.RejectBid))(chosen), self.keys_of("manager"))
         return self.seal(c.RefuseCfp(dice.choice(self.cfps or [UNKNOWN_ID]), "no need"), self.keys_of(who))
 
+    def _bargain(self, who: str) -> list[Letter]:
+        """A holder asks somebody to bargain, with the first moves of both sent at once; or a later move. Versions
+        before the sixth know neither."""
+        dice, books = self.dice, self.books
+        if books.leases and (not books.talks or dice.random() < 0.3):
+            lease = dice.choice(list(books.leases.values()))
+            terms: dict[str, Any] = {
+                "protocol": dice.choice((MONOTONIC, MONOTONIC, ALTERNATING)),
+                "issues": dice.choice(((), (WHEN,))),
+            }
+            terms |= {"rounds_max": dice.randrange(2, 6), "round_ms": dice.choice((200, 2_000, 9_000))}
+            keys = [self.keys_of(self._name(lease.account) or who), self.keys_of(who)]
+            made = self.seal(negotiation(lease.award, self.account(who), **terms), keys[0])
+            assert made.id is not None
+            rest = [self.seal(joined(made.id, dice.randrange(40, 90), "task"), keys[1])]
+            return [made, *rest, *(self._move(made.id, 1, terms["issues"], keys, side) for side in (0, 1))]
+        if not books.talks:
+            return [self.seal(c.LeaveNegotiation(dice.choice(books.ended_talks or [UNKNOWN_ID])), self.keys_of(who))]
+        ident, talk = dice.choice(list(books.talks.items()))
+        parties = (talk.opened.holder, talk.opened.counterpart)
+        keys = [self.keys_of(self._name(account) or who) for account in parties]
+        roll = dice.random()
+        if roll < 0.03:
+            return [self.seal(c.LeaveNegotiation(ident), dice.choice(keys))]
+        if roll < 0.2:
+            return [self.seal(c.AcceptOffer(ident, talk.round - 1), keys[1 - talk.round % 2])]
+        return [self._move(ident, max(1, talk.round), talk.opened.issues, keys, dice.randrange(2))]
+
+    def _move(self, talk: bytes, round_: int, issues: tuple[Issue, ...], keys: list[KeyPair], side: int) -> Letter:
+        """A party's offer, nearer to the other's in each round, or not; seldom of somebody else's or of no use."""
+        dice = self.dice
+        steps = round_ * dice.choice((0, 5, 10, 10))
+        price = (20 + steps) if side else max(1, 80 - steps)
+        options = tuple(dice.randrange(len(issue.options) + (dice.random() < 0.05)) for issue in issues)
+        signer = self.keys_of(dice.choice(AGENTS)) if dice.random() < 0.05 else keys[side]
+        return self.seal(c.MakeOffer(talk, round_, options, price), signer)
+
     def _name(self, account: bytes) -> str | None:
         return next((name for name, ident in self.books.names.items() if ident == account), None)
 
@@ -269,14 +309,40 @@ class Crowd:
             return self.seal(c.PlaceBid(cfp, 20, 0, "", bytes(32), claim), self.keys_of("ann"))
         _, _, sender, command = self.dice.choice(CASES)
         ids = {name: self.account(name) for name in ("bank", "manager", *AGENTS)}
-        ids |= dict.fromkeys((*DECISION_IDS, *INVITATION_IDS), UNKNOWN_ID)
+        ids |= dict.fromkeys((*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS), UNKNOWN_ID)
         ids["cfp"] = ids["quiet"] = self.dice.choice(list(self.books.auctions) or [UNKNOWN_ID])
         ids["ended"] = next(reversed(list(self.books.ended)), UNKNOWN_ID)
         ids["lease"] = self.dice.choice(list(self.books.leases) or [UNKNOWN_ID])
         ids["early"] = ids["chosen"] = ids["low"] = self.dice.choice(self.bids or [UNKNOWN_ID])
         ids["bid"] = self.dice.choice(self.bids or [UNKNOWN_ID])
+        if sender in (SUE, TOM):
+            return self.seal(command(ids | self._talk_ids()), self.keys_of(self._party(sender)))
         named = next((n for n in ("bank", "manager", *AGENTS, "operator") if self._first(n) == sender.public), None)
         return self.seal(command(ids), sender if named is None else self.keys_of(named))
+
+    def _talk_ids(self) -> dict[str, bytes]:
+        """A negotiation that goes on, as the cases name it."""
+        talks = self.books.talks
+        self.talk = self.dice.choice(list(talks) or [UNKNOWN_ID])
+        ids = dict.fromkeys(("mono", "turns", "asked"), self.talk)
+        ids["over"] = (self.books.ended_talks or [UNKNOWN_ID])[-1]
+        opened = talks[self.talk].opened if self.talk in talks else None
+        lease = self.dice.choice(list(self.books.leases.values())) if self.books.leases else None
+        ids["taken"] = ids["spare"] = lease.award if lease else UNKNOWN_ID
+        ids["sue"] = lease.account if lease else UNKNOWN_ID
+        if opened is not None:
+            ids |= {"tom": opened.counterpart, "taken": opened.award}
+            if lease is None or lease.account != opened.holder:
+                ids |= {"spare": opened.award, "sue": opened.holder}
+        return ids
+
+    def _party(self, sender: KeyPair) -> str:
+        """Who plays sue or tom in the negotiation that was chosen last."""
+        talk = self.books.talks.get(self.talk)
+        lease = next(iter(self.books.leases.values()), None)
+        if talk is None:
+            return (self._name(lease.account) if lease and sender == SUE else None) or "ann"
+        return self._name(talk.opened.holder if sender == SUE else talk.opened.counterpart) or "ann"
 
     @staticmethod
     def _first(name: str) -> bytes:

@@ -18,7 +18,7 @@ from contractnet.strategies.bargaining.alternating import (
 )
 from contractnet.strategies.bargaining.concession import FixedStep, TimeDependent
 from contractnet.strategies.bargaining.domain import Domain, Exact, Utility
-from contractnet.strategies.bargaining.monotonic import MonotonicParty, Negotiation, Standing, negotiate
+from contractnet.strategies.bargaining.monotonic import MonotonicParty, Negotiation, Standing, agreed, negotiate
 from contractnet.strategies.bargaining.zeuthen import Zeuthen, risk
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "TimeDependent",
     "Utility",
     "Zeuthen",
+    "agreed",
     "alternate",
     "negotiate",
     "proposer_share",

@@ -75,7 +75,7 @@ def negotiate(
         _check_in_set(domain, side, offers[side])
     trace = [offers]
     still_rounds = 0
-    while (deal := _agreed(domain, offers, rng)) is None:
+    while (deal := agreed(domain, offers, rng)) is None:
         round_ = len(trace)
         asked = (
             first.respond(Standing(offers[0], offers[1], round_)),
@@ -90,7 +90,8 @@ def negotiate(
     return Negotiation(deal, tuple(trace))
 
 
-def _agreed(domain: Domain, offers: tuple[int, int], rng: random.Random | None) -> int | None:
+def agreed(domain: Domain, offers: tuple[int, int], rng: random.Random | None = None) -> int | None:
+    """The deal that two offers (outcomes; party 0's first) come to, or None: see `negotiate`."""
     mine, yours = offers
     first_agrees = domain.gains[0][yours] >= domain.gains[0][mine]
     second_agrees = domain.gains[1][mine] >= domain.gains[1][yours]

@@ -1,0 +1,88 @@
+"""The part of an agent that bargains over leases (docs/negotiations.md)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
+
+from contractnet.client.bargaining import Strategy, play
+from contractnet.client.connection import TIMEOUT_S
+from contractnet.client.inbox import Inbox
+from contractnet.client.lease import Award
+from contractnet.client.negotiation import Deal, Negotiation
+from contractnet.client.rotation import KeyHolder
+from contractnet.messages import Issue, NegotiationProtocol, Offer
+from contractnet.messages import commands as c
+from contractnet.strategies.bargaining import Domain
+
+if TYPE_CHECKING:
+    from contractnet.client.agent import Agent
+
+ROUNDS_MAX, ROUND_S, STILL_ROUNDS_MAX = 100, 10.0, 1
+
+
+class Bargainer(KeyHolder):
+    """Base of Agent."""
+
+    _subscriptions: WeakSet[Any]
+
+    def _need_inbox(self) -> Inbox:
+        raise NotImplementedError
+
+    async def open_negotiation(
+        self,
+        lease: Award | bytes,
+        counterpart: bytes,
+        *,
+        protocol: NegotiationProtocol | str = NegotiationProtocol.MONOTONIC,
+        issues: Sequence[Issue] = (),
+        rounds_max: int = ROUNDS_MAX,
+        round_s: float = ROUND_S,
+        still_rounds_max: int = STILL_ROUNDS_MAX,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Negotiation:
+        """Ask an account (16 bytes) to bargain over a lease that this agent holds: the price, and an option of each
+        of the issues.
+
+        The counterpart may join within `round_s` seconds, and each round takes offers for as long. With MONOTONIC it
+        is over after `rounds_max` rounds, or more than `still_rounds_max` in a row in which nobody concedes.
+        """
+        command = c.OpenNegotiation(
+            award=lease if isinstance(lease, bytes) else lease.id,
+            counterpart=counterpart,
+            protocol=NegotiationProtocol(protocol),
+            issues=tuple(issues),
+            rounds_max=rounds_max,
+            round_ms=round(round_s * 1000),
+            still_rounds_max=still_rounds_max,
+        )
+        inbox, sealed = self._need_inbox(), self.prepare(command)
+        talk = inbox.talks.of(sealed.command_id)
+        await self.submit(sealed, timeout_s)
+        return Negotiation(cast("Agent", self), await talk.terms(), talk)
+
+    async def negotiations(self) -> AsyncIterator[Negotiation]:
+        """Iterate over the negotiations that this agent is asked for: those that wait for it, and each later one."""
+        inbox = self._need_inbox()
+        proposals = inbox.talks.asked()
+        self._subscriptions.add(proposals)
+        async for terms in proposals:
+            yield Negotiation(cast("Agent", self), terms, inbox.talks.of(terms.negotiation))
+
+    async def negotiate(
+        self,
+        negotiation: Negotiation,
+        strategy: Strategy,
+        domain: Domain,
+        offers: Sequence[Offer],
+        timeout_s: float | None = None,
+    ) -> Deal | None:
+        """Let a strategy of contractnet.strategies.bargaining bargain to the end; the deal, or None.
+
+        `domain` has what each outcome is worth to the holder (party 0) and to the counterpart (party 1), and `offers`
+        what each outcome is. The counterpart joins first. Raises BrokenRuleError when the other party offers what is
+        none of the outcomes, after leaving.
+        """
+        await play(negotiation, strategy, domain, offers)
+        return await negotiation.outcome(timeout_s)

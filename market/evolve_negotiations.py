@@ -1,0 +1,92 @@
+"""How the events of negotiations change a market: the part of `evolve` that is theirs."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import Any
+
+from contractnet.messages import Event, NegotiationProtocol, Offer, Source
+from contractnet.messages import events as e
+from market import limits
+from market.bargaining import Negotiation, Party, open_up
+from market.state import State
+
+
+def _opened(state: State, source: Source, event: e.NegotiationOpened) -> None:
+    assert event.negotiation not in state.negotiations
+    assert event.award not in state.bargained, "a lease is bargained for once at a time"
+    assert state.leases[event.award].account == event.holder
+    negotiation = Negotiation(
+        id=event.negotiation,
+        award=event.award,
+        protocol=event.protocol,
+        issues=event.issues,
+        rounds_max=event.rounds_max,
+        round_ms=event.round_ms,
+        still_rounds_max=event.still_rounds_max,
+        parties=(Party(event.holder), Party(event.counterpart)),
+        until_ms=source.at_ms + event.round_ms,
+    )
+    state.add_negotiation(negotiation)
+    heapq.heappush(state.agenda, (negotiation.until_ms, negotiation.id))
+
+
+def _joined(state: State, source: Source, event: e.NegotiationJoined) -> None:
+    negotiation = state.negotiations[event.negotiation]
+    assert negotiation.round == 0, "a counterpart joins once"
+    negotiation.cap_ucr, negotiation.task, negotiation.pass_hash = event.cap_ucr, event.task, event.pass_hash
+    negotiation.round = 1
+    _next_end(state, negotiation, source)
+
+
+def _offer_made(state: State, source: Source, event: e.OfferMade) -> None:
+    negotiation = state.negotiations[event.negotiation]
+    assert event.round == negotiation.round
+    assert source.at_ms < negotiation.until_ms, "an offer counts in its round only"
+    side = negotiation.side_of(event.account)
+    assert side is not None
+    party, offer = negotiation.parties[side], Offer(event.options, event.price_ucr)
+    if negotiation.protocol is NegotiationProtocol.MONOTONIC:
+        assert party.sealed is None, "a party offers once in a round"
+        party.sealed = offer
+        return
+    assert side == negotiation.turn
+    party.last = offer
+    negotiation.round += 1
+    _next_end(state, negotiation, source)
+
+
+def _offers_opened(state: State, source: Source, event: e.OffersOpened) -> None:
+    negotiation = state.negotiations[event.negotiation]
+    assert event.round == negotiation.round
+    open_up(negotiation)
+    _next_end(state, negotiation, source)
+
+
+def _next_end(state: State, negotiation: Negotiation, source: Source) -> None:
+    until_ms = source.at_ms + negotiation.round_ms
+    if until_ms == negotiation.until_ms:
+        return  # at the same millisecond as before: it is on the agenda
+    negotiation.until_ms = until_ms
+    heapq.heappush(state.agenda, (negotiation.until_ms, negotiation.id))
+    state.trim_agenda()
+
+
+def _closed(state: State, _: Source, event: e.NegotiationClosed) -> None:
+    negotiation = state.negotiations.pop(event.negotiation)
+    assert negotiation.id not in state.holds, "a negotiation's hold is resolved when it ends"
+    del state.bargained[negotiation.award]
+    state.negotiated[negotiation.id] = None
+    if len(state.negotiated) > limits.NEGOTIATIONS_REMEMBERED:
+        del state.negotiated[next(iter(state.negotiated))]
+    state.trim_agenda()
+
+
+NEGOTIATION_CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
+    e.NegotiationOpened: _opened,
+    e.NegotiationJoined: _joined,
+    e.OfferMade: _offer_made,
+    e.OffersOpened: _offers_opened,
+    e.NegotiationClosed: _closed,
+}

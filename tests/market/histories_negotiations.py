@@ -1,0 +1,69 @@
+"""What may happen to a market in random histories: negotiations (test_model.py)."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import rule
+
+from contractnet.messages import commands as c
+from tests.market.cases_negotiations import ALTERNATING, WHEN, joined, negotiation
+from tests.market.play import Play
+
+people = st.sampled_from(["ann", "bob", "cat", "dan", "ann", "bob", "cat", "dan", "manager", "bank", "nobody"])
+steps_ms = st.sampled_from([0, 0, 0, 1, 50, 500])
+
+
+class Bargaining:
+    """Base of the histories."""
+
+    play: Play
+
+    def pick(self, ids: list[bytes], number: int) -> bytes:
+        """One of the newest ids; seldom an unknown one."""
+        raise NotImplementedError
+
+    @rule(
+        number=st.integers(0, 1_000),
+        buyer=people,
+        odd=st.sampled_from(
+            [
+                {},
+                {"protocol": ALTERNATING},
+                {"issues": (WHEN,)},
+                {"issues": (WHEN, WHEN)},
+                {"rounds_max": 0},
+                {"rounds_max": 2, "still_rounds_max": 0},
+                {"round_ms": 49},
+                {"round_ms": 24 * 3600 * 1000},
+            ]
+        ),
+        cap=st.sampled_from([0, 20, 45, 60, 10**15 + 1]),
+        moves=st.lists(
+            st.tuples(st.integers(0, 2), st.integers(-1, 1), st.integers(0, 2), st.integers(20, 50), people, steps_ms),
+            max_size=8,
+        ),
+    )
+    def bargain(
+        self,
+        number: int,
+        buyer: str,
+        odd: dict[str, object],
+        cap: int,
+        moves: list[tuple[int, int, int, int, str, int]],
+    ) -> None:
+        """Somebody bargains over a lease, well or not; others may interfere."""
+        lease = self.pick(list(self.play.model.leases), number)
+        row = self.play.model.leases.get(lease)
+        holder = "ann" if row is None else self.play.model.accounts[row["account"]]["name"]
+        talk = self.play.by(holder, negotiation(lease, self.play.account(buyer), **odd)).id
+        self.play.by(buyer, joined(talk, cap))
+        for kind, ahead, option, price, other, step_ms in moves:
+            known = self.play.model.talks.get(talk)
+            round_ = ahead + (1 if known is None else known["round"])
+            options = (option,) if known and known["options"] else ()
+            who = (holder, buyer, other)[kind]
+            self.play.by(who, c.MakeOffer(talk, round_, options, price))
+            self.play.by(who, c.AcceptOffer(talk, round_ - 1))
+            self.play.town.at_ms += step_ms
+        if number % 7 == 6:
+            self.play.by(buyer, c.LeaveNegotiation(talk))

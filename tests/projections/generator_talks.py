@@ -1,0 +1,71 @@
+"""The part of random histories that bargains."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from contractnet.messages import Event, Issue, LeaseEnd, NegotiationOutcome, NegotiationProtocol
+from contractnet.messages import events as ev
+
+CAP_UCR = 1_000
+
+
+@dataclass
+class _Talk:
+    ident: bytes
+    lease: tuple[bytes, str]
+    holder: bytes
+    buyer: bytes
+    round: int = 0
+
+
+@dataclass
+class Talks:
+    """Negotiations that go on."""
+
+    dice: random.Random
+    going: dict[bytes, _Talk] = field(default_factory=dict)
+    sold: tuple[bytes, str] = (b"", "")
+    """The lease of the newest deal."""
+
+    def over(self, award: bytes) -> bool:
+        """Whether a lease is bargained for."""
+        return any(talk.lease[0] == award for talk in self.going.values())
+
+    def step(self, command: bytes, lease: tuple[bytes, str], buyer: bytes, holder: bytes) -> list[Event]:
+        """Another negotiation about the lease, or what happens next in one."""
+        if buyer != holder and not self.over(lease[0]) and (not self.going or self.dice.random() < 0.2):
+            self.going[command] = talk = _Talk(command, lease, holder, buyer)
+            issues = (Issue("when 'now' ü", ("a", "b")), Issue("n", ("x", "y", "z")))
+            terms = (NegotiationProtocol.MONOTONIC, self.dice.choice([(), issues]), 9, 60_000, 1)
+            return [ev.NegotiationOpened(command, lease[0], talk.holder, talk.buyer, *terms)]
+        if not self.going:
+            return [ev.ClockAdvanced()]
+        talk = self.dice.choice(list(self.going.values()))
+        if talk.round == 0:
+            talk.round = 1
+            joined = ev.NegotiationJoined(talk.ident, talk.buyer, CAP_UCR, "task \0", bytes(32))
+            return [joined, ev.HoldPlaced(talk.ident, talk.buyer, CAP_UCR, talk.ident)]
+        if self.dice.random() < 0.6:
+            who, options = self.dice.choice([talk.holder, talk.buyer]), self.dice.choice([(), (1, 2)])
+            events: list[Event] = [ev.OfferMade(talk.ident, talk.round, who, options, self.dice.randint(1, CAP_UCR))]
+            if self.dice.random() < 0.5:
+                events.append(ev.OffersOpened(talk.ident, talk.round))
+                talk.round += 1
+            return events
+        return self._end(self.going.pop(talk.ident))
+
+    def _end(self, talk: _Talk) -> list[Event]:
+        ends = (talk.ident, talk.holder, talk.buyer)
+        if self.dice.random() < 0.5:
+            released = ev.HoldReleased(talk.ident, talk.buyer, CAP_UCR)
+            return [released, ev.NegotiationClosed(*ends, NegotiationOutcome.STANDSTILL, talk.round, (), 0)]
+        price_ucr = self.dice.randint(1, CAP_UCR)
+        self.sold = talk.lease
+        return [
+            ev.HoldCaptured(talk.ident, talk.buyer, price_ucr, CAP_UCR - price_ucr),
+            ev.LeaseEnded(talk.lease[0], talk.lease[1], LeaseEnd.RESOLD),
+            ev.SlotReserved(talk.ident, talk.lease[1], 2, talk.buyer, 5, 60_000, bytes(32)),
+            ev.NegotiationClosed(*ends, NegotiationOutcome.DEAL, talk.round, (1, 2), price_ucr),
+        ]
