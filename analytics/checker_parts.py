@@ -66,6 +66,18 @@ class Bid:
     task: str
     pass_hash: bytes
     withdrawn: bool = False
+    pool: str = ""
+    """Of an ask: the contractor's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Of a CFP that buys."""
+
+    cost_per_s_ucr: int
+    bond_ucr: int
+    within_ms: int
+    grace_ms: int
 
 
 @dataclass(slots=True)
@@ -95,6 +107,8 @@ class Cfp:
     declined: set[bytes] = field(default_factory=set)
     refused: set[bytes] = field(default_factory=set)
     """Accounts that said that they do not bid."""
+    buys: bool = False
+    terms: Terms | None = None
 
 
 @dataclass(slots=True)

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from contractnet.client.cfp import Cfp
     from contractnet.client.connection import Connection
     from contractnet.client.groups import BidGroup
-    from contractnet.client.inbox import Balance, Balances, Budget, Proposal
+    from contractnet.client.inbox import Balance, Balances, Budget, Proposal, Work
     from contractnet.client.lease import Award, Token
     from contractnet.credentials import Credential
     from contractnet.gate import Admission, Gate
-    from contractnet.messages import CfpOutcome, Claim, Code, Pricing, Priority
+    from contractnet.messages import CfpOutcome, Claim, Code, Pricing, Priority, Progress
     from contractnet.money import credits
     from contractnet.signing import KeyPair
 
@@ -38,11 +38,11 @@ _HOMES = {
     "contractnet.client.cfp": ("Cfp",),
     "contractnet.client.connection": ("Connection",),
     "contractnet.client.groups": ("BidGroup",),
-    "contractnet.client.inbox": ("Balance", "Balances", "Budget", "Proposal"),
+    "contractnet.client.inbox": ("Balance", "Balances", "Budget", "Proposal", "Work"),
     "contractnet.client.lease": ("Award", "Token"),
     "contractnet.credentials": ("Credential",),
     "contractnet.gate": ("Admission", "Gate"),
-    "contractnet.messages": ("CfpOutcome", "Claim", "Code", "Pricing", "Priority"),
+    "contractnet.messages": ("CfpOutcome", "Claim", "Code", "Pricing", "Priority", "Progress"),
     "contractnet.money": ("credits",),
     "contractnet.signing": ("KeyPair",),
 }
@@ -69,9 +69,11 @@ __all__ = [
     "Operator",
     "Pricing",
     "Priority",
+    "Progress",
     "Proposal",
     "Subscription",
     "Token",
+    "Work",
     "credits",
     "operator_credential",
 ]

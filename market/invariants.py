@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from contractnet.messages import Direction
 from market import limits
 from market.state import State
 
@@ -26,21 +27,28 @@ def nothing_is_overspent(state: State) -> Iterator[str]:
 
 
 def holds_match_bids(state: State) -> Iterator[str]:
-    """Every unresolved hold backs one open bid, at its price unless it has a group, and each account's held credits are
-    their sum. Bids without a hold are those that a manager has decided on, and those that their group has dropped."""
-    settled = {b.id for b in state.bids.values() if b.withdrawn or state.cfps[b.cfp].decides_until_ms} - set(
-        state.holds
-    )
-    if {b.id for b in state.bids.values() if b.id not in settled} != set(state.holds):
-        yield "holds and open bids differ"
-    if any(state.holds.get(b.id, b.price_ucr) != b.price_ucr for b in state.bids.values() if b.group is None):
-        yield "a hold is not that of its bid's price"
-    held: Counter[bytes] = Counter()
-    for bid in state.bids.values():
-        held[bid.account] += state.holds.get(bid.id, 0)
+    """Every unresolved hold backs one open bid, CFP that buys, escrow or bond, at its amount unless it has a
+    group, and each account's held credits are their sum. Bids without a hold are those that a manager has decided on,
+    and those that their group has dropped."""
+    settled = {b.id for b in state.bids.values() if b.withdrawn or state.cfps[b.cfp].decides_until_ms}
+    backed = {hold: amount for hold, _, amount in state.backed() if hold in state.holds or hold not in settled}
+    if set(backed) != set(state.holds):
+        yield "holds and what they back differ"
+    grouped = {b.id for b in state.bids.values() if b.group is not None}
+    if any(state.holds.get(hold, amount) != amount for hold, amount in backed.items() if hold not in grouped):
+        yield "a hold is not that of what it backs"
+    held = _held(state)
     for account in state.accounts.values():
         if account.held_ucr != held[account.id]:
-            yield f"account {account.id.hex()} holds {account.held_ucr}, its bids {held[account.id]}"
+            yield f"account {account.id.hex()} holds {account.held_ucr}, its holds say {held[account.id]}"
+
+
+def _held(state: State) -> Counter[bytes]:
+    """What each account holds, by its holds."""
+    held: Counter[bytes] = Counter()
+    for hold, account, _ in state.backed():
+        held[account] += state.holds.get(hold, 0)
+    return held
 
 
 def groups_hold_what_could_win(state: State) -> Iterator[str]:
@@ -103,17 +111,16 @@ def budgets_match(state: State) -> Iterator[str]:
     """Each scope has one budget, which counts the holds of its accounts' open bids, runs in a window of its own length
     at its own offset, and is on the agenda for the end of it."""
     held: Counter[bytes | str] = Counter()
-    for bid in state.bids.values():
-        amount_ucr = state.holds.get(bid.id, 0)
-        held[bid.account] += amount_ucr
-        held[state.accounts[bid.account].project] += amount_ucr
+    for account, amount_ucr in _held(state).items():
+        held[account] += amount_ucr
+        held[state.accounts[account].project] += amount_ucr
     due = set(state.agenda) if state.budgets else set()
     for budget in state.budgets.values():
         name, scope = budget.id.hex(), budget.account or budget.project
         if state.scopes.get(scope) is not budget or (budget.account is None) == (not budget.project):
             yield f"budget {name} is not that of its scope"
         if budget.held_ucr != held[scope]:
-            yield f"budget {name} counts {budget.held_ucr} held, the open bids {held[scope]}"
+            yield f"budget {name} counts {budget.held_ucr} held, the holds {held[scope]}"
         if budget.spent_ucr < 0 or budget.topped_up_ucr < 0:
             yield f"budget {name} has spent {budget.spent_ucr}, topped up {budget.topped_up_ucr}"
         length_ms, rest_ms = budget.ends_at_ms - budget.starts_at_ms, budget.starts_at_ms - budget.offset_ms
@@ -144,6 +151,24 @@ def decisions_are_sound(state: State) -> Iterator[str]:
             yield f"somebody has bid on CFP {name} and refused it"
 
 
+def works_are_sound(state: State) -> Iterator[str]:
+    """Work has the lease of its award, whose holder is its contractor, and starts no earlier than promised; only CFPs
+    that buy have terms, and every ask names a pool of its account."""
+    for award, work in state.works.items():
+        lease = state.leases.get(award)
+        if award != work.award or lease is None or lease.account != work.account:
+            yield f"work {award.hex()} has no lease of its contractor's"
+        if work.delay_ms is not None and work.delay_ms < work.promised_ms:
+            yield f"work {award.hex()} started after {work.delay_ms} ms, promised {work.promised_ms}"
+    for cfp in state.cfps.values():
+        if (cfp.terms is not None) != (cfp.direction is Direction.BUY) or (cfp.terms is not None and cfp.decide_ms):
+            yield f"CFP {cfp.id.hex()} has terms that do not go with its direction"
+        for bid in cfp.bids.values():
+            owned = state.pools[bid.pool].owner == bid.account if cfp.terms is not None else not bid.pool
+            if not owned:
+                yield f"bid {bid.id.hex()} names the pool {bid.pool!r}"
+
+
 INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     credits_are_conserved,
     nothing_is_overspent,
@@ -153,6 +178,7 @@ INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     counters_match,
     budgets_match,
     decisions_are_sound,
+    works_are_sound,
 )
 
 

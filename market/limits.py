@@ -74,6 +74,8 @@ BIDS_PER_GROUP_MAX = 32
 # Groups that won something and have no open bid, remembered per account, so that a bid that was under way at the last
 # win does not begin its group anew. Such a bid is seconds late.
 GROUPS_REMEMBERED_PER_ACCOUNT = 16
+# The first version of the rules in which accounts may buy.
+PURCHASES_RULES_VERSION = 6
 
 # Budgets. The first version of the rules that has them.
 BUDGETS_RULES_VERSION = 4

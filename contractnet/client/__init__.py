@@ -8,7 +8,7 @@ from contractnet.client.book import Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import Connection
 from contractnet.client.groups import BidGroup
-from contractnet.client.inbox import Balance, Balances, Budget, Proposal
+from contractnet.client.inbox import Balance, Balances, Budget, Proposal, Work
 from contractnet.client.lease import Award, Token
 
 __all__ = [
@@ -26,5 +26,6 @@ __all__ = [
     "Proposal",
     "Subscription",
     "Token",
+    "Work",
     "operator_credential",
 ]

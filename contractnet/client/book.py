@@ -12,7 +12,7 @@ from contractnet.client.cfp import Cfp
 from contractnet.client.feed import Noted
 from contractnet.client.inbox import Inboxes
 from contractnet.errors import ConnectionClosedError
-from contractnet.messages import Code, Winner
+from contractnet.messages import Code, Direction, Winner
 from contractnet.messages.notices import (
     BidAwarded,
     CfpAnnounced,
@@ -22,6 +22,7 @@ from contractnet.messages.notices import (
     ManagerAwards,
     MarketAnnounced,
     PoolAnnounced,
+    PurchaseAnnounced,
     Receipt,
     SealedNotice,
 )
@@ -61,6 +62,9 @@ class Watches(dict[bytes, "asyncio.Future[T]"]):
         self.clear()
 
 
+Handle = Callable[[CfpAnnounced, int, PurchaseAnnounced | None], Cfp]
+"""What makes a CFP of its announcement, its manager's time to decide, and its terms if it buys."""
+
 BidWatch = asyncio.Future[tuple[Winner, LeaseGranted] | None]
 """Resolves when the CFP of a bid has ended: what the bid won, or None."""
 
@@ -87,17 +91,18 @@ class Subscription:
     It skips what has closed before it was read. It ends when it, its agent or its connection is closed.
     """
 
-    def __init__(self, pool: str | None, now_ms: Callable[[], int]) -> None:
-        self.pool = pool
+    def __init__(self, pool: str | None, direction: Direction, now_ms: Callable[[], int]) -> None:
+        self.pool, self.direction = pool, direction
         self._now_ms = now_ms
         self._backlog: deque[Cfp] = deque(maxlen=BACKLOG_MAX)
         self._wake: asyncio.Future[None] | None = None
         self._closed = False
 
     def push(self, cfp: Cfp) -> None:
-        """Append a CFP for the reader."""
-        self._backlog.append(cfp)
-        self._notify()
+        """Append a CFP for the reader, if it is one that it wants."""
+        if self.direction is cfp.direction and self.pool in (None, cfp.pool):
+            self._backlog.append(cfp)
+            self._notify()
 
     def close(self) -> None:
         """End the iteration."""
@@ -127,7 +132,7 @@ class Subscription:
 class Book:
     """The fold of the notices."""
 
-    def __init__(self, now_ms: Callable[[], int], handle: Callable[[CfpAnnounced, int], Cfp]) -> None:
+    def __init__(self, now_ms: Callable[[], int], handle: Handle) -> None:
         self.genesis: MarketAnnounced | None = None
         self.pools: dict[str, int] = {}
         self.inboxes = Inboxes(self.lose_bid)
@@ -140,6 +145,7 @@ class Book:
         self._bids: dict[bytes, dict[bytes, BidWatch]] = {}
         self._won: dict[bytes, tuple[Winner, BidWatch]] = {}
         self._decide_ms: dict[bytes, int] = {}
+        self._purchases: dict[bytes, PurchaseAnnounced] = {}
         self._awarded_lately: dict[bytes, Winner] = {}
         self._granted_lately: dict[bytes, LeaseGranted] = {}
         self._now_ms = now_ms
@@ -150,6 +156,7 @@ class Book:
             MarketAnnounced: self._market,
             PoolAnnounced: self._pool,
             ManagerAwards: self._deferred,
+            PurchaseAnnounced: self._buys,
             CfpAnnounced: self._announced,
             BidAwarded: self._awarded,
             CfpSettled: self._settled,
@@ -164,12 +171,11 @@ class Book:
         elif step := self._steps.get(type(noted.notice)):
             step(noted.notice)
 
-    def subscribe(self, pool: str | None) -> Subscription:
+    def subscribe(self, pool: str | None, direction: Direction) -> Subscription:
         """A new subscription, starting with what is open."""
-        subscription = Subscription(pool, self._now_ms)
+        subscription = Subscription(pool, direction, self._now_ms)
         for cfp in self.open_cfps.values():
-            if pool is None or cfp.pool == pool:
-                subscription.push(cfp)
+            subscription.push(cfp)
         self._subscriptions.add(subscription)
         return subscription
 
@@ -222,13 +228,15 @@ class Book:
     def _deferred(self, notice: ManagerAwards) -> None:
         _remember(self._decide_ms, notice.cfp, notice.decide_ms)
 
+    def _buys(self, notice: PurchaseAnnounced) -> None:
+        _remember(self._purchases, notice.cfp, notice)
+
     def _announced(self, notice: CfpAnnounced) -> None:
-        cfp = self._handle(notice, self._decide_ms.pop(notice.cfp, 0))
+        cfp = self._handle(notice, self._decide_ms.pop(notice.cfp, 0), self._purchases.pop(notice.cfp, None))
         self.open_cfps[notice.cfp] = cfp
         self.announcements.resolve(notice.cfp, cfp)
         for subscription in self._subscriptions:
-            if subscription.pool is None or subscription.pool == notice.pool:
-                subscription.push(cfp)
+            subscription.push(cfp)
 
     def _awarded(self, notice: BidAwarded) -> None:
         winner = Winner(notice.bid, notice.price_ucr)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from contractnet.client.shown import Shown
 from contractnet.messages import Direction, Pricing
-from contractnet.messages.notices import CfpSettled
+from contractnet.messages.notices import CfpSettled, PurchaseAnnounced
 
 Outcome = Callable[[bytes, float | None], Awaitable[CfpSettled]]
 
@@ -17,7 +17,9 @@ class Cfp(Shown):
     """A CFP that was announced. Times are market time, milliseconds since the epoch; bids count before `closes_at_ms`.
 
     `units` of `pool` for `duration_ms` go to each of up to `slots` winners, for at least `reserve_price_ucr` a slot.
-    With `decide_ms` above 0 its manager chooses them, at most so long after the deadline; bids bind until then.
+    With `decide_ms` above 0 its manager chooses them, at most so long after the deadline; bids bind until then. With
+    direction BUY `pool` is the kind of resource that is wanted, `reserve_price_ucr` the most that is paid a slot, and
+    `purchase` the other terms: see `Agent.ask`.
     """
 
     id: bytes
@@ -32,6 +34,7 @@ class Cfp(Shown):
     closes_at_ms: int
     decide_ms: int
     _outcome: Outcome = field(repr=False, compare=False)
+    purchase: PurchaseAnnounced | None = field(default=None, repr=False)
 
     async def outcome(self, timeout_s: float | None = None) -> CfpSettled:
         """How the CFP ended: its outcome and its winners (bid ids and prices).

@@ -30,8 +30,8 @@ from contractnet.errors import (
     OutcomeTimeoutError,
     RejectedError,
 )
-from contractnet.messages import Code
-from contractnet.messages.notices import CfpAnnounced, CfpSettled, LeaseGranted, Receipt
+from contractnet.messages import Code, Direction
+from contractnet.messages.notices import CfpAnnounced, CfpSettled, LeaseGranted, PurchaseAnnounced, Receipt
 from contractnet.refusals import is_refusal, refused
 
 if TYPE_CHECKING:
@@ -181,10 +181,13 @@ class Connection:
 
         return Agent(self, credential)
 
-    def cfps(self, pool: str | None = None) -> Subscription:
-        """Iterate over the CFPs that are open, and over every later one as it is announced; of one pool, or all."""
+    def cfps(self, pool: str | None = None, direction: Direction | str = Direction.SELL) -> Subscription:
+        """Iterate over the CFPs that are open, and over every later one as it is announced; of one pool, or all.
+
+        Those that sell, or with `direction` BUY those that buy.
+        """
         self._check_open()
-        return self._book.subscribe(pool)
+        return self._book.subscribe(pool, Direction(direction))
 
     def next_sequence(self, key: bytes) -> int:
         """A sequence for the next command of a key: max(last + 1, unix microseconds)."""
@@ -249,7 +252,7 @@ class Connection:
         while not self._producer.send(sealed, self._feed.partition):
             await asyncio.sleep(0.01)
 
-    def _cfp_handle(self, notice: CfpAnnounced, decide_ms: int) -> Cfp:
+    def _cfp_handle(self, notice: CfpAnnounced, decide_ms: int, purchase: PurchaseAnnounced | None) -> Cfp:
         return Cfp(
             id=notice.cfp,
             direction=notice.direction,
@@ -263,6 +266,7 @@ class Connection:
             closes_at_ms=notice.closes_at_ms,
             decide_ms=decide_ms,
             _outcome=self.cfp_outcome,
+            purchase=purchase,
         )
 
     # In the threads of the feed and the producer.

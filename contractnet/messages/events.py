@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from contractnet.messages.event import Event as Event  # noqa: PLC0414, part of this module
 from contractnet.messages.events_groups import BidGrouped as BidGrouped  # noqa: PLC0414, part of this module
 from contractnet.messages.events_groups import HoldResized as HoldResized  # noqa: PLC0414, part of this module
+from contractnet.messages.purchases import PurchaseOpened as PurchaseOpened  # noqa: PLC0414, part of this module
+from contractnet.messages.purchases import UnitsOffered as UnitsOffered  # noqa: PLC0414, part of this module
+from contractnet.messages.purchases import WorkReported as WorkReported  # noqa: PLC0414, part of this module
 from contractnet.messages.types import (
     CfpOutcome,
     Claim,

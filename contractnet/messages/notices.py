@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contractnet.messages.types import CfpOutcome, Code, Direction, Pricing, Winner
+from contractnet.messages.types import CfpOutcome, Code, Direction, Pricing, Progress, Winner
 
 
 class Notice:
@@ -60,6 +60,17 @@ class ManagerAwards(Notice):
 
     cfp: bytes
     decide_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseAnnounced(Notice):
+    """The CFP announced next buys: its other terms."""
+
+    cfp: bytes
+    delay_cost_per_s_ucr: int
+    bond_ucr: int
+    start_within_ms: int
+    grace_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +196,16 @@ class BidDeclined(Notice):
     account: bytes
     cfp: bytes
     bid: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WorkShown(Notice):
+    """Work has started or ended, for its manager and its contractor. Only ever inside a SealedNotice."""
+
+    account: bytes
+    cfp: bytes
+    award: bytes
+    progress: Progress
+    delay_ms: int | None
+    paid_ucr: int
+    text: str

@@ -7,7 +7,7 @@ from typing import Any
 
 from contractnet.messages import Command, Event
 from contractnet.messages import commands as c
-from market.rules import accounts, budgets, contracts, decisions, groups, keys, pools
+from market.rules import accounts, budgets, buying, contracts, decisions, groups, keys, pools
 from market.rules.context import Context
 
 Decide = Callable[[Context, Any], list[Event]]
@@ -64,6 +64,9 @@ V6: dict[type[Command], Decide] = V5 | {
     c.CancelCfp: groups.cancel_6,
     c.AwardBid: groups.award_bid_6,
     c.RejectBid: groups.reject_bid_6,
+    c.CallForProposals: buying.call_for_proposals_6,
+    c.PlaceAsk: buying.place_ask,
+    c.ReportWork: buying.report_work,
 }
 """Not released yet: what is added to the protocol next (docs/protocol.md)."""
 

@@ -1,10 +1,11 @@
-"""What happens when it falls due: a lease ends, a budget's window starts, a CFP is awarded or left to its manager."""
+"""What happens when it falls due: a lease ends, work times out, a budget's window starts, a CFP is awarded or left to
+its manager."""
 
 from __future__ import annotations
 
 from contractnet.messages import Event, LeaseEnd
 from contractnet.messages import events as e
-from market.rules import budgets, contracts, decisions, groups
+from market.rules import budgets, buying, contracts, decisions, groups
 from market.state import Cfp, State
 
 
@@ -14,6 +15,8 @@ def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
     `head` is the chain head before the record that settles it.
     """
     lease = state.leases.get(due_id)
+    if lease is not None and due_id in state.works:
+        return buying.time_out(state, state.works[due_id])
     if lease is not None:
         return [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.EXPIRED)]
     budget = state.budgets.get(due_id)
@@ -24,6 +27,8 @@ def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
 
 def _due(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:
     """A CFP's deadline, or the end of its manager's time."""
+    if cfp.terms is not None:
+        return buying.close(state, cfp, cfp.terms, at_ms, head)
     if not cfp.decide_ms:
         return contracts.close(state, cfp, at_ms, head)
     return decisions.expire(state, cfp) if cfp.decides_until_ms else decisions.begin(state, cfp, at_ms)

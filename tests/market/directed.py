@@ -12,6 +12,7 @@ from tests.market.cases_decisions import DECISION_IDS
 from tests.market.directed_budgets import BUDGET_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
+from tests.market.directed_purchases import PURCHASE_SCENARIOS
 from tests.market.play import SMALL, Play, founded
 from tests.market.test_rules import CASES
 from tests.market.town import BANK, INBOX_KEY, MANAGER, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
@@ -245,4 +246,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *BUDGET_SCENARIOS,
     *DECISION_SCENARIOS,
     *GROUP_SCENARIOS,
+    *PURCHASE_SCENARIOS,
 )

@@ -15,11 +15,12 @@ from tests.market.model_budgets import Budgets
 from tests.market.model_decisions import Decisions
 from tests.market.model_groups import Groups
 from tests.market.model_parts import DAY_MS, MONEY_MAX, Letter, Row, good_text, new_key
+from tests.market.model_purchases import Purchases, is_known
 
 UNITS_MAX = 1_000_000
 
 
-class Model(Groups, Budgets, Decisions):
+class Model(Groups, Budgets, Decisions, Purchases):
     """One market as plain dicts. `take` gives the codes that may answer a letter: none for a tick, one if accepted."""
 
     def __init__(self, name: str, operator: bytes, partitions: int, limits: dict[str, int], versions: set[int]) -> None:
@@ -31,6 +32,7 @@ class Model(Groups, Budgets, Decisions):
         self.pools: dict[str, Row] = {}
         self.cfps: dict[bytes, Row] = {}
         self.leases: dict[bytes, Row] = {}
+        self.works: dict[bytes, Row] = {}
         self.ended: set[bytes] = set()
         self.budgets: dict[bytes, Row] = {}
         self.groups: dict[tuple[bytes | None, bytes], Row] = {}
@@ -141,6 +143,10 @@ class Model(Groups, Budgets, Decisions):
         """Unsettled bids, withdrawn ones included."""
         return [bid for cfp in self.cfps.values() for bid in cfp["bids"] if bid["account"] == account]
 
+    def held(self, account: bytes | None) -> int:
+        """What an account's bids hold, and its work."""
+        return self.held_for_bids(account) + self.held_for_work(account)
+
     def _free(self, account: bytes) -> int:
         balance: int = self.accounts[account]["balance"]
         return balance - self.held(account)
@@ -177,10 +183,14 @@ class Model(Groups, Budgets, Decisions):
             if not due or min(due)[0] > at:
                 return count > 0
             ident = min(due)[1]
-            if ident in self.leases:
+            if ident in self.works:
+                self.end_work(ident, done=False)
+            elif ident in self.leases:
                 del self.leases[ident]
             elif ident in self.budgets:
                 self.next_window(ident)
+            elif self.cfps[ident]["buys"]:
+                self.close_purchase(ident, at, head)
             elif self.cfps[ident]["decide"]:
                 self.decision_due(ident, at)
             else:
@@ -211,8 +221,7 @@ class Model(Groups, Budgets, Decisions):
             self.payments.append((bid["account"], price))
             self.won(bid)
         self.warn({bid["account"] for bid, _ in paid})
-        del self.cfps[ident]
-        self.ended.add(ident)
+        self.over(ident)
 
     # One method for each command, named after it: broken rules first, then the effect.
 
@@ -322,45 +331,51 @@ class Model(Groups, Budgets, Decisions):
 
     def _CallForProposals(self, command: c.CallForProposals) -> None:
         self.need(self.sender is not None, "NOT_PERMITTED")
-        known = command.direction != Direction.UNSPECIFIED and command.pricing != Pricing.UNSPECIFIED
-        self.need(known, "UNKNOWN_VALUE")
+        self.need(is_known(command, self.version), "UNKNOWN_VALUE")
         self.need(1 <= command.units <= UNITS_MAX and 1 <= command.slots <= 64, "BAD_UNITS")
         timely = 100 <= command.duration_ms <= 7 * DAY_MS and 50 <= command.open_ms <= DAY_MS
         self.need(timely, "BAD_DURATION")
         self.need(1 <= command.reserve_price_ucr <= MONEY_MAX, "BAD_AMOUNT")
-        self.need_good_decision(command)
+        buys = command.direction is Direction.BUY and self.version >= 6
+        if buys:
+            self.need_good_purchase(command)
+        else:
+            self.need_good_sale(command)
         open_cfps = sum(cfp["manager"] == self.sender for cfp in self.cfps.values())
         self.need(open_cfps < self.limits["cfps"], "LIMIT_REACHED")
-        if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
-            self.need(self.pools[command.pool]["owner"] == self.sender, "NOT_OWNER")
-            self.need(command.units <= self.pools[command.pool]["units"], "UNITS_EXCEED_POOL")
         if not self.bad:
             row: Row = {"manager": self.sender, "pool": command.pool, "units": command.units, "slots": command.slots}
             row |= {"duration": command.duration_ms, "closes": self.now + command.open_ms, "bids": []}
             row |= {"reserve": command.reserve_price_ucr, "first": command.pricing == Pricing.FIRST}
             row |= {"decide": command.decide_ms, "until": 0, "given": [], "refused": []}
+            row["buys"] = self.terms_of(command)
             row["weights"] = {ident: account["weight"] for ident, account in self.accounts.items()}
             self.cfps[self.id] = row
+
+    def need_good_sale(self, command: c.CallForProposals) -> None:
+        """Terms of a CFP that sells."""
+        self.need_good_decision(command)
+        terms = (command.delay_cost_per_s_ucr, command.bond_ucr, command.start_within_ms, command.grace_ms)
+        self.need(not any(terms), "UNKNOWN_RULES")
+        if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
+            self.need(self.pools[command.pool]["owner"] == self.sender, "NOT_OWNER")
+            self.need(command.units <= self.pools[command.pool]["units"], "UNITS_EXCEED_POOL")
+
+    def need_held(self, amount: int) -> None:
+        """Credits and budgets of the sender."""
+        if self.sender is not None:
+            self.need(self._free(self.sender) >= amount, "INSUFFICIENT_CREDIT")
+            self.need(self.leave_room(self.sender, amount), "BUDGET_EXCEEDED")
 
     def _PlaceBid(self, command: c.PlaceBid) -> None:
         self.need(self.sender not in (None, self.bank), "NOT_PERMITTED")
         self.need(0 < command.price_ucr <= MONEY_MAX, "BAD_AMOUNT")
         self.need(good_text(command.task, empty=True), "BAD_NAME")
         self.need(0 <= command.start_delay_ms <= DAY_MS, "BAD_DURATION")
-        self.need(len(self.bids_of(self.sender)) < self.limits["bids"], "LIMIT_REACHED")
         cfp = self.open_cfp(command.cfp)
-        if cfp is not None:
-            standing = [b for b in cfp["bids"] if b["account"] == self.sender and not b["withdrawn"]]
-            self.need(self.sender != cfp["manager"], "OWN_CFP")
-            self.need(not standing, "ALREADY_BID")
-            self.need(self.sender not in cfp["refused"], "OUT_OF_SEQUENCE")
-            self.need(len(cfp["bids"]) < self.limits["bids_per_cfp"], "LIMIT_REACHED")
-            mine = [b for b in cfp["bids"] if b["account"] == self.sender]
-            self.need(self.version < 3 or len(mine) < self.limits["bids_of_one_per_cfp"], "LIMIT_REACHED")
-        if self.sender is not None:
-            more = self.needed(command)
-            self.need(self._free(self.sender) >= more, "INSUFFICIENT_CREDIT")
-            self.need(self.leave_room(self.sender, more), "BUDGET_EXCEEDED")
+        self.need_one_more_bid(cfp)
+        self.need(cfp is None or cfp["buys"] is None, "OUT_OF_SEQUENCE")
+        self.need_held(self.needed(command))
         if cfp is not None and not self.bad:
             row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False, "done": False}
             row |= {"delay": command.start_delay_ms, "weight": cfp["weights"].get(self.sender, 1000)}
@@ -376,5 +391,6 @@ class Model(Groups, Budgets, Decisions):
             self.need(False, "UNKNOWN_LEASE")
             return
         self.need(lease["account"] == self.sender, "NOT_OWNER")
+        self.need(command.award not in self.works, "OUT_OF_SEQUENCE")
         if not self.bad:
             del self.leases[command.award]

@@ -27,11 +27,12 @@ NEVER_THERE = {"RulesActivated"}
 BUDGETS = {"BudgetSet", "BudgetCleared", "BudgetToppedUp", "BudgetWarned", "BudgetWindowStarted"}
 DECISIONS = {"AwardDeferred", "CfpRefused", "DecisionOpened"}
 GROUPS = {"BidGrouped", "HoldResized"}
+PURCHASES = {"PurchaseOpened", "UnitsOffered", "WorkReported"}
 EVENTS_LATER = {
-    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | GROUPS,
-    3: BUDGETS | DECISIONS | GROUPS,
-    4: DECISIONS | GROUPS,
-    5: GROUPS,
+    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | GROUPS | PURCHASES,
+    3: BUDGETS | DECISIONS | GROUPS | PURCHASES,
+    4: DECISIONS | GROUPS | PURCHASES,
+    5: GROUPS | PURCHASES,
     6: set[str](),
 }
 OF_BUDGETS = {Code.BAD_BUDGET, Code.UNKNOWN_BUDGET, Code.BUDGET_EXCEEDED}

@@ -10,6 +10,7 @@ from tests.mutants.mutant import SEEDS, Mutant
 from tests.mutants.planted_budgets import BUDGET_MUTANTS
 from tests.mutants.planted_decisions import DECISION_MUTANTS
 from tests.mutants.planted_groups import GROUP_MUTANTS
+from tests.mutants.planted_purchases import PURCHASE_MUTANTS
 from tests.mutants.planted_rules import RULE_MUTANTS
 
 SHELLS = "tests/streams/test_shells.py::test_the_clock_ticks_only_for_a_reason"
@@ -261,4 +262,12 @@ PROJECTOR_MUTANTS: tuple[Mutant, ...] = (
     ),
 )
 
-PLANTED = (*SHELL_MUTANTS, *RULE_MUTANTS, *BUDGET_MUTANTS, *DECISION_MUTANTS, *GROUP_MUTANTS, *PROJECTOR_MUTANTS)
+PLANTED = (
+    *SHELL_MUTANTS,
+    *RULE_MUTANTS,
+    *BUDGET_MUTANTS,
+    *DECISION_MUTANTS,
+    *GROUP_MUTANTS,
+    *PURCHASE_MUTANTS,
+    *PROJECTOR_MUTANTS,
+)

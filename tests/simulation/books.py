@@ -10,6 +10,7 @@ from contractnet.messages import CfpOutcome, Code, Entry, Pricing, ReleaseReason
 from contractnet.messages import events as e
 from tests.simulation.books_budgets import BudgetBooks
 from tests.simulation.books_groups import GroupBooks
+from tests.simulation.books_purchases import PurchaseBooks
 
 
 @dataclass(slots=True)
@@ -34,11 +35,12 @@ class Auction:
         return [i for i, b in self.bids.items() if i not in over and b.price_ucr >= reserve_ucr]
 
 
-class Books(GroupBooks, BudgetBooks):
+class Books(GroupBooks, BudgetBooks, PurchaseBooks):
     """Takes entries in order; every broken promise is an AssertionError."""
 
     def __init__(self) -> None:
         super().__init__()
+        PurchaseBooks.__init__(self)
         self.now_ms = self.rules = 0
         self.head = b""
         """Chain head before the record whose entries are written down: it decides ties."""
@@ -148,10 +150,19 @@ class Books(GroupBooks, BudgetBooks):
 
     def _HoldPlaced(self, _: Entry, event: e.HoldPlaced) -> None:
         assert event.hold not in self.holds
-        price_ucr = self.auctions[event.cfp].bids[event.hold].price_ucr
-        assert event.amount_ucr == price_ucr or (event.amount_ucr == 0 and self.has_group(event.hold)), "a wrong hold"
+        auction, terms = self.auctions[event.cfp], self.terms.get(event.cfp)
+        bid = auction.bids.get(event.hold)
+        if bid is not None:
+            wanted = bid.price_ucr if terms is None else terms.bond_ucr
+        elif event.hold == event.cfp:
+            wanted = auction.opened.reserve_price_ucr * auction.opened.slots
+        else:
+            wanted = auction.awards[max(auction.awards)].price_ucr
+        unheld = event.amount_ucr == 0 and self.has_group(event.hold)
+        assert event.amount_ucr == wanted or unheld, "the hold is not what it backs"
         self.holds[event.hold] = (event.account, event.amount_ucr)
-        self.hold(event.account)
+        if bid is not None or event.hold == event.cfp:
+            self.hold(event.account)
 
     def _HoldCaptured(self, _: Entry, event: e.HoldCaptured) -> None:
         account, amount_ucr = self.holds.pop(event.hold)
@@ -201,7 +212,7 @@ class Books(GroupBooks, BudgetBooks):
         assert all(b.account != event.account for b in rivals), "two live bids of one account"
         assert event.account not in auction.refused, "a bid of somebody who has refused"
         auction.bids[event.bid] = event
-        self.owing = [e.HoldPlaced]
+        self.owing = [e.UnitsOffered, e.HoldPlaced] if event.cfp in self.terms else [e.HoldPlaced]
 
     def _BidWithdrawn(self, entry: Entry, event: e.BidWithdrawn) -> None:
         auction = self.auctions[event.cfp]
@@ -230,7 +241,9 @@ class Books(GroupBooks, BudgetBooks):
         assert event.award not in auction.withdrawn, "a withdrawn bid won"
         assert event.slot not in auction.awards, "a slot was awarded twice"
         assert 0 <= event.slot < auction.opened.slots
-        assert auction.opened.reserve_price_ucr <= event.price_ucr <= bid.price_ucr == event.bid_price_ucr
+        prices = [auction.opened.reserve_price_ucr, event.price_ucr, bid.price_ucr]
+        assert event.bid_price_ucr == bid.price_ucr
+        assert prices == sorted(prices, reverse=event.cfp in self.terms), "a price beyond its bounds"
         if auction.decide_ms:
             assert entry.source.at_ms < auction.until_ms, "a manager chose out of time"
             assert event.price_ucr == bid.price_ucr
@@ -238,6 +251,9 @@ class Books(GroupBooks, BudgetBooks):
         self.awards.add(event.award)
         auction.awards[event.slot] = event
         self.owing = [e.SlotReserved, e.HoldCaptured, e.CreditsTransferred]
+        if event.cfp in self.terms:
+            self.owing = [e.SlotReserved, e.HoldPlaced]
+            self.begin(entry, event, bid)
 
     def _SlotReserved(self, entry: Entry, event: e.SlotReserved) -> None:
         assert event.award not in self.leases
@@ -253,6 +269,7 @@ class Books(GroupBooks, BudgetBooks):
             assert used <= self.pools[pool], "a pool has more leases than units"
 
     def _LeaseEnded(self, _: Entry, event: e.LeaseEnded) -> None:
+        assert event.award not in self.works, "a lease ended before its work"
         del self.leases[event.award]
 
     def _CfpClosed(self, entry: Entry, event: e.CfpClosed) -> None:
@@ -261,14 +278,14 @@ class Books(GroupBooks, BudgetBooks):
         self.ended.add(event.cfp)
         assert event.awards == len(auction.awards)
         assert (event.outcome is CfpOutcome.AWARDED) == bool(auction.awards)
-        assert not set(auction.bids) & set(self.holds), "a hold outlives its CFP"
+        assert not {event.cfp, *auction.bids} & set(self.holds) - set(self.works), "a hold outlives its CFP"
         assert len(auction.awards) + len(auction.rejected) == len(auction.bids), "a bid was forgotten"
         if auction.decide_ms:
             expired = [why for why in auction.rejected.values() if why is ReleaseReason.EXPIRED]
             in_time = entry.source.at_ms < auction.until_ms
             assert not (expired and in_time), "a manager's time was cut"
             assert sorted(auction.awards) == list(range(len(auction.awards))), "slots are given in order"
-        elif auction.awards:
+        elif auction.awards and event.cfp not in self.terms:
             _check_ranking(auction, self.head)
 
 

@@ -1,0 +1,56 @@
+"""A market's books from canonical state bytes, for the independent checker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, Terms
+from analytics.checker_prices import Lease
+
+if TYPE_CHECKING:
+    from analytics.checker_books import Book
+
+
+def load(book: Book, m: Fields) -> None:
+    """Fill empty books from one market."""
+    for ident, name, project, _, _, balance_ucr, _, _, weights in m["accounts"]:
+        account = Account(balance_ucr, 0, [(e, w) for e, w in weights], name, project)
+        book.add_account(bytes.fromhex(ident), account)
+    book.budgets.load(m["budgets"])
+    for public, account, revoked, floor, expires_at_ms, seen in m["keys"]:
+        owner = None if account is None else bytes.fromhex(account)
+        book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)
+    for name, owner, units in m["pools"]:
+        book.pools[name] = Pool(bytes.fromhex(owner), units)
+    book.purchases.load(m["works"])
+    held = {bytes.fromhex(hold): amount_ucr for hold, amount_ucr in m["holds"]}
+    owners = {hold: account for hold, (account, _) in book.purchases.backed().items()}
+    for row in m["cfps"]:
+        _load_cfp(book, row, held, owners)
+    book.groups.load(m["groups"], {bid: row for cfp in book.cfps.values() for bid, row in cfp.bids.items()})
+    for hold, amount_ucr in held.items():
+        book.holds[hold] = (owners[hold], amount_ucr)
+        book.accounts[owners[hold]].held_ucr += amount_ucr
+    for award, pool, units, account, starts, ends in m["leases"]:
+        lease = Held(bytes.fromhex(account), Lease(starts, ends, units))
+        book.pools[pool].lock(bytes.fromhex(award), lease)
+
+
+def _load_cfp(book: Book, row: list[Any], held: dict[bytes, int], owners: dict[bytes, bytes]) -> None:
+    ident, manager, direction, *sale = row
+    *head, bids, (decide_ms, until_ms, given, refused), terms = sale
+    cfp = Cfp(bytes.fromhex(manager), *head)
+    cfp.decide_ms, cfp.until_ms, cfp.buys = decide_ms, until_ms, direction == "BUY"
+    book.cfps[bytes.fromhex(ident)] = cfp
+    cfp.given = {bytes.fromhex(bid): price_ucr for bid, price_ucr in given}
+    cfp.refused = set(map(bytes.fromhex, refused))
+    cfp.terms = None if terms is None else Terms(*terms)
+    owners[bytes.fromhex(ident)] = cfp.manager
+    for bid, account, price, weight, delay, task, pass_hash, withdrawn, pool in bids:
+        number, owner = bytes.fromhex(bid), bytes.fromhex(account)
+        cfp.bids[number] = Bid(owner, price, weight, delay, task, bytes.fromhex(pass_hash), withdrawn, pool)
+        owners[number] = owner
+        if not withdrawn:
+            cfp.bidders.add(owner)
+        if number not in held and number not in cfp.given:
+            cfp.declined.add(number)
