@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from analytics import checker_decisions as decisions
+from analytics import checker_keys as keys
 from analytics import checker_negotiations as bargains
 from analytics.checker_budgets import Budgets
 from analytics.checker_groups import Groups
 from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need
 from analytics.checker_plain import load
 from analytics.checker_prices import Lease
+from analytics.checker_purchases import Purchases, check_manager, check_purchase, escrow_of
 from analytics.checker_sales import check_sale
 
 _TELLING = {"ClockAdvanced", "ClockJumped", "CommandUnreadable", "CommandRepeated", "RulesActivated"}
@@ -37,6 +39,7 @@ class Book:
     ending: bytes | None = None
     """The lease that this record has to end, as it has ended what was bargained over it."""
     budgets: Budgets = field(init=False)
+    purchases: Purchases = field(default_factory=Purchases)
     parts: dict[bytes, tuple[Cfp, list[str]]] = field(default_factory=dict)
     """What follows an award in its own record, by award."""
     choices: list[Cfp] = field(default_factory=list)
@@ -87,6 +90,7 @@ class Book:
         self.parts.clear()
         self.choices.clear()
         self.groups.end(self.holds)
+        self.purchases.end(self.holds)
         self.budgets.end()
 
     def look_over(self) -> None:
@@ -100,14 +104,19 @@ class Book:
             enough = account.balance_ucr >= account.held_ucr or ident == self.bank
             need(enough, f"account {ident.hex()} has what it holds")
         undecided = {b for c in self.cfps.values() for b in c.bids if b not in c.given and b not in c.declined}
+        buying = {ident for ident, cfp in self.cfps.items() if cfp.buys}
         joined = {ident for ident, talk in self.talks.items() if talk.round}
-        need(set(self.holds) == undecided | joined, "each open bid and each negotiation has its hold")
+        working = self.purchases.backed()
+        backed = undecided | buying | joined | set(working)
+        need(set(self.holds) == backed, "each open bid, purchase, work and negotiation has its holds")
+        need(all(self.holds[hold] == amount for hold, amount in working.items()), "escrows and bonds are whole")
 
     def agree(self, m: Fields) -> None:
         """The books say what one market of canonical state bytes says."""
         other = Book.from_plain(m)
         for name in ("bank", "epoch", "accounts", "pools", "cfps", "holds", "talks"):
             need(getattr(self, name) == getattr(other, name), f"the {name} are those of the state")
+        need(self.purchases.works == other.purchases.works, "the works are those of the state")
         need(self.budgets.by_id == other.budgets.by_id, "the budgets are those of the state")
         need(self.groups.plain() == other.groups.plain(), "the groups are those of the state")
         revoked = [
@@ -116,18 +125,14 @@ class Book:
         need(revoked[0] == revoked[1], "the keys are those of the state")
 
     def _accepted(self, e: Fields, source: Fields) -> None:
-        key = self._key(e["key"])
+        key = keys.known(self.keys, e["key"])
         need(key.account == e["account"], "a command's account is that of its key")
         key.use(e["sequence"], source["at_ms"])
 
     def _rejected(self, e: Fields, source: Fields) -> None:
         need(e["code"] != "ACCEPTED", "a rejection names a reason")
         if e["sequence"] is not None:
-            self._key(e["key"]).use(e["sequence"], source["at_ms"])
-
-    def _key(self, public: bytes) -> Key:
-        need(public in self.keys, "a key is registered before it signs")
-        return self.keys[public]
+            keys.known(self.keys, e["key"]).use(e["sequence"], source["at_ms"])
 
     def _account(self, ident: bytes) -> Account:
         need(ident in self.accounts, f"account {ident.hex()} exists")
@@ -158,24 +163,6 @@ class Book:
         need(e["signing_key"] not in self.keys, "a key is registered once")
         self.keys[e["signing_key"]] = Key(e["account"])
 
-    def _key_revoked(self, e: Fields, _: Fields) -> None:
-        key = self._key(e["signing_key"])
-        need(key.account == e["account"] and not key.revoked, "a live key of the account is revoked")
-        key.revoked = True
-
-    def _key_expires(self, e: Fields, source: Fields) -> None:
-        key = self._key(e["signing_key"])
-        need(key.account == e["account"] and not key.used, "a new key of the account gets its end")
-        need(e["expires_at_ms"] > source["at_ms"], "a key expires later than now")
-        key.expires_at_ms = e["expires_at_ms"]
-
-    def _operator_key_rotated(self, e: Fields, _: Fields) -> None:
-        key = self._key(e["revoked_key"])
-        need(key.account is None and not key.revoked, "a live key of the operator is rotated")
-        need(e["signing_key"] not in self.keys, "a key is registered once")
-        key.revoked = True
-        self.keys[e["signing_key"]] = Key(None)
-
     def _weight_changed(self, e: Fields, _: Fields) -> None:
         need(500 <= e["weight_permille"] <= 1000, "a weight is 500 to 1000 permille")
         self.epoch += 1
@@ -196,8 +183,12 @@ class Book:
         need(e["debit"] == self.bank or debit.balance_ucr >= debit.held_ucr, "nobody spends what it does not have")
         if e["reason"] == "DEAL":
             bargains.pay(self, e)
-        if e["reason"] != "AWARD":
+        if e["reason"] not in ("AWARD", "FORFEIT"):
             return
+        if self.purchases.post(e):
+            self.budgets.pay(e["debit"], amount_ucr)
+            return
+        need(e["reason"] == "AWARD", "only work forfeits a bond")
         win, cfp = self._win(e["award"], "CreditsTransferred")
         bid = cfp.bids[e["award"]]
         same = (e["debit"], e["credit"], amount_ucr, e["cfp"], e["task"], e["pool"])
@@ -206,16 +197,33 @@ class Book:
 
     def _hold_placed(self, e: Fields, _: Fields) -> None:
         need(e["hold"] not in self.holds, "a hold is placed once")
+        escrow = self._check_backed(e)
+        self.holds[e["hold"]] = (e["account"], e["amount_ucr"])
+        self._hold(e["account"], e["amount_ucr"])
+        if not escrow:
+            self.budgets.check_hold(e["account"])
+
+    def _check_backed(self, e: Fields) -> bool:
+        """A hold backs a cap, a bid, an ask, a ceiling or a price in escrow; whether it is the last."""
         if e["hold"] in self.talks:
             talk = self.talks[e["hold"]]
             need((talk.parties[1], talk.cap_ucr) == (e["account"], e["amount_ucr"]), "a hold backs a cap")
+            return False
+        cfp, who = self._cfp(e["cfp"]), (e["account"], e["amount_ucr"])
+        bid = cfp.bids.get(e["hold"])
+        award = next((a for a in self.parts if escrow_of(a) == e["hold"]), None)
+        if bid is not None:
+            fits = self.groups.may_hold(bid, e) if cfp.terms is None else e["amount_ucr"] == cfp.terms.bond_ucr
+            need(bid.account == e["account"] and fits, "a hold backs a bid")
+            need(bool(bid.pool) == cfp.buys, "an ask names a pool before it is backed")
+        elif award is None:
+            opening = any(other is cfp for _, other in self.purchases.opening)
+            need(cfp.buys and opening and e["hold"] == e["cfp"], "a hold backs a bid or a purchase")
+            need(who == (cfp.manager, cfp.reserve_ucr * cfp.slots), "a manager holds its ceiling")
         else:
-            bid = self._cfp(e["cfp"]).bids.get(e["hold"])
-            backed = bid is not None and bid.account == e["account"] and self.groups.may_hold(bid, e)
-            need(backed, "a hold backs a bid")
-        self.holds[e["hold"]] = (e["account"], e["amount_ucr"])
-        self._hold(e["account"], e["amount_ucr"])
-        self.budgets.check_hold(e["account"])
+            win, cfp = self._win(award, "HoldPlaced")
+            need(who == (cfp.manager, win["price_ucr"]), "the price is captured by an escrow")
+        return award is not None
 
     def _hold_resized(self, e: Fields, _: Fields) -> None:
         self._hold(e["account"], self.groups.resize(e, self.holds))
@@ -226,15 +234,17 @@ class Book:
         need(account.held_ucr <= account.balance_ucr, "nobody holds what it does not have")
 
     def _hold_captured(self, e: Fields, source: Fields) -> None:
+        need(e["captured_ucr"] > 0 <= e["released_ucr"], "a capture is something")
         if e["hold"] in self.talks:
             bargains.capture(self, e, source)
-        else:
+        elif not self.purchases.resolve(e["hold"], e["captured_ucr"]):
             win, _cfp = self._win(e["hold"], "HoldCaptured")
-            need(e["captured_ucr"] == win["price_ucr"] and e["released_ucr"] >= 0, "the price is captured")
+            need(e["captured_ucr"] == win["price_ucr"], "the price is captured")
         self._resolve(e["hold"], e["account"], e["captured_ucr"] + e["released_ucr"])
         self.groups.leave(e["hold"], won=True)
 
     def _hold_released(self, e: Fields, _: Fields) -> None:
+        self.purchases.resolve(e["hold"], 0)
         self._resolve(e["hold"], e["account"], e["amount_ucr"])
         self.groups.leave(e["hold"], won=False)
 
@@ -255,11 +265,13 @@ class Book:
 
     def _cfp_opened(self, e: Fields, source: Fields) -> None:
         need(e["cfp"] == source["command"] and e["cfp"] not in self.cfps, "a CFP has its command's id")
-        pool = self._pool(e["pool"])
-        need(pool.owner == e["manager"] and 0 < e["units"] <= pool.units, "the owner sells what the pool has")
-        need(e["closes_at_ms"] > source["at_ms"] and e["direction"] == "SELL", "a CFP is open for a while")
+        buys = e["direction"] == "BUY"
+        need(e["closes_at_ms"] > source["at_ms"] and (buys or e["direction"] == "SELL"), "a CFP is open for a while")
+        check_manager(e, self.accounts, self.bank, None if buys else self._pool(e["pool"]))
         terms = (e["manager"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"])
-        self.cfps[e["cfp"]] = Cfp(*terms, e["pricing"], e["closes_at_ms"], self.epoch)
+        self.cfps[e["cfp"]] = cfp = Cfp(*terms, e["pricing"], e["closes_at_ms"], self.epoch, buys=buys)
+        if buys:
+            self.purchases.opening.append((e["cfp"], cfp))
 
     def _bid_placed(self, e: Fields, source: Fields) -> None:
         need(e["bid"] == source["command"], "a bid has its command's id")
@@ -307,6 +319,8 @@ class Book:
         if cfp.decide_ms:
             decisions.choose(cfp, e["award"], e["price_ucr"], source)
             self.choices.append(cfp)
+        if cfp.buys:
+            self.purchases.begin(e["cfp"], cfp, e, source)
         cfp.wins[e["award"]] = e
         self.parts[e["award"]] = (cfp, [])
 
@@ -324,12 +338,14 @@ class Book:
         bid, pool = cfp.bids[e["award"]], self._pool(e["pool"])
         start_ms = source["at_ms"] + bid.delay_ms
         same = (e["pool"], e["units"], e["account"], e["starts_at_ms"], e["ends_at_ms"], e["pass_hash"])
-        wanted = (cfp.pool, cfp.units, win["account"], start_ms, start_ms + cfp.duration_ms, bid.pass_hash)
+        end_ms = start_ms + cfp.duration_ms + (0 if cfp.terms is None else cfp.terms.grace_ms)
+        wanted = (bid.pool or cfp.pool, cfp.units, win["account"], start_ms, end_ms, bid.pass_hash)
         need(same == wanted, "a lease is what its CFP and its bid say")
         pool.lock(e["award"], Held(e["account"], Lease(start_ms, e["ends_at_ms"], e["units"])))
         need(pool.is_respected(start_ms, e["ends_at_ms"]), "capacity is respected at each instant")
 
     def _lease_ended(self, e: Fields, source: Fields) -> None:
+        self.purchases.end_lease(e["award"])
         held = self._pool(e["pool"]).unlock(e["award"])
         if e["reason"] == "RESOLD":
             bargains.give_up(self, e["award"], held, e["pool"])
@@ -344,11 +360,14 @@ class Book:
         ends = Counter([*cfp.wins, *cfp.given, *cfp.losses, *cfp.declined])
         need(set(ends) == set(cfp.bids), "every bid has an end")
         need(all(count == 1 for count in ends.values()), "no bid has two ends")
-        need(not set(cfp.bids) & set(self.holds), "every hold of a CFP is resolved when it ends")
+        kept = set(cfp.wins) if cfp.buys else set()
+        left = {e["cfp"], *cfp.bids} & set(self.holds)
+        need(left == kept, "every hold of a CFP is resolved when it ends, except bonds of work")
         need(e["awards"] == len(cfp.wins) + len(cfp.given), "the number of awards is right")
         need(e["bids"] == sum(not b.withdrawn for b in cfp.bids.values()), "the number of bids is right")
         for award in cfp.wins:
-            need(len(self.parts.pop(award)[1]) == 3, "an award has its lock, its capture and its payment")
+            parts = len(self.parts.pop(award)[1])
+            need(parts == (2 if cfp.buys else 3), "an award has its lock, and its payment or its escrow")
         if cfp.decide_ms:
             decisions.check_end(cfp, e, source)
             self.choices = [other for other in self.choices if other is not cfp]
@@ -359,7 +378,10 @@ class Book:
         else:
             need(e["outcome"] == ("AWARDED" if cfp.wins else "UNAWARDED"), "the outcome follows from the awards")
             need(self.now_ms >= cfp.closes_at_ms, "a CFP ends at its deadline")
-            check_sale(e["cfp"], cfp, self._pool(cfp.pool), self.now_ms, head)
+            if cfp.buys:
+                check_purchase(e["cfp"], cfp, self.pools, self.now_ms, head)
+            else:
+                check_sale(e["cfp"], cfp, self._pool(cfp.pool), self.now_ms, head)
         del self.cfps[e["cfp"]]
 
 
@@ -368,9 +390,9 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "CommandRejected": Book._rejected,
     "AccountOpened": Book._account_opened,
     "KeyRegistered": Book._add_key,
-    "KeyRevoked": Book._key_revoked,
-    "KeyExpires": Book._key_expires,
-    "OperatorKeyRotated": Book._operator_key_rotated,
+    "KeyRevoked": lambda book, e, _: keys.revoke(book.keys, e),
+    "KeyExpires": lambda book, e, source: keys.expire(book.keys, e, source),
+    "OperatorKeyRotated": lambda book, e, _: keys.rotate_operator(book.keys, e),
     "WeightChanged": Book._weight_changed,
     "CreditsTransferred": Book._transferred,
     "HoldPlaced": Book._hold_placed,
@@ -389,6 +411,9 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "AccountInvited": lambda book, e, source: decisions.invite(
         book._cfp(e["cfp"]), e, source, book.accounts, book.bank
     ),
+    "PurchaseOpened": lambda book, e, source: book.purchases.open(book._cfp(e["cfp"]), e, source),
+    "UnitsOffered": lambda book, e, source: book.purchases.offer(book.cfps, e, source, book.pools),
+    "WorkReported": lambda book, e, source: book.purchases.report(e, source, book.pools),
     "CfpRefused": lambda book, e, source: decisions.refuse(book._cfp(e["cfp"]), e, source, book.accounts, book.bank),
     "DecisionOpened": lambda book, e, source: decisions.begin(book._cfp(e["cfp"]), e, source),
     "BidPlaced": Book._bid_placed,

@@ -104,6 +104,7 @@ def open_talk(book: Book, e: Fields, source: Fields) -> None:
     need(source["at_ms"] < held.lease.end_ms, "a lease that is over is nobody's to sell")
     need(e["counterpart"] in book.accounts, f"account {e['counterpart'].hex()} exists")
     need(e["counterpart"] not in (e["holder"], book.bank), "nobody bargains with itself or the bank")
+    need(e["award"] not in book.purchases.works, "the units of work are nobody's to sell")
     need(all(talk.award != e["award"] for talk in book.talks.values()), "a lease is bargained for once at a time")
     need(1 <= e["rounds_max"] <= ROUNDS_MAX and 0 <= e["still_rounds_max"] <= e["rounds_max"], "rounds are in limits")
     in_limits = e["round_ms"] >= ROUND_MS_MIN and e["round_ms"] * (e["rounds_max"] + 1) <= DAY_MS

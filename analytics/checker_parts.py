@@ -66,6 +66,18 @@ class Bid:
     task: str
     pass_hash: bytes
     withdrawn: bool = False
+    pool: str = ""
+    """Of an ask: the contractor's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Of a CFP that buys."""
+
+    cost_per_s_ucr: int
+    bond_ucr: int
+    within_ms: int
+    grace_ms: int
 
 
 @dataclass(slots=True)
@@ -97,6 +109,8 @@ class Cfp:
     """Accounts that said that they do not bid."""
     invited: set[bytes] = field(default_factory=set)
     """Accounts that alone may answer; empty: all may."""
+    buys: bool = False
+    terms: Terms | None = None
 
     def need_taken(self, account: bytes) -> None:
         """On a CFP by invitation the invited alone answer."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analytics import checker_negotiations as bargains
-from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool
+from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, Terms
 from analytics.checker_prices import Lease
 
 if TYPE_CHECKING:
@@ -23,31 +23,38 @@ def load(book: Book, m: Fields) -> None:
         book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)
     for name, owner, units in m["pools"]:
         book.pools[name] = Pool(bytes.fromhex(owner), units)
-    unresolved = dict(m["holds"])
-    for ident, manager, _, pool, units, duration, slots, reserve, pricing, closes, epoch, *rest in m["cfps"]:
-        cfp = Cfp(bytes.fromhex(manager), pool, units, duration, slots, reserve, pricing, closes, epoch)
-        book.cfps[bytes.fromhex(ident)] = cfp
-        bids, (cfp.decide_ms, cfp.until_ms, given, refused), invited = rest
-        cfp.invited = set(map(bytes.fromhex, invited))
-        cfp.given = {bytes.fromhex(bid): price_ucr for bid, price_ucr in given}
-        cfp.refused = set(map(bytes.fromhex, refused))
-        for bid, account, price, weight, delay, task, pass_hash, withdrawn in bids:
-            owner = bytes.fromhex(account)
-            placed = Bid(owner, price, weight, delay, task, bytes.fromhex(pass_hash), withdrawn)
-            cfp.bids[bytes.fromhex(bid)] = placed
-            if not withdrawn:
-                cfp.bidders.add(owner)
-            if bid in unresolved:
-                book.holds[bytes.fromhex(bid)] = (owner, unresolved[bid])
-                book.accounts[owner].held_ucr += unresolved[bid]
-            elif bytes.fromhex(bid) not in cfp.given:
-                cfp.declined.add(bytes.fromhex(bid))
-    book.groups.load(m["groups"], {bid: row for cfp in book.cfps.values() for bid, row in cfp.bids.items()})
-    for award, pool, units, account, starts, ends in m["leases"]:
-        held = Held(bytes.fromhex(account), Lease(starts, ends, units))
-        book.pools[pool].lock(bytes.fromhex(award), held)
+    book.purchases.load(m["works"])
+    held = {bytes.fromhex(hold): amount_ucr for hold, amount_ucr in m["holds"]}
+    owners = {hold: account for hold, (account, _) in book.purchases.backed().items()}
+    for row in m["cfps"]:
+        _load_cfp(book, row, held, owners)
     book.talks = bargains.from_plain(m["negotiations"])
-    for ident, talk in book.talks.items():
-        if ident.hex() in unresolved:
-            book.holds[ident] = (talk.parties[1], talk.cap_ucr)
-            book.accounts[talk.parties[1]].held_ucr += talk.cap_ucr
+    owners |= {ident: talk.parties[1] for ident, talk in book.talks.items()}
+    book.groups.load(m["groups"], {bid: row for cfp in book.cfps.values() for bid, row in cfp.bids.items()})
+    for hold, amount_ucr in held.items():
+        book.holds[hold] = (owners[hold], amount_ucr)
+        book.accounts[owners[hold]].held_ucr += amount_ucr
+    for award, pool, units, account, starts, ends in m["leases"]:
+        lease = Held(bytes.fromhex(account), Lease(starts, ends, units))
+        book.pools[pool].lock(bytes.fromhex(award), lease)
+
+
+def _load_cfp(book: Book, row: list[Any], held: dict[bytes, int], owners: dict[bytes, bytes]) -> None:
+    ident, manager, direction, *sale = row
+    *head, bids, (decide_ms, until_ms, given, refused), invited, terms = sale
+    cfp = Cfp(bytes.fromhex(manager), *head)
+    cfp.decide_ms, cfp.until_ms, cfp.buys = decide_ms, until_ms, direction == "BUY"
+    book.cfps[bytes.fromhex(ident)] = cfp
+    cfp.given = {bytes.fromhex(bid): price_ucr for bid, price_ucr in given}
+    cfp.refused = set(map(bytes.fromhex, refused))
+    cfp.invited = set(map(bytes.fromhex, invited))
+    cfp.terms = None if terms is None else Terms(*terms)
+    owners[bytes.fromhex(ident)] = cfp.manager
+    for bid, account, price, weight, delay, task, pass_hash, withdrawn, pool in bids:
+        number, owner = bytes.fromhex(bid), bytes.fromhex(account)
+        cfp.bids[number] = Bid(owner, price, weight, delay, task, bytes.fromhex(pass_hash), withdrawn, pool)
+        owners[number] = owner
+        if not withdrawn:
+            cfp.bidders.add(owner)
+        if number not in held and number not in cfp.given:
+            cfp.declined.add(number)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
+from analytics import verify_purchases
 from analytics.verify_rows_negotiations import NEGOTIATION_STEPS
 from analytics.verify_rows_negotiations import stored_ms as _ms
 
@@ -19,8 +20,10 @@ COLUMNS: dict[str, str] = {
     " account_id, kind, code",
     "cfps": "partition, ledger_offset, market, cfp_id, manager_id, manager, direction, pool, units, duration_ms, slots,"
     " reserve_price_ucr, pricing, epoch_ms(opened_at), epoch_ms(closes_at), status, epoch_ms(closed_at), bids, awards,"
-    " award, decide_ms, epoch_ms(decides_until), by_invitation",
+    " award, decide_ms, epoch_ms(decides_until), by_invitation, delay_cost_per_s_ucr, bond_ucr,"
+    " start_within_ms, grace_ms",
     "invitations": "partition, ledger_offset, market, cfp_id, account_id, agent, project, epoch_ms(invited_at)",
+    "works": verify_purchases.WORKS,
     "refusals": "partition, ledger_offset, market, cfp_id, account_id, agent, project, reason, epoch_ms(refused_at)",
     "bids": "partition, ledger_offset, market, bid_id, cfp_id, account_id, agent, project, task, pool, price_ucr,"
     " weight_permille, start_delay_ms, claim_priority, claim_deadline_at_ms, claim_expected_value_points,"
@@ -61,6 +64,7 @@ BY_OFFSET = (
     "refusals",
     "bids",
     "awards",
+    "works",
     "reservations",
     "transfers",
     "holds",
@@ -100,9 +104,10 @@ class Rows:
     newest_ms: int = 0
     spent_ucr: int = 0
     payments: int = 0
-    _cfps: dict[tuple[str, str], Row] = field(default_factory=dict)
-    _bids: dict[tuple[str, str], Row] = field(default_factory=dict)
+    cfps: dict[tuple[str, str], Row] = field(default_factory=dict)
+    bids: dict[tuple[str, str], Row] = field(default_factory=dict)
     _holds: dict[tuple[str, str], Row] = field(default_factory=dict)
+    works: dict[tuple[str, str], Row] = field(default_factory=dict)
     _leases: dict[tuple[str, str], Row] = field(default_factory=dict)
     _bids_of: dict[tuple[str, str], list[str]] = field(default_factory=lambda: defaultdict(list))
     negotiations: dict[tuple[str, str], Row] = field(default_factory=dict)
@@ -124,7 +129,7 @@ class Rows:
         elif kind == "CommandUnreadable":
             outcome[2] = "UNREADABLE"
         where = [source["offset"], source["index"], source["command"].hex(), _ms(at_ms), source["cause"]]
-        self._keep("events", [self.partition, offset, market, kind, *where, *outcome])
+        self.keep("events", [self.partition, offset, market, kind, *where, *outcome])
         step = _STEPS.get(kind)
         if step is not None:
             step(self, offset, market or None, e, at_ms)
@@ -132,17 +137,18 @@ class Rows:
     def finish(self) -> None:
         """No more records: what is still open is a row as well."""
         for table, rows in (
-            ("cfps", self._cfps),
-            ("bids", self._bids),
+            ("cfps", self.cfps),
+            ("bids", self.bids),
             ("holds", self._holds),
             ("reservations", self._leases),
+            ("works", self.works),
             ("budget_windows", self._windows),
             ("negotiations", self.negotiations),
         ):
             for row in rows.values():
-                self._keep(table, row)
+                self.keep(table, row)
 
-    def _keep(self, table: str, row: Row) -> None:
+    def keep(self, table: str, row: Row) -> None:
         self.final[table][row[1]] = digest(row)
         if self.wanted == (table, row[1]):
             self.found = list(row)
@@ -223,7 +229,7 @@ class Rows:
     def _end_window(self, m: str, ident: str, decayed_ucr: int, at_ms: int) -> None:
         row = self._windows.pop((m, ident))
         row[11:] = [decayed_ucr, _ms(at_ms)]
-        self._keep("budget_windows", row)
+        self.keep("budget_windows", row)
 
     def _budget_topped_up(self, _: int, m: str, e: Fields, __: int) -> None:
         self._windows[m, e["budget"].hex()][7] += e["amount_ucr"]
@@ -240,59 +246,61 @@ class Rows:
     def _cfp_opened(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         ident, manager = e["cfp"].hex(), e["manager"].hex()
         terms = [e["direction"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"]]
-        times = [e["pricing"], _ms(at_ms), _ms(e["closes_at_ms"]), "open", None, None, None, "AUTO", None, None, False]
+        times = [e["pricing"], _ms(at_ms), _ms(e["closes_at_ms"]), "open", *[None] * 3, "AUTO", None, None, False]
         head = [self.partition, offset, m, ident, manager, self._agent(m, manager)[0]]
-        self._cfps[m, ident] = [*head, *terms, *times]
+        self.cfps[m, ident] = [*head, *terms, *times, *[None] * 4]
 
     def _award_deferred(self, _: int, m: str, e: Fields, __: int) -> None:
-        self._cfps[m, e["cfp"].hex()][19:21] = ["MANAGER", e["decide_ms"]]
+        self.cfps[m, e["cfp"].hex()][19:21] = ["MANAGER", e["decide_ms"]]
 
     def _decision_opened(self, _: int, m: str, e: Fields, __: int) -> None:
-        row = self._cfps[m, e["cfp"].hex()]
+        row = self.cfps[m, e["cfp"].hex()]
         row[15], row[21] = "deciding", _ms(e["decides_until_ms"])
 
     def _account_invited(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         cfp, account = e["cfp"].hex(), e["account"].hex()
-        self._cfps[m, cfp][22] = True
+        self.cfps[m, cfp][22] = True
         who = [account, *self._agent(m, account), _ms(at_ms)]
-        self._keep("invitations", [self.partition, offset, m, cfp, *who])
+        self.keep("invitations", [self.partition, offset, m, cfp, *who])
 
     def _cfp_refused(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         account = e["account"].hex()
         who = [account, *self._agent(m, account), e["reason"], _ms(at_ms)]
-        self._keep("refusals", [self.partition, offset, m, e["cfp"].hex(), *who])
+        self.keep("refusals", [self.partition, offset, m, e["cfp"].hex(), *who])
 
     def _bid_placed(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         ident, cfp, account = e["bid"].hex(), e["cfp"].hex(), e["account"].hex()
         claim = e["claim"] or {}
         said = [claim.get(name) for name in ("priority", "deadline_at_ms", "expected_value_points")]
         terms = [e["price_ucr"], e["weight_permille"], e["start_delay_ms"]]
-        who = [*self._agent(m, account), e["task"], self._cfps[m, cfp][7]]
+        who = [*self._agent(m, account), e["task"], self.cfps[m, cfp][7]]
         ends = [_ms(at_ms), "live", None, None, None, None]
-        self._bids[m, ident] = [self.partition, offset, m, ident, cfp, account, *who, *terms, *said, *ends]
+        self.bids[m, ident] = [self.partition, offset, m, ident, cfp, account, *who, *terms, *said, *ends]
         self._bids_of[m, cfp].append(ident)
 
     def _bid_grouped(self, _: int, m: str, e: Fields, __: int) -> None:
-        self._bids[m, e["bid"].hex()][20:] = [e["group"].hex(), e["wins_max"]]
+        self.bids[m, e["bid"].hex()][20:] = [e["group"].hex(), e["wins_max"]]
 
     def _bid_withdrawn(self, _: int, m: str, e: Fields, at_ms: int) -> None:
-        row = self._bids[m, e["bid"].hex()]
+        row = self.bids[m, e["bid"].hex()]
         row[17], row[19] = "withdrawn", _ms(at_ms)
 
     def _bid_rejected(self, _: int, m: str, e: Fields, at_ms: int) -> None:
-        row = self._bids[m, e["bid"].hex()]
+        row = self.bids[m, e["bid"].hex()]
         if row[17] != "withdrawn":
             row[17], row[19] = "rejected", _ms(at_ms)
         row[18] = e["reason"]
 
     def _award_made(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         ident, cfp_id, account = e["award"].hex(), e["cfp"].hex(), e["account"].hex()
-        cfp, bid, source = self._cfps[m, cfp_id], self._bids[m, ident], e["source"]
+        cfp, bid, source = self.cfps[m, cfp_id], self.bids[m, ident], e["source"]
         agent, project = self._agent(m, account)
         head = [self.partition, offset, m, ident, cfp_id, e["slot"], ident, account, agent, project, bid[8]]
-        terms = [cfp[7], cfp[8], cfp[9], e["price_ucr"], e["bid_price_ucr"], cfp[4], cfp[5], cfp[13], cfp[14]]
+        terms = [bid[9], cfp[8], cfp[9], e["price_ucr"], e["bid_price_ucr"], cfp[4], cfp[5], cfp[13], cfp[14]]
         ends = [_ms(at_ms), at_ms - cfp[14], at_ms - cfp[13], source["offset"], source["index"]]
-        self._keep("awards", [*head, *terms, *ends])
+        self.keep("awards", [*head, *terms, *ends])
+        if cfp[6] == "BUY":
+            verify_purchases.begin(self, head[:3], cfp, bid, e["price_ucr"])
         bid[17], bid[19] = "won", _ms(at_ms)
 
     def _slot_reserved(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
@@ -304,16 +312,16 @@ class Rows:
     def _lease_ended(self, _: int, m: str, e: Fields, at_ms: int) -> None:
         row = self._leases.pop((m, e["award"].hex()))
         row[12], row[13] = e["reason"].lower(), _ms(at_ms)
-        self._keep("reservations", row)
+        self.keep("reservations", row)
 
     def _transferred(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         debit, credit, amount_ucr = e["debit"].hex(), e["credit"].hex(), e["amount_ucr"]
         told = [e["reason"], e["agent"], e["project"], e["task"], e["pool"]]
         ends = [_hex(e["cfp"]), _hex(e["award"]), e["memo"], _ms(at_ms)]
-        self._keep("transfers", [self.partition, offset, m, debit, credit, amount_ucr, *told, *ends])
+        self.keep("transfers", [self.partition, offset, m, debit, credit, amount_ucr, *told, *ends])
         self.accounts[m, credit][8] += amount_ucr
         self.accounts[m, debit][8] -= amount_ucr
-        if e["reason"] in ("AWARD", "DEAL"):
+        if e["reason"] in ("AWARD", "DEAL", "FORFEIT"):
             for scope in ((m, debit, None), (m, None, self.accounts[m, debit][4])):
                 if scope in self._scopes:
                     self._windows[m, self._scopes[scope]][8] += amount_ucr
@@ -341,28 +349,28 @@ class Rows:
     def _resolve(self, m: str, e: Fields, status: str, captured_ucr: int, released_ucr: int, at_ms: int) -> None:
         row = self._holds.pop((m, e["hold"].hex()))
         row[9:] = [status, captured_ucr, released_ucr, _ms(at_ms)]
-        self._keep("holds", row)
+        self.keep("holds", row)
         self.accounts[m, e["account"].hex()][9] -= captured_ucr + released_ucr
 
     def _cfp_closed(self, _: int, m: str, e: Fields, at_ms: int) -> None:
         ident = e["cfp"].hex()
-        row = self._cfps.pop((m, ident))
+        row = self.cfps.pop((m, ident))
         row[15:19] = [e["outcome"].lower(), _ms(at_ms), e["bids"], e["awards"]]
-        self._keep("cfps", row)
+        self.keep("cfps", row)
         for bid in self._bids_of.pop((m, ident), ()):
-            self._keep("bids", self._bids.pop((m, bid)))
+            self.keep("bids", self.bids.pop((m, bid)))
 
     def _rejected(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         account = _hex(e["account"])
         who = [e["code"], e["detail"], account, self._agent(m, account)[0], e["kind"], _hex(e["key"]), e["sequence"]]
         ends = [_ms(at_ms), e["source"]["offset"]]
-        self._keep("rejections", [self.partition, offset, m, e["source"]["command"].hex(), *who, *ends])
+        self.keep("rejections", [self.partition, offset, m, e["source"]["command"].hex(), *who, *ends])
 
     def _unreadable(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         detail = f"{e['reason']}, {e['size_bytes']} bytes, SHA-256 {e['digest'].hex()}"
         rest = [None, None, None, None, None, _ms(at_ms), e["source"]["offset"]]
         head = [self.partition, offset, m, e["source"]["command"].hex(), "UNREADABLE", detail]
-        self._keep("rejections", [*head, *rest])
+        self.keep("rejections", [*head, *rest])
 
 
 _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
@@ -384,6 +392,9 @@ _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "CfpOpened": Rows._cfp_opened,
     "AwardDeferred": Rows._award_deferred,
     "AccountInvited": Rows._account_invited,
+    "PurchaseOpened": verify_purchases.purchase_opened,
+    "UnitsOffered": verify_purchases.units_offered,
+    "WorkReported": verify_purchases.work_reported,
     "CfpRefused": Rows._cfp_refused,
     "DecisionOpened": Rows._decision_opened,
     "BidPlaced": Rows._bid_placed,

@@ -39,13 +39,13 @@ def _joined(rows: Rows, _: int, m: str, e: Fields, at_ms: int) -> None:
 def _offered(rows: Rows, offset: int, m: str, e: Fields, at_ms: int) -> None:
     account = e["account"].hex()
     terms = [e["round"], account, rows._agent(m, account)[0], e["options"], e["price_ucr"], stored_ms(at_ms)]
-    rows._keep("offers", [rows.partition, offset, m, e["negotiation"].hex(), *terms])
+    rows.keep("offers", [rows.partition, offset, m, e["negotiation"].hex(), *terms])
 
 
 def _closed(rows: Rows, _: int, m: str, e: Fields, at_ms: int) -> None:
     row = rows.negotiations.pop((m, e["negotiation"].hex()))
     row[19:] = [e["outcome"].lower(), e["rounds"], e["options"], e["price_ucr"], stored_ms(at_ms)]
-    rows._keep("negotiations", row)
+    rows.keep("negotiations", row)
 
 
 NEGOTIATION_STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {

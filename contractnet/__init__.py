@@ -23,12 +23,22 @@ if TYPE_CHECKING:
     from contractnet.client.cfp import Cfp
     from contractnet.client.connection import Connection
     from contractnet.client.groups import BidGroup
-    from contractnet.client.inbox import Balance, Balances, Budget, Proposal
+    from contractnet.client.inbox import Balance, Balances, Budget, Proposal, Work
     from contractnet.client.lease import Award, Token
     from contractnet.client.negotiation import Deal, Negotiation
     from contractnet.credentials import Credential
     from contractnet.gate import Admission, Gate
-    from contractnet.messages import CfpOutcome, Claim, Code, Issue, NegotiationProtocol, Offer, Pricing, Priority
+    from contractnet.messages import (
+        CfpOutcome,
+        Claim,
+        Code,
+        Issue,
+        NegotiationProtocol,
+        Offer,
+        Pricing,
+        Priority,
+        Progress,
+    )
     from contractnet.money import credits
     from contractnet.signing import KeyPair
 
@@ -39,7 +49,7 @@ _HOMES = {
     "contractnet.client.cfp": ("Cfp",),
     "contractnet.client.connection": ("Connection",),
     "contractnet.client.groups": ("BidGroup",),
-    "contractnet.client.inbox": ("Balance", "Balances", "Budget", "Proposal"),
+    "contractnet.client.inbox": ("Balance", "Balances", "Budget", "Proposal", "Work"),
     "contractnet.client.lease": ("Award", "Token"),
     "contractnet.client.negotiation": ("Deal", "Negotiation"),
     "contractnet.credentials": ("Credential",),
@@ -53,6 +63,7 @@ _HOMES = {
         "Offer",
         "Pricing",
         "Priority",
+        "Progress",
     ),
     "contractnet.money": ("credits",),
     "contractnet.signing": ("KeyPair",),
@@ -85,9 +96,11 @@ __all__ = [
     "Operator",
     "Pricing",
     "Priority",
+    "Progress",
     "Proposal",
     "Subscription",
     "Token",
+    "Work",
     "credits",
     "operator_credential",
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from contractnet.messages import Code, Entry, Event, Source, Winner
 from contractnet.messages import events as e
 from market import evolve_groups as groups
+from market import evolve_works as works
 from market import limits
 from market.evolve_negotiations import NEGOTIATION_CHANGES
 from market.state import Account, Bid, Budget, Cfp, Key, Lease, Pool, State
@@ -140,9 +141,12 @@ def _hold_placed(state: State, _: Source, event: e.HoldPlaced) -> None:
     account = state.accounts[event.account]
     account.held_ucr += event.amount_ucr
     assert account.available_ucr >= 0, "nobody holds what it does not have"
+    # An escrow is part of what its CFP has just freed, also where the bank lowered the limit meanwhile.
+    escrow = not any(event.hold in opened for opened in (state.bids, state.cfps, state.negotiations))
     for budget in state.budgets_of(account):
         budget.held_ucr += event.amount_ucr
-        assert budget.room_ucr is None or budget.room_ucr >= 0, "no bid holds more than a budget leaves"
+        fits = escrow or budget.room_ucr is None or budget.room_ucr >= 0
+        assert fits, "no bid holds more than a budget leaves"
 
 
 def _hold_captured(state: State, _: Source, event: e.HoldCaptured) -> None:
@@ -283,8 +287,10 @@ def _decision_opened(state: State, source: Source, event: e.DecisionOpened) -> N
     state.trim_agenda()
 
 
-def _award_made(state: State, _: Source, event: e.AwardMade) -> None:
+def _award_made(state: State, source: Source, event: e.AwardMade) -> None:
     cfp = state.cfps[event.cfp]
+    if cfp.terms is not None:
+        works.begin(state, source, event, cfp.terms)
     if cfp.decide_ms:
         assert event.slot == len(cfp.awards) < cfp.slots, "a slot is awarded once"
         assert cfp.decides_until_ms, "nobody chooses before the deadline"
@@ -293,9 +299,11 @@ def _award_made(state: State, _: Source, event: e.AwardMade) -> None:
 
 def _cfp_closed(state: State, _: Source, event: e.CfpClosed) -> None:
     cfp = state.cfps.pop(event.cfp)
+    assert cfp.id not in state.holds, "what a manager holds is resolved when its CFP ends"
     state.accounts[cfp.manager].open_cfps -= 1
     for bid in cfp.bids.values():
-        assert bid.id not in state.holds, "every hold of a CFP is resolved when it ends"
+        resolved = bid.id not in state.holds or bid.id in state.works
+        assert resolved, "every hold of a CFP is resolved when it ends, except bonds of work"
         del state.bids[bid.id]
         state.accounts[bid.account].open_bids -= 1
     state.closed[cfp.id] = tuple(cfp.awards)
@@ -347,6 +355,7 @@ def _slot_reserved(state: State, _: Source, event: e.SlotReserved) -> None:
 
 
 def _lease_ended(state: State, source: Source, event: e.LeaseEnded) -> None:
+    assert event.award not in state.works, "work ends before its lease"
     lease = state.leases.pop(event.award)
     pool = state.pools[lease.pool]
     pool.leases -= 1
@@ -382,15 +391,18 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.CfpOpened: _cfp_opened,
     e.AwardDeferred: _award_deferred,
     e.AccountInvited: _account_invited,
+    e.PurchaseOpened: works.purchase_opened,
     e.CfpRefused: _cfp_refused,
     e.DecisionOpened: _decision_opened,
     e.AwardMade: _award_made,
     e.CfpClosed: _cfp_closed,
     e.BidPlaced: _bid_placed,
     e.BidGrouped: groups.bid_grouped,
+    e.UnitsOffered: works.units_offered,
     e.BidWithdrawn: _bid_withdrawn,
     e.BidRejected: groups.bid_rejected,
     e.SlotReserved: _slot_reserved,
     e.LeaseEnded: _lease_ended,
+    e.WorkReported: works.reported,
     **NEGOTIATION_CHANGES,
 }

@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 
+from contractnet.messages import Direction
 from market import limits
-from market.bargaining import BUYER, HOLDER, better_for_other
+from market.bargaining import HOLDER, better_for_other
 from market.state import State
 
 
@@ -27,31 +28,27 @@ def nothing_is_overspent(state: State) -> Iterator[str]:
 
 
 def holds_match_bids(state: State) -> Iterator[str]:
-    """Every unresolved hold backs one open bid, at its price unless it has a group, or one negotiation, at its buyer's
-    cap, and each account's held credits are their sum. Bids without a hold are those that a manager has decided on, and
-    those that their group has dropped."""
-    settled = {b.id for b in state.bids.values() if b.withdrawn or state.cfps[b.cfp].decides_until_ms} - set(
-        state.holds
-    )
-    caps = {n.id: n.cap_ucr for n in state.negotiations.values() if n.round}
-    if {b.id for b in state.bids.values() if b.id not in settled} | set(caps) != set(state.holds):
-        yield "holds and open bids and negotiations differ"
-    plain = {b.id: b.price_ucr for b in state.bids.values() if b.group is None} | caps
-    if any(state.holds.get(ident, amount_ucr) != amount_ucr for ident, amount_ucr in plain.items()):
-        yield "a hold is not that of its bid's price, or of its negotiation's cap"
+    """Every unresolved hold backs one open bid, CFP that buys, escrow, bond or negotiation, at its amount unless it has
+    a group, and each account's held credits are their sum. Bids without a hold are those that a manager has decided on,
+    and those that their group has dropped."""
+    settled = {b.id for b in state.bids.values() if b.withdrawn or state.cfps[b.cfp].decides_until_ms}
+    backed = {hold: amount for hold, _, amount in state.backed() if hold in state.holds or hold not in settled}
+    if set(backed) != set(state.holds):
+        yield "holds and what they back differ"
+    grouped = {b.id for b in state.bids.values() if b.group is not None}
+    if any(state.holds.get(hold, amount) != amount for hold, amount in backed.items() if hold not in grouped):
+        yield "a hold is not that of what it backs"
     held = _held(state)
     for account in state.accounts.values():
         if account.held_ucr != held[account.id]:
-            yield f"account {account.id.hex()} holds {account.held_ucr}, its bids {held[account.id]}"
+            yield f"account {account.id.hex()} holds {account.held_ucr}, its holds say {held[account.id]}"
 
 
 def _held(state: State) -> Counter[bytes]:
-    """What each account holds."""
+    """What each account holds, by its holds."""
     held: Counter[bytes] = Counter()
-    for bid in state.bids.values():
-        held[bid.account] += state.holds.get(bid.id, 0)
-    for negotiation in state.negotiations.values():
-        held[negotiation.parties[BUYER].account] += state.holds.get(negotiation.id, 0)
+    for hold, account, _ in state.backed():
+        held[account] += state.holds.get(hold, 0)
     return held
 
 
@@ -124,7 +121,7 @@ def budgets_match(state: State) -> Iterator[str]:
         if state.scopes.get(scope) is not budget or (budget.account is None) == (not budget.project):
             yield f"budget {name} is not that of its scope"
         if budget.held_ucr != held[scope]:
-            yield f"budget {name} counts {budget.held_ucr} held, the open bids {held[scope]}"
+            yield f"budget {name} counts {budget.held_ucr} held, the holds {held[scope]}"
         if budget.spent_ucr < 0 or budget.topped_up_ucr < 0:
             yield f"budget {name} has spent {budget.spent_ucr}, topped up {budget.topped_up_ucr}"
         length_ms, rest_ms = budget.ends_at_ms - budget.starts_at_ms, budget.starts_at_ms - budget.offset_ms
@@ -189,6 +186,24 @@ def negotiations_are_sound(state: State) -> Iterator[str]:
             yield f"the parties of negotiation {name} agree, and there is no deal"
 
 
+def works_are_sound(state: State) -> Iterator[str]:
+    """Work has the lease of its award, whose holder is its contractor, and starts no earlier than promised; only CFPs
+    that buy have terms, and every ask names a pool of its account."""
+    for award, work in state.works.items():
+        lease = state.leases.get(award)
+        if award != work.award or lease is None or lease.account != work.account:
+            yield f"work {award.hex()} has no lease of its contractor's"
+        if work.delay_ms is not None and work.delay_ms < work.promised_ms:
+            yield f"work {award.hex()} started after {work.delay_ms} ms, promised {work.promised_ms}"
+    for cfp in state.cfps.values():
+        if (cfp.terms is not None) != (cfp.direction is Direction.BUY) or (cfp.terms is not None and cfp.decide_ms):
+            yield f"CFP {cfp.id.hex()} has terms that do not go with its direction"
+        for bid in cfp.bids.values():
+            owned = state.pools[bid.pool].owner == bid.account if cfp.terms is not None else not bid.pool
+            if not owned:
+                yield f"bid {bid.id.hex()} names the pool {bid.pool!r}"
+
+
 INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     credits_are_conserved,
     nothing_is_overspent,
@@ -200,6 +215,7 @@ INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     decisions_are_sound,
     invitations_are_kept,
     negotiations_are_sound,
+    works_are_sound,
 )
 
 

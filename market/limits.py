@@ -79,6 +79,8 @@ BIDS_PER_GROUP_MAX = 32
 GROUPS_REMEMBERED_PER_ACCOUNT = 16
 # The first version of the rules that has CFPs by invitation.
 INVITATIONS_RULES_VERSION = 6
+# The first version of the rules in which accounts may buy.
+PURCHASES_RULES_VERSION = 6
 
 # Budgets. The first version of the rules that has them.
 BUDGETS_RULES_VERSION = 4

@@ -16,6 +16,8 @@ from market.state import State
 
 SHOWN_BUCKET_BYTES = 256
 """Every bid that a manager is shown, and every decoy among them, has this size: names and tasks do not tell."""
+WORK_BUCKET_BYTES = 512
+"""Every notice of work has this size: how long its result is does not tell."""
 
 
 def told(shard: Shard, market: str | None, entries: Sequence[Entry]) -> Told:
@@ -51,7 +53,7 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
             touched[event.debit] = touched[event.credit] = None
         elif isinstance(event, e.HoldCaptured | e.HoldReleased):
             touched[event.account] = None
-        elif isinstance(event, e.CfpClosed | e.AwardMade | e.BidRejected | e.NegotiationClosed):
+        elif isinstance(event, e.CfpClosed | e.AwardMade | e.BidRejected | e.NegotiationClosed | e.WorkReported):
             least = limits.SEALED_PER_CLOSE_MIN
             declined |= _declined(event, state) | _dropped(event, state)
         else:
@@ -63,6 +65,7 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
     invited = _mixed(invitations, fewest, BUCKET_BYTES_MIN, state, offset)
     shown = _mixed(_shown(entries, state), _deciding(entries), SHOWN_BUCKET_BYTES, state, offset)
     shown += negotiations_told(entries, state)
+    shown += _mixed(_works(entries, state), 0, WORK_BUCKET_BYTES, state, offset)
     if not touched and not least:
         return [*invited, *shown]
     notices = {ident: balance for ident in touched if (balance := _balance(state, ident, offset)) is not None}
@@ -119,6 +122,21 @@ def _shown(entries: Sequence[Entry], state: State) -> dict[bytes, Private]:
             )
             shown[bid.id] = Private(key, notice, SHOWN_BUCKET_BYTES)
     return shown
+
+
+def _works(entries: Sequence[Entry], state: State) -> dict[bytes, Private]:
+    """What the manager and the contractor of work hear of it."""
+    told: dict[bytes, Private] = {}
+    for number, entry in enumerate(entries):
+        event = entry.event
+        if not isinstance(event, e.WorkReported):
+            continue
+        for account in (event.manager, event.account):
+            key = state.accounts[account].inbox_key
+            assert key is not None, "the bank neither buys nor works"
+            terms = (event.cfp, event.award, event.progress, event.delay_ms, event.paid_ucr, event.text)
+            told[account + number.to_bytes(4, "big")] = Private(key, n.WorkShown(account, *terms), WORK_BUCKET_BYTES)
+    return told
 
 
 def _declined(event: Event, state: State) -> dict[bytes, Private]:
@@ -216,6 +234,9 @@ def notices_of(entries: Iterable[Entry], awarded: Mapping[bytes, tuple[Winner, .
         elif isinstance(event, e.AwardDeferred):
             # Before the announcement, so that nobody who reads that knows it not.
             notices.insert(-1, n.ManagerAwards(cfp=event.cfp, decide_ms=event.decide_ms))
+        elif isinstance(event, e.PurchaseOpened):
+            terms = (event.delay_cost_per_s_ucr, event.bond_ucr, event.start_within_ms, event.grace_ms)
+            notices.insert(-1, n.PurchaseAnnounced(event.cfp, *terms))
         else:
             notice = _receipt(entry.source, event) or _public(entry.source, event)
             if notice is not None:

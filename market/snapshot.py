@@ -10,14 +10,14 @@ from __future__ import annotations
 import heapq
 import json
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Any
 
 from contractnet.messages import Code, Direction, Pricing, Winner
-from market.bargaining import BUYER
 from market.capacity import Timeline
 from market.shard import Shard
 from market.snapshot_negotiations import dump_negotiation, load_negotiation
-from market.state import Account, Bid, Budget, Cfp, Group, Key, Lease, Pool, State
+from market.state import Account, Bid, Budget, Cfp, Group, Key, Lease, Pool, State, Terms, Work
 
 
 def dump(shard: Shard) -> bytes:
@@ -57,6 +57,7 @@ def _dump_state(s: State) -> dict[str, Any]:
         "holds": [[h.hex(), amount] for h, amount in s.holds.items()],
         "groups": [row for a in s.accounts.values() for row in _dump_groups(a)],
         "leases": [_dump_lease(lease) for lease in s.leases.values()],
+        "works": [_dump_work(work) for work in s.works.values()],
         "closed": [[c.hex(), _dump_winners(awards)] for c, awards in s.closed.items()],
         "budgets": [_dump_budget(b) for b in s.budgets.values()],
         "negotiations": [dump_negotiation(n) for n in s.negotiations.values()],
@@ -81,6 +82,7 @@ def _load_state(d: dict[str, Any]) -> State:
     s.pools = {name: Pool(name, bytes.fromhex(owner), units) for name, owner, units in d["pools"]}
     s.holds = {bytes.fromhex(h): amount for h, amount in d["holds"]}
     s.closed = {bytes.fromhex(c): tuple(_load_winners(awards)) for c, awards in d["closed"]}
+    s.works = {work.award: work for work in map(_load_work, d["works"])}
     for cfp in map(_load_cfp, d["cfps"]):
         _restore_cfp(s, cfp)
     for row in d["groups"]:
@@ -88,8 +90,10 @@ def _load_state(d: dict[str, Any]) -> State:
     s.negotiated = dict.fromkeys(map(bytes.fromhex, d["negotiated"]))
     for negotiation in map(load_negotiation, d["negotiations"]):
         s.add_negotiation(negotiation)
-        s.accounts[negotiation.parties[BUYER].account].held_ucr += s.holds.get(negotiation.id, 0)
         s.agenda.append((negotiation.until_ms, negotiation.id))
+    # A snapshot may lie between the entries of one record: some holds are resolved then, or not placed yet.
+    for hold, holder, _ in s.backed():
+        s.accounts[holder].held_ucr += s.holds.get(hold, 0)
     for budget in map(_load_budget, d["budgets"]):
         s.add_budget(budget)
         s.agenda.append((budget.ends_at_ms, budget.id))
@@ -109,8 +113,6 @@ def _restore_cfp(s: State, cfp: Cfp) -> None:
         cfp.tries[bid.account] = cfp.tries.get(bid.account, 0) + 1
         account = s.accounts[bid.account]
         account.open_bids += 1
-        # A snapshot may lie between the entries of one close: some holds are resolved then, and the CFP is still there.
-        account.held_ucr += s.holds.get(bid.id, 0)
         if not bid.withdrawn:
             cfp.bidders[bid.account] = bid.id
 
@@ -167,12 +169,13 @@ def _dump_cfp(c: Cfp) -> list[Any]:
         [_dump_bid(b) for b in c.bids.values()],
         [c.decide_ms, c.decides_until_ms, _dump_winners(c.awards), [a.hex() for a in c.refused]],
         [a.hex() for a in c.invited],
+        None if c.terms is None else [getattr(c.terms, field.name) for field in fields(c.terms)],
     ]
 
 
 def _load_cfp(d: list[Any]) -> Cfp:
     ident, manager, direction, pool, units, duration_ms, slots, reserve, pricing, closes_at_ms, epoch, *rest = d
-    bids, (decide_ms, decides_until_ms, awards, refused), invited = rest
+    bids, (decide_ms, decides_until_ms, awards, refused), invited, terms = rest
     cfp = Cfp(
         id=bytes.fromhex(ident),
         manager=bytes.fromhex(manager),
@@ -190,18 +193,19 @@ def _load_cfp(d: list[Any]) -> Cfp:
         awards=_load_winners(awards),
         refused=dict.fromkeys(map(bytes.fromhex, refused)),
         invited=dict.fromkeys(map(bytes.fromhex, invited)),
+        terms=None if terms is None else Terms(*terms),
     )
     cfp.bids = {b.id: b for b in (_load_bid(cfp.id, x) for x in bids)}
     return cfp
 
 
 def _dump_bid(b: Bid) -> list[Any]:
-    terms = [b.price_ucr, b.weight_permille, b.start_delay_ms, b.task, b.pass_hash.hex(), b.withdrawn]
+    terms = [b.price_ucr, b.weight_permille, b.start_delay_ms, b.task, b.pass_hash.hex(), b.withdrawn, b.pool]
     return [b.id.hex(), b.account.hex(), *terms]
 
 
 def _load_bid(cfp: bytes, d: list[Any]) -> Bid:
-    ident, account, price_ucr, weight, start_delay_ms, task, pass_hash, withdrawn = d
+    ident, account, price_ucr, weight, start_delay_ms, task, pass_hash, withdrawn, pool = d
     return Bid(
         id=bytes.fromhex(ident),
         cfp=cfp,
@@ -212,6 +216,7 @@ def _load_bid(cfp: bytes, d: list[Any]) -> Bid:
         task=task,
         pass_hash=bytes.fromhex(pass_hash),
         withdrawn=withdrawn,
+        pool=pool,
     )
 
 
@@ -246,6 +251,16 @@ def _dump_lease(lease: Lease) -> list[Any]:
 def _load_lease(d: list[Any]) -> Lease:
     award, pool, units, account, starts_at_ms, ends_at_ms = d
     return Lease(bytes.fromhex(award), pool, units, bytes.fromhex(account), starts_at_ms, ends_at_ms)
+
+
+def _dump_work(w: Work) -> list[Any]:
+    prices = [w.price_ucr, w.bond_ucr, w.delay_cost_per_s_ucr, w.promised_ms, w.awarded_at_ms, w.task, w.delay_ms]
+    return [w.award.hex(), w.cfp.hex(), w.manager.hex(), w.account.hex(), *prices]
+
+
+def _load_work(d: list[Any]) -> Work:
+    award, cfp, manager, account, *rest = d
+    return Work(bytes.fromhex(award), bytes.fromhex(cfp), bytes.fromhex(manager), bytes.fromhex(account), *rest)
 
 
 def _dump_budget(b: Budget) -> list[Any]:

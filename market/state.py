@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from contractnet.messages import Code, Direction, Pricing, Winner
-from market.bargaining import Negotiation
+from market.bargaining import BUYER, Negotiation
 from market.capacity import Timeline
 
 DECOY_DOMAIN = b"contractnet/decoy/1"
+ESCROW_DOMAIN = b"contractnet/escrow/1"
+
+
+def escrow_of(award: bytes) -> bytes:
+    """Id of the hold that pays for work. The award's own id is that of the bond."""
+    return hashlib.sha256(ESCROW_DOMAIN + award).digest()[:16]
 
 
 @dataclass(slots=True)
@@ -104,6 +111,18 @@ class Bid:
     """It cannot win any more: its bidder has taken it back, or its group has won enough."""
     group: bytes | None = None
     """Its group, until it is settled. Derived."""
+    pool: str = ""
+    """Of an ask: the contractor's pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a manager that buys has said beside its ceiling, which is the CFP's reserve."""
+
+    delay_cost_per_s_ucr: int
+    bond_ucr: int
+    start_within_ms: int
+    grace_ms: int
 
 
 @dataclass(slots=True)
@@ -136,6 +155,8 @@ class Cfp:
     """Accounts that said that they do not bid."""
     invited: dict[bytes, None] = field(default_factory=dict)
     """Accounts that alone may answer; empty: all may."""
+    terms: Terms | None = None
+    """Of a CFP that buys. Its bids are asks, and back a bond instead of their price."""
 
     def takes(self, account: bytes) -> bool:
         """Whether an account may answer it."""
@@ -145,6 +166,11 @@ class Cfp:
     def due_at_ms(self) -> int:
         """When the next thing happens to it: its deadline, or the end of its manager's time."""
         return self.decides_until_ms or self.closes_at_ms
+
+    @property
+    def ceiling_ucr(self) -> int:
+        """What the manager of a CFP that buys holds until the deadline: the most that all slots may cost."""
+        return self.reserve_price_ucr * self.slots
 
 
 @dataclass(slots=True)
@@ -157,6 +183,32 @@ class Lease:
     account: bytes
     starts_at_ms: int
     ends_at_ms: int
+
+
+@dataclass(slots=True)
+class Work:
+    """Work that was bought, until it is done, has failed or has timed out; that is as long as its lease.
+
+    The manager's hold of `price_ucr` is its escrow, the contractor's of `bond_ucr` has the award's id.
+    """
+
+    award: bytes
+    cfp: bytes
+    manager: bytes
+    account: bytes
+    price_ucr: int
+    bond_ucr: int
+    delay_cost_per_s_ucr: int
+    promised_ms: int
+    awarded_at_ms: int
+    task: str
+    delay_ms: int | None = None
+    """From the award to the start, not less than promised; None before it has started."""
+
+    @property
+    def escrow(self) -> bytes:
+        """Id of the manager's hold."""
+        return escrow_of(self.award)
 
 
 @dataclass(slots=True)
@@ -226,9 +278,11 @@ class State:
     cfps: dict[bytes, Cfp] = field(default_factory=dict)
     bids: dict[bytes, Bid] = field(default_factory=dict)
     holds: dict[bytes, int] = field(default_factory=dict)
-    """Amount of each unresolved hold, micro-credits: the price of the bid that it backs, whose id it has, or 0 where
-    better ones of the bid's group hold theirs; or the cap of a negotiation's buyer."""
+    """Amount of each unresolved hold, micro-credits. A hold's id is that of the bid, of the CFP that buys, or of the
+    negotiation that it backs (see Work for the others); it is 0 where better bids of the bid's group hold theirs."""
     leases: dict[bytes, Lease] = field(default_factory=dict)
+    works: dict[bytes, Work] = field(default_factory=dict)
+    """By award. Each has its lease."""
     closed: dict[bytes, tuple[Winner, ...]] = field(default_factory=dict)
     """CFPs that ended, oldest first, bounded, each with what its manager had awarded."""
     negotiations: dict[bytes, Negotiation] = field(default_factory=dict)
@@ -277,6 +331,22 @@ class State:
         if not self.scopes:
             return []
         return [b for b in (self.scopes.get(account.id), self.scopes.get(account.project)) if b is not None]
+
+    def backed(self) -> Iterator[tuple[bytes, bytes, int]]:
+        """Hold, account and amount of everything that a hold may back."""
+        for cfp in self.cfps.values():
+            if cfp.terms is not None:
+                yield cfp.id, cfp.manager, cfp.ceiling_ucr
+            for bid in cfp.bids.values():
+                # An ask that has won is still there until its CFP's last entry.
+                if bid.id not in self.works:
+                    yield bid.id, bid.account, bid.price_ucr if cfp.terms is None else cfp.terms.bond_ucr
+        for work in self.works.values():
+            yield work.escrow, work.manager, work.price_ucr
+            yield work.award, work.account, work.bond_ucr
+        for negotiation in self.negotiations.values():
+            if negotiation.round:
+                yield negotiation.id, negotiation.parties[BUYER].account, negotiation.cap_ucr
 
     def standing(self, cfp: Cfp) -> list[Bid]:
         """The bids of a CFP that may still win, in order of arrival."""

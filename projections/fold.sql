@@ -182,7 +182,7 @@ FROM (
     JOIN budget_windows w ON w.market = b.market AND w.budget_id = b.budget_id
     JOIN accounts a ON a.market = b.market AND if(b.scope = 'account', a.account_id = b.account_id, a.project = b.project)
     JOIN in_CreditsTransferred e
-        ON e.market = a.market AND id(e.debit) = a.account_id AND e.reason IN ('AWARD', 'DEAL')
+        ON e.market = a.market AND id(e.debit) = a.account_id AND e.reason IN ('AWARD', 'DEAL', 'FORFEIT')
         AND e.ledger_offset > w.ledger_offset AND (w.final_offset IS NULL OR e.ledger_offset < w.final_offset)
     GROUP BY ALL
 ) i
@@ -210,6 +210,11 @@ SELECT i.market, id(i.cfp) AS cfp_id, id(i.account) AS account_id, a.name AS age
     ts(i.at_ms) AS invited_at, i.partition, i.ledger_offset
 FROM in_AccountInvited i LEFT JOIN accounts a ON a.market = i.market AND a.account_id = id(i.account);
 
+-- on PurchaseOpened
+UPDATE cfps SET delay_cost_per_s_ucr = i.delay_cost_per_s_ucr, bond_ucr = i.bond_ucr,
+    start_within_ms = i.start_within_ms, grace_ms = i.grace_ms
+FROM in_PurchaseOpened i WHERE cfps.market = i.market AND cfps.cfp_id = id(i.cfp);
+
 -- on CfpRefused
 INSERT INTO refusals BY NAME
 SELECT i.market, id(i.cfp) AS cfp_id, id(i.account) AS account_id, a.name AS agent, a.project, i.reason,
@@ -234,6 +239,11 @@ LEFT JOIN cfps c ON c.market = i.market AND c.cfp_id = id(i.cfp);
 UPDATE bids SET group_id = id(i."group"), wins_max = i.wins_max
 FROM in_BidGrouped i WHERE bids.market = i.market AND bids.bid_id = id(i.bid);
 
+-- An ask is for units of the contractor's pool.
+-- on UnitsOffered
+UPDATE bids SET pool = i.pool
+FROM in_UnitsOffered i WHERE bids.market = i.market AND bids.bid_id = id(i.bid);
+
 -- on HoldPlaced
 INSERT INTO holds BY NAME
 SELECT i.market, id(i.hold) AS hold_id, id(i.account) AS account_id, a.name AS agent, id(i.cfp) AS cfp_id,
@@ -243,7 +253,7 @@ FROM in_HoldPlaced i LEFT JOIN accounts a ON a.market = i.market AND a.account_i
 -- on AwardMade
 INSERT INTO awards BY NAME
 SELECT i.market, id(i.award) AS award_id, id(i.cfp) AS cfp_id, i.slot, id(i.award) AS bid_id,
-    id(i.account) AS account_id, a.name AS agent, a.project, b.task, c.pool, c.units, c.duration_ms, i.price_ucr,
+    id(i.account) AS account_id, a.name AS agent, a.project, b.task, b.pool, c.units, c.duration_ms, i.price_ucr,
     i.bid_price_ucr, c.manager_id, c.manager, c.opened_at, c.closes_at, ts(i.at_ms) AS awarded_at,
     i.at_ms - epoch_ms(c.closes_at) AS latency_ms, i.at_ms - epoch_ms(c.opened_at) AS since_opened_ms,
     i.partition, i.ledger_offset, i.command_offset, i.index
@@ -251,6 +261,24 @@ FROM in_AwardMade i
 LEFT JOIN accounts a ON a.market = i.market AND a.account_id = id(i.account)
 LEFT JOIN bids b ON b.market = i.market AND b.bid_id = id(i.award)
 LEFT JOIN cfps c ON c.market = i.market AND c.cfp_id = id(i.cfp);
+
+-- on AwardMade
+INSERT INTO works BY NAME
+SELECT i.market, id(i.award) AS award_id, id(i.cfp) AS cfp_id, c.manager_id, c.manager, id(i.account) AS account_id,
+    b.agent, b.pool, i.price_ucr, b.start_delay_ms AS promised_delay_ms, 'awarded' AS status, i.partition,
+    i.ledger_offset
+FROM in_AwardMade i
+JOIN cfps c ON c.market = i.market AND c.cfp_id = id(i.cfp) AND c.direction = 'BUY'
+LEFT JOIN bids b ON b.market = i.market AND b.bid_id = id(i.award);
+
+-- on WorkReported
+UPDATE works SET status = 'started', delay_ms = i.delay_ms, started_at = ts(i.at_ms)
+FROM in_WorkReported i WHERE i.progress = 'STARTED' AND works.market = i.market AND works.award_id = id(i.award);
+
+-- on WorkReported
+UPDATE works SET status = lower(i.progress), paid_ucr = i.paid_ucr, result = i."text", ended_at = ts(i.at_ms),
+    final_offset = i.ledger_offset
+FROM in_WorkReported i WHERE i.progress <> 'STARTED' AND works.market = i.market AND works.award_id = id(i.award);
 
 -- on SlotReserved
 INSERT INTO reservations BY NAME

@@ -30,7 +30,7 @@ FORMAT_VERSION = 5
 
 APPENDED = ("events", "awards", "transfers", "rejections", "refusals", "invitations", "offers")
 """Tables whose rows never change."""
-CHANGING = ("cfps", "bids", "reservations", "holds", "budget_windows", "negotiations")
+CHANGING = ("cfps", "bids", "works", "reservations", "holds", "budget_windows", "negotiations")
 """Tables whose rows change until their final_offset."""
 SMALL = ("markets", "accounts", "keys", "pools", "budgets", "unreadable_entries")
 """Tables that are published whole: their size follows the number of accounts, pools and budgets, not

@@ -63,6 +63,7 @@ CREATE TABLE cfps (
     closes_at TIMESTAMP, award VARCHAR,   -- AUTO or MANAGER
     decide_ms BIGINT, decides_until TIMESTAMP,   -- with MANAGER; the latter once the deadline is over
     by_invitation BOOLEAN,                       -- who is invited: invitations
+    delay_cost_per_s_ucr BIGINT, bond_ucr BIGINT, start_within_ms BIGINT, grace_ms BIGINT,   -- with direction BUY
     status VARCHAR, closed_at TIMESTAMP, bids INTEGER, awards INTEGER,   -- status: open, deciding, or the outcome
     partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
 );
@@ -95,6 +96,15 @@ CREATE TABLE awards (
     awarded_at TIMESTAMP, latency_ms BIGINT, since_opened_ms BIGINT,
     partition INTEGER, ledger_offset BIGINT,
     command_offset BIGINT, index INTEGER   -- with partition: the fencing token
+);
+
+-- Work that was bought, from its award to its end.
+CREATE TABLE works (
+    market VARCHAR, award_id VARCHAR, cfp_id VARCHAR, manager_id VARCHAR, manager VARCHAR, account_id VARCHAR,
+    agent VARCHAR, pool VARCHAR, price_ucr BIGINT,   -- the contractor, and what is in escrow for it
+    promised_delay_ms BIGINT, status VARCHAR,        -- awarded, started, done, failed or timed_out
+    delay_ms BIGINT, paid_ucr BIGINT, result VARCHAR, started_at TIMESTAMP, ended_at TIMESTAMP,
+    partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
 );
 
 CREATE TABLE reservations (

@@ -8,7 +8,7 @@ from contractnet.client.book import Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import Connection
 from contractnet.client.groups import BidGroup
-from contractnet.client.inbox import Balance, Balances, Budget, Proposal
+from contractnet.client.inbox import Balance, Balances, Budget, Proposal, Work
 from contractnet.client.lease import Award, Token
 from contractnet.client.negotiation import Deal, Negotiation
 
@@ -29,5 +29,6 @@ __all__ = [
     "Proposal",
     "Subscription",
     "Token",
+    "Work",
     "operator_credential",
 ]

@@ -14,9 +14,10 @@ from contractnet.client.book import BidWatch, Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
 from contractnet.client.groups import BidGroup
-from contractnet.client.inbox import Balance, Balances, Budget, Inbox, Proposal
+from contractnet.client.inbox import Balance, Balances, Budget, Proposal
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
 from contractnet.client.talks import Proposals
+from contractnet.client.worker import Worker
 from contractnet.credentials import Credential, Role
 from contractnet.envelope import Sealed
 from contractnet.errors import (
@@ -28,6 +29,9 @@ from contractnet.errors import (
 from contractnet.messages import Awarder, Claim, Command, Direction, Pricing
 from contractnet.messages import commands as c
 
+START_WITHIN_S, GRACE_S = 600.0, 60.0
+"""How late asks may promise to start, and how much later than promised work may be done, where a buyer does not say."""
+
 DECIDE_S = 60.0
 """How long a manager that awards itself may choose after the deadline, where it does not say."""
 
@@ -36,7 +40,7 @@ class Bid:
     """A bid that the market accepted. `id` (16 bytes) is the award's id too, should it win."""
 
     def __init__(
-        self, agent: Agent, sealed: Sealed, command: c.PlaceBid, watch: BidWatch, group: BidGroup | None
+        self, agent: Agent, sealed: Sealed, command: c.PlaceBid | c.PlaceAsk, watch: BidWatch, group: BidGroup | None
     ) -> None:
         self.id = sealed.command_id
         self.cfp = command.cfp
@@ -87,7 +91,7 @@ class Bid:
         self._agent.connection.book.lose_bid(self.cfp, self.id)
 
 
-class Agent(Bargainer):
+class Agent(Worker, Bargainer):
     """An agent in a market. All amounts are integer micro-credits (`contractnet.credits(5)` makes 5 credits).
 
     Methods that send a command wait for the market's answer and raise RejectedError (with the code) or
@@ -101,7 +105,6 @@ class Agent(Bargainer):
     ) -> None:
         super().__init__(connection, credential, path=path, owns=owns)
         self._subscriptions: WeakSet[Subscription | Balances | Proposals] = WeakSet()
-        self._inbox = connection.book.inboxes.add(credential)
         self._groups: WeakValueDictionary[bytes, BidGroup] = WeakValueDictionary()
 
     async def call_for_proposals(
@@ -145,6 +148,48 @@ class Agent(Bargainer):
             decide_ms=round(decide_s * 1000) if managed else 0,
             invited=chosen,
         )
+        return await self._call(command, timeout_s)
+
+    async def buy(
+        self,
+        kind: str,
+        units: int = 1,
+        *,
+        ceiling_ucr: int,
+        bond_ucr: int,
+        duration_s: float,
+        open_s: float,
+        slots: int = 1,
+        pricing: Pricing | str = Pricing.SECOND,
+        delay_cost_per_s_ucr: int = 0,
+        start_within_s: float = START_WITHIN_S,
+        grace_s: float = GRACE_S,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Cfp:
+        """Call for `slots` contractors who do `duration_s` seconds of work each on `units` of a `kind` of resource.
+
+        The market holds the ceiling for each slot until the deadline, and takes the asks that cost least, price and
+        `delay_cost_per_s_ucr` together. Each winner's price is in escrow until it has done its work (see `work`): then
+        it is paid, less what it started later than promised. A winner that fails, or is not done `grace_s` after
+        promised start and duration, gets nothing and loses its bond to this agent.
+        """
+        command = c.CallForProposals(
+            direction=Direction.BUY,
+            pool=kind,
+            units=units,
+            duration_ms=round(duration_s * 1000),
+            slots=slots,
+            open_ms=round(open_s * 1000),
+            reserve_price_ucr=ceiling_ucr,
+            pricing=Pricing(pricing),
+            delay_cost_per_s_ucr=delay_cost_per_s_ucr,
+            bond_ucr=bond_ucr,
+            start_within_ms=round(start_within_s * 1000),
+            grace_ms=round(grace_s * 1000),
+        )
+        return await self._call(command, timeout_s)
+
+    async def _call(self, command: c.CallForProposals, timeout_s: float) -> Cfp:
         sealed = self.prepare(command)
         # Before sending: a short CFP may be announced and over before this task runs again.
         announced = self.connection.book.announcements.on(sealed.command_id)
@@ -154,12 +199,13 @@ class Agent(Bargainer):
         finally:
             self.connection.book.announcements.pop(sealed.command_id, None)
 
-    def cfps(self, pool: str | None = None) -> Subscription:
+    def cfps(self, pool: str | None = None, direction: Direction | str = Direction.SELL) -> Subscription:
         """Iterate over the CFPs that are open, and over every later one as it is announced; of one pool, or all.
 
-        Those by invitation are among them where this agent is invited (`connection.cfps` has them all).
+        Those that sell, for bids; or with `direction` BUY those that buy, for asks. Those by invitation are among them
+        where this agent is invited (`connection.cfps` has them all).
         """
-        subscription = self.connection.cfps(pool, {} if self._inbox is None else self._inbox.invitations)
+        subscription = self.connection.cfps(pool, direction, {} if self._inbox is None else self._inbox.invitations)
         self._subscriptions.add(subscription)
         return subscription
 
@@ -229,11 +275,6 @@ class Agent(Bargainer):
         balances = self._need_inbox().changes()
         self._subscriptions.add(balances)
         return balances
-
-    def _need_inbox(self) -> Inbox:
-        if self._inbox is None:
-            raise CredentialError(f"the credential of {self.credential.name!r} has no inbox key: enroll again")
-        return self._inbox
 
     def bid_group(self, wins_max: int = 1, ident: bytes | None = None) -> BidGroup:
         """A group for bids of which at most `wins_max` (1 to 32) may win, on any CFPs of the market.
@@ -308,14 +349,45 @@ class Agent(Bargainer):
             )
         return sealed
 
+    async def ask(
+        self,
+        cfp: Cfp | bytes,
+        price_ucr: int,
+        pool: str,
+        *,
+        start_delay_s: float = 0.0,
+        task: str = "",
+        timeout_s: float = TIMEOUT_S,
+    ) -> Bid:
+        """Offer to do the work of a CFP that buys, on units of one's own `pool`, for at least a price.
+
+        The market holds the CFP's bond until its deadline, and of a winner until its work has ended. The units are
+        locked from `start_delay_s` after the award on: promise what can be kept, as each second later costs. The
+        award's price is what is paid for a start in time. Then tell: `started`, and `done` or `failed`.
+        """
+
+        def command(ident: bytes) -> c.PlaceAsk:
+            return c.PlaceAsk(
+                cfp=cfp if isinstance(cfp, bytes) else cfp.id,
+                pool=pool,
+                price_ucr=price_ucr,
+                start_delay_ms=round(start_delay_s * 1000),
+                task=task,
+                pass_hash=pass_hash(pass_secret(self.credential.keys.seed, ident)),
+            )
+
+        return await self.submit_bid(self._seal(command), timeout_s)
+
     async def submit_bid(self, sealed: Sealed, timeout_s: float = TIMEOUT_S) -> Bid:
         """Send a sealed bid, also once more after a crash, and return its handle when the market has accepted it."""
         command = codec.decode_command(sealed.value)
-        assert isinstance(command, c.PlaceBid), "not a bid"
+        assert isinstance(command, c.PlaceBid | c.PlaceAsk), "not a bid"
         book = self.connection.book
         # Before sending: the CFP may end before this task runs again.
         watch = book.watch_bid(command.cfp, sealed.command_id)
-        group = None if command.group is None else self.bid_group(command.wins_max, command.group)
+        group = None
+        if isinstance(command, c.PlaceBid) and command.group is not None:
+            group = self.bid_group(command.wins_max, command.group)
         if group is not None:
             group.add(command.cfp, sealed.command_id, watch)
         try:

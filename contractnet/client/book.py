@@ -12,7 +12,7 @@ from contractnet.client.cfp import Cfp
 from contractnet.client.feed import Noted
 from contractnet.client.inbox import Inbox, Inboxes
 from contractnet.errors import ConnectionClosedError
-from contractnet.messages import Code, Winner
+from contractnet.messages import Code, Direction, Winner
 from contractnet.messages.notices import (
     BidAwarded,
     CfpAnnounced,
@@ -23,6 +23,7 @@ from contractnet.messages.notices import (
     ManagerAwards,
     MarketAnnounced,
     PoolAnnounced,
+    PurchaseAnnounced,
     Receipt,
     SealedNotice,
 )
@@ -62,6 +63,9 @@ class Watches(dict[bytes, "asyncio.Future[T]"]):
         self.clear()
 
 
+Handle = Callable[[CfpAnnounced, int, bool, PurchaseAnnounced | None], Cfp]
+"""What makes a CFP of its announcement, its manager's time to decide, and its terms if it buys."""
+
 BidWatch = asyncio.Future[tuple[Winner, LeaseGranted] | None]
 """Resolves when the CFP of a bid has ended: what the bid won, or None."""
 
@@ -89,8 +93,14 @@ class Subscription:
     of the CFPs by invitation those to which it is invited.
     """
 
-    def __init__(self, pool: str | None, now_ms: Callable[[], int], invitations: Mapping[bytes, None] | None) -> None:
-        self.pool = pool
+    def __init__(
+        self,
+        pool: str | None,
+        direction: Direction,
+        now_ms: Callable[[], int],
+        invitations: Mapping[bytes, None] | None,
+    ) -> None:
+        self.pool, self.direction = pool, direction
         self._invitations = invitations
         self._now_ms = now_ms
         self._backlog: deque[Cfp] = deque(maxlen=BACKLOG_MAX)
@@ -100,7 +110,7 @@ class Subscription:
     def push(self, cfp: Cfp) -> None:
         """Append a CFP for the reader, if it is one for it."""
         mine = not cfp.by_invitation or self._invitations is None or cfp.id in self._invitations
-        if mine and self.pool in (None, cfp.pool):
+        if mine and self.direction is cfp.direction and self.pool in (None, cfp.pool):
             self._backlog.append(cfp)
             self._notify()
 
@@ -136,12 +146,7 @@ class Subscription:
 class Book:
     """The fold of the notices."""
 
-    def __init__(
-        self,
-        now_ms: Callable[[], int],
-        handle: Callable[[CfpAnnounced, int, bool], Cfp],
-        position: Callable[[], int],
-    ) -> None:
+    def __init__(self, now_ms: Callable[[], int], handle: Handle, position: Callable[[], int]) -> None:
         self.genesis: MarketAnnounced | None = None
         self.pools: dict[str, int] = {}
         self.inboxes = Inboxes(self.lose_bid, self._invited, position)
@@ -158,6 +163,7 @@ class Book:
         self._decide_ms: dict[bytes, int] = {}
         self._invitations: dict[bytes, int] = {}
         self._told_at: dict[bytes, range] = {}
+        self._purchases: dict[bytes, PurchaseAnnounced] = {}
         self._awarded_lately: dict[bytes, Winner] = {}
         self._granted_lately: dict[bytes, LeaseGranted] = {}
         self._now_ms = now_ms
@@ -169,6 +175,7 @@ class Book:
             PoolAnnounced: self._pool,
             ManagerAwards: self._deferred,
             InvitationOnly: self._by_invitation,
+            PurchaseAnnounced: self._buys,
             BidAwarded: self._awarded,
             CfpSettled: self._settled,
             LeaseGranted: self._granted,
@@ -184,9 +191,11 @@ class Book:
         elif step := self._steps.get(type(noted.notice)):
             step(noted.notice)
 
-    def subscribe(self, pool: str | None, invitations: Mapping[bytes, None] | None = None) -> Subscription:
+    def subscribe(
+        self, pool: str | None, direction: Direction, invitations: Mapping[bytes, None] | None = None
+    ) -> Subscription:
         """A new subscription, starting with what is open; with all CFPs, or those by invitation among `invitations`."""
-        subscription = Subscription(pool, self._now_ms, invitations)
+        subscription = Subscription(pool, direction, self._now_ms, invitations)
         for cfp in self.open_cfps.values():
             subscription.push(cfp)
         self._subscriptions.add(subscription)
@@ -258,9 +267,12 @@ class Book:
     def _by_invitation(self, notice: InvitationOnly) -> None:
         _remember(self._invitations, notice.cfp, notice.invitations)
 
+    def _buys(self, notice: PurchaseAnnounced) -> None:
+        _remember(self._purchases, notice.cfp, notice)
+
     def _announced(self, notice: CfpAnnounced, offset: int) -> None:
-        invitations = self._invitations.pop(notice.cfp, 0)
-        cfp = self._handle(notice, self._decide_ms.pop(notice.cfp, 0), invitations > 0)
+        invitations, purchase = self._invitations.pop(notice.cfp, 0), self._purchases.pop(notice.cfp, None)
+        cfp = self._handle(notice, self._decide_ms.pop(notice.cfp, 0), invitations > 0, purchase)
         self.open_cfps[notice.cfp] = cfp
         if cfp.by_invitation:
             self._told_at[notice.cfp] = range(offset, offset + 1 + invitations)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from contractnet.client.shown import Shown
 from contractnet.messages import Direction, Pricing
-from contractnet.messages.notices import CfpSettled
+from contractnet.messages.notices import CfpSettled, PurchaseAnnounced
 
 Outcome = Callable[[bytes, float | None], Awaitable[CfpSettled]]
 
@@ -18,7 +18,9 @@ class Cfp(Shown):
 
     `units` of `pool` for `duration_ms` go to each of up to `slots` winners, for at least `reserve_price_ucr` a slot.
     With `decide_ms` above 0 its manager chooses them, at most so long after the deadline; bids bind until then.
-    With `by_invitation` it takes bids of invited accounts only: `Agent.is_invited` says whether of this one.
+    With `by_invitation` it takes bids of invited accounts only: `Agent.is_invited` says whether of this one. With
+    direction BUY `pool` is the kind of resource that is wanted, `reserve_price_ucr` the most that is paid a slot, and
+    `purchase` the other terms: see `Agent.ask`.
     """
 
     id: bytes
@@ -34,6 +36,7 @@ class Cfp(Shown):
     decide_ms: int
     by_invitation: bool
     _outcome: Outcome = field(repr=False, compare=False)
+    purchase: PurchaseAnnounced | None = field(default=None, repr=False)
 
     async def outcome(self, timeout_s: float | None = None) -> CfpSettled:
         """How the CFP ended: its outcome and its winners (bid ids and prices).

@@ -30,8 +30,8 @@ from contractnet.errors import (
     OutcomeTimeoutError,
     RejectedError,
 )
-from contractnet.messages import Code
-from contractnet.messages.notices import CfpAnnounced, CfpSettled, LeaseGranted, Receipt
+from contractnet.messages import Code, Direction
+from contractnet.messages.notices import CfpAnnounced, CfpSettled, LeaseGranted, PurchaseAnnounced, Receipt
 from contractnet.refusals import is_refusal, refused
 
 if TYPE_CHECKING:
@@ -181,13 +181,19 @@ class Connection:
 
         return Agent(self, credential)
 
-    def cfps(self, pool: str | None = None, invitations: Mapping[bytes, None] | None = None) -> Subscription:
+    def cfps(
+        self,
+        pool: str | None = None,
+        direction: Direction | str = Direction.SELL,
+        invitations: Mapping[bytes, None] | None = None,
+    ) -> Subscription:
         """Iterate over the CFPs that are open, and over every later one as it is announced; of one pool, or all.
 
-        Of those by invitation it has those among `invitations`, where that is given.
+        Those that sell, or with `direction` BUY those that buy. Of those by invitation it has those among
+        `invitations`, where that is given.
         """
         self._check_open()
-        return self._book.subscribe(pool, invitations)
+        return self._book.subscribe(pool, Direction(direction), invitations)
 
     def next_sequence(self, key: bytes) -> int:
         """A sequence for the next command of a key: max(last + 1, unix microseconds)."""
@@ -252,7 +258,9 @@ class Connection:
         while not self._producer.send(sealed, self._feed.partition):
             await asyncio.sleep(0.01)
 
-    def _cfp_handle(self, notice: CfpAnnounced, decide_ms: int, by_invitation: bool) -> Cfp:
+    def _cfp_handle(
+        self, notice: CfpAnnounced, decide_ms: int, by_invitation: bool, purchase: PurchaseAnnounced | None
+    ) -> Cfp:
         return Cfp(
             id=notice.cfp,
             direction=notice.direction,
@@ -267,6 +275,7 @@ class Connection:
             decide_ms=decide_ms,
             by_invitation=by_invitation,
             _outcome=self.cfp_outcome,
+            purchase=purchase,
         )
 
     # In the threads of the feed and the producer.

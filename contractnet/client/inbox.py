@@ -14,7 +14,7 @@ from contractnet.client.talks import Talks
 from contractnet.codec import HEADER_BYTES, registry
 from contractnet.credentials import Credential
 from contractnet.errors import ConnectionClosedError, UnsealableError
-from contractnet.messages import Notice
+from contractnet.messages import Notice, Progress
 from contractnet.messages.notices import (
     BalanceChanged,
     BidDeclined,
@@ -27,6 +27,7 @@ from contractnet.messages.notices import (
     NegotiationProposed,
     RoundBegan,
     SealedNotice,
+    WorkShown,
 )
 from contractnet.sealing import NONCE_BYTES, TAG_BYTES, open_notice, tag_of
 
@@ -92,6 +93,22 @@ class Proposal(Shown):
     task: str
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Work(Shown):
+    """How bought work stands, for its manager and its contractor: STARTED, or one of its ends.
+
+    `delay_ms` is from the award to the start, None where it has not started; `paid_ucr` what the contractor got;
+    `text` the result, or why it failed.
+    """
+
+    award: bytes
+    cfp: bytes
+    progress: Progress
+    delay_ms: int | None
+    paid_ucr: int
+    text: str
+
+
 class Balances(Stream[Balance]):
     """An async iterator over an account's balance: first the one that is known, then each as it changes.
 
@@ -116,6 +133,8 @@ class Inbox:
         self._readers: WeakSet[Balances] = WeakSet()
         self._proposals: dict[bytes, list[Proposal]] = {}
         self._complete: dict[bytes, asyncio.Future[None]] = {}
+        self._works: dict[bytes, Work] = {}
+        self._ended: dict[bytes, asyncio.Future[None]] = {}
 
     @classmethod
     def of(cls, credential: Credential) -> Inbox | None:
@@ -155,7 +174,7 @@ class Inbox:
             return None
         # Accounts that share an inbox key get each other's notices as well.
         kinds = BalanceChanged | BudgetChanged | BudgetEnded | BidShown | BidDeclined | BidDropped | Invitation
-        kinds |= NegotiationProposed | RoundBegan | NegotiationEnded
+        kinds |= NegotiationProposed | RoundBegan | NegotiationEnded | WorkShown
         if not isinstance(notice, kinds) or notice.account != self.account:
             return None
         if isinstance(notice, BidShown):
@@ -166,6 +185,8 @@ class Inbox:
                 self._proposals[notice.cfp] = left
         elif isinstance(notice, Invitation):
             self.invitations[notice.cfp] = None
+        elif isinstance(notice, WorkShown):
+            self._take_work(notice)
         elif isinstance(notice, BudgetEnded):
             self.budgets.pop(notice.of_project, None)
         elif isinstance(notice, BudgetChanged):
@@ -190,6 +211,22 @@ class Inbox:
         if len(bids) == notice.bids:
             self._tell(notice.cfp)
 
+    async def work_ended(self, award: bytes) -> Work:
+        """How work has ended, once it has."""
+        known = self._works.get(award)
+        if known is None or known.progress is Progress.STARTED:
+            await asyncio.shield(self._ended.setdefault(award, asyncio.get_running_loop().create_future()))
+        return self._works[award]
+
+    def _take_work(self, notice: WorkShown) -> None:
+        terms = (notice.progress, notice.delay_ms, notice.paid_ucr, notice.text)
+        self._works[notice.award] = Work(notice.award, notice.cfp, *terms)
+        if len(self._works) > CFPS_MAX:
+            del self._works[next(iter(self._works))]
+        done = None if notice.progress is Progress.STARTED else self._ended.pop(notice.award, None)
+        if done is not None and not done.done():
+            done.set_result(None)
+
     def settled(self, cfp: bytes) -> None:
         """A CFP has ended: no more of its bids will be shown, and it takes none."""
         self.invitations.pop(cfp, None)
@@ -203,7 +240,7 @@ class Inbox:
 
     def end(self) -> None:
         """Nothing comes any more: end every iterator and everybody's waiting."""
-        for done in self._complete.values():
+        for done in (*self._complete.values(), *self._ended.values()):
             if not done.done():
                 done.set_exception(ConnectionClosedError("the connection was closed"))
                 done.exception()  # marks it as seen: nobody may be waiting

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contractnet.messages.types import Awarder, Claim, Direction, Issue, NegotiationProtocol, Pricing
+from contractnet.messages.types import Awarder, Claim, Direction, Issue, NegotiationProtocol, Pricing, Progress
 
 
 class Command:
@@ -158,6 +158,10 @@ class CallForProposals(Command):
     award: Awarder = Awarder.AUTO
     decide_ms: int = 0
     invited: tuple[bytes, ...] = ()
+    delay_cost_per_s_ucr: int = 0
+    bond_ucr: int = 0
+    start_within_ms: int = 0
+    grace_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,28 @@ class PlaceBid(Command):
     claim: Claim | None = None
     group: bytes | None = None
     wins_max: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceAsk(Command):
+    """An ask on a CFP that buys (FIPA propose). The ask's id is this command's id; it is backed by a hold of the
+    bond."""
+
+    cfp: bytes
+    pool: str
+    price_ucr: int
+    start_delay_ms: int
+    task: str
+    pass_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReportWork(Command):
+    """A contractor tells how far its work is: STARTED, DONE (FIPA inform-done, inform-result) or FAILED (failure)."""
+
+    award: bytes
+    progress: Progress
+    text: str
 
 
 @dataclass(frozen=True, slots=True)

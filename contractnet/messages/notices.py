@@ -13,6 +13,7 @@ from contractnet.messages.types import (
     NegotiationProtocol,
     Offer,
     Pricing,
+    Progress,
     Winner,
 )
 
@@ -79,6 +80,17 @@ class InvitationOnly(Notice):
 
     cfp: bytes
     invitations: int
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseAnnounced(Notice):
+    """The CFP announced next buys: its other terms."""
+
+    cfp: bytes
+    delay_cost_per_s_ucr: int
+    bond_ucr: int
+    start_within_ms: int
+    grace_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,3 +270,16 @@ class NegotiationEnded(Notice):
     outcome: NegotiationOutcome
     options: tuple[int, ...]
     price_ucr: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkShown(Notice):
+    """Work has started or ended, for its manager and its contractor. Only ever inside a SealedNotice."""
+
+    account: bytes
+    cfp: bytes
+    award: bytes
+    progress: Progress
+    delay_ms: int | None
+    paid_ucr: int
+    text: str

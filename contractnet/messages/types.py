@@ -10,10 +10,12 @@ ZERO_ID = bytes(16)
 
 
 class Direction(StrEnum):
-    """What the manager trades. SELL: the manager sells a slot of its pool; the highest effective bid wins and pays."""
+    """What the manager trades. SELL: the manager sells a slot of its pool; the highest effective bid wins and pays.
+    BUY: it buys work; the lowest effective ask wins and is paid."""
 
     UNSPECIFIED = "UNSPECIFIED"
     SELL = "SELL"
+    BUY = "BUY"
 
 
 class Pricing(StrEnum):
@@ -56,7 +58,7 @@ class Cause(StrEnum):
 class PostingReason(StrEnum):
     """Why credits moved. ISSUE: new credits from the bank. TRANSFER: the bank moved them. AWARD: payment for an
     award. ALLOWANCE: a budget's credits for a window. DECAY: what a window's end took back. DEAL: payment for a lease
-    that was bargained for."""
+    that was bargained for. FORFEIT: the bond of work that failed."""
 
     UNSPECIFIED = "UNSPECIFIED"
     ISSUE = "ISSUE"
@@ -65,6 +67,7 @@ class PostingReason(StrEnum):
     ALLOWANCE = "ALLOWANCE"
     DECAY = "DECAY"
     DEAL = "DEAL"
+    FORFEIT = "FORFEIT"
 
 
 class ReleaseReason(StrEnum):
@@ -122,6 +125,17 @@ class NegotiationOutcome(StrEnum):
     EXPIRED = "EXPIRED"
     LEFT = "LEFT"
     LEASE_ENDED = "LEASE_ENDED"
+
+
+class Progress(StrEnum):
+    """How far work is. STARTED, DONE and FAILED: its contractor says so (FIPA inform, inform-done or inform-result,
+    failure). TIMED_OUT: it was not done in time."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    STARTED = "STARTED"
+    DONE = "DONE"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
 
 
 class Unreadable(StrEnum):
@@ -254,7 +268,7 @@ CODE_TEXT: dict[Code, str] = {
     Code.BID_BINDING: "the deadline has passed: a bid binds until its manager has decided, or may no longer",
     Code.BELOW_RESERVE: "the bid is below the reserve of its CFP, and cannot win",
     Code.NO_CAPACITY: "the pool has no room for the lease: others use its units then",
-    Code.OUT_OF_SEQUENCE: "the account has answered this CFP before: it refuses once, and does not bid as well",
+    Code.OUT_OF_SEQUENCE: "not its turn: an account refuses a CFP once or bids, sells or asks, starts work and ends it",
     Code.BAD_GROUP: "a bid names a group and how many of its bids may win, or neither",
     Code.GROUP_DIFFERS: "earlier bids of the group said that another number of them may win",
     Code.GROUP_WON: "the group has won as often as it may: it takes no more bids",

@@ -20,6 +20,7 @@ async def main() -> None:
         agent = await bank.enroll("alice", "vision", "agent.json")
         await bank.create_pool("gpu", manager, 8)
         await bank.issue(agent, credits(100), "first allowance")
+        await bank.issue(manager, credits(1), "a bond, should it do work for others")
         print(f"market {manager.market!r} is open, {agent.name} has 100 credits")
 
 

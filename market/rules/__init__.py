@@ -7,7 +7,7 @@ from typing import Any
 
 from contractnet.messages import Command, Event
 from contractnet.messages import commands as c
-from market.rules import accounts, budgets, contracts, decisions, groups, invitations, keys, negotiations, pools
+from market.rules import accounts, budgets, buying, contracts, decisions, groups, invitations, keys, negotiations, pools
 from market.rules.context import Context
 
 Decide = Callable[[Context, Any], list[Event]]
@@ -72,8 +72,10 @@ V6: dict[type[Command], Decide] = V5 | {
     c.MakeOffer: negotiations.make_offer,
     c.AcceptOffer: negotiations.accept_offer,
     c.LeaveNegotiation: negotiations.leave,
+    c.PlaceAsk: invitations.place_ask,
+    c.ReportWork: buying.report_work,
 }
-"""Not released yet: what is added to the protocol next (docs/protocol.md): negotiations (docs/negotiations.md)."""
+"""Not released yet: groups of bids, CFPs by invitation, negotiations, CFPs that buy (docs/protocol.md)."""
 
 RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6}
 

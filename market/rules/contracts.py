@@ -1,4 +1,4 @@
-"""The contract net: CFPs, bids, awards at the deadline, leases (FIPA SC00029H, direction SELL)."""
+"""The contract net: CFPs, bids, awards at the deadline, leases (FIPA SC00029H, direction SELL; BUY: buying.py)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from market.rules import budgets
 from market.rules.accounts import check_credit
 from market.rules.context import Context, check_amount, check_name, check_range
 from market.rules.pools import find
-from market.state import Bid, Cfp, Lease, State
+from market.state import Account, Bid, Cfp, Lease, State
 
 
 def call_for_proposals(ctx: Context, command: c.CallForProposals) -> list[Event]:
@@ -36,41 +36,46 @@ def call_for_proposals(ctx: Context, command: c.CallForProposals) -> list[Event]
 
 
 def opened(ctx: Context, command: c.CallForProposals) -> list[Event]:
-    """A new CFP, whoever awards it."""
+    """A new CFP that sells, whoever awards it."""
     manager = ctx.need_sender()
     pool = find(ctx, command.pool)
     require(pool.owner == manager.id, Code.NOT_OWNER, "the pool belongs to another account")
-    require(command.direction is not Direction.UNSPECIFIED, Code.UNKNOWN_VALUE, "direction")
+    require(command.direction is Direction.SELL, Code.UNKNOWN_VALUE, "direction")
+    buys = command.delay_cost_per_s_ucr or command.bond_ucr or command.start_within_ms or command.grace_ms
+    require(not buys, Code.UNKNOWN_RULES, "only a CFP that buys has a bond and terms of delay")
+    return [announced(ctx, command, manager, pool.name, pool.units)]
+
+
+def announced(ctx: Context, command: c.CallForProposals, manager: Account, pool: str, most_units: int) -> Event:
+    """A new CFP, whatever its direction; a slot has at most `most_units`."""
     require(command.pricing is not Pricing.UNSPECIFIED, Code.UNKNOWN_VALUE, "pricing")
     check_range(Code.BAD_UNITS, "units", command.units, 1, limits.UNITS_MAX)
     check_range(Code.BAD_UNITS, "slots", command.slots, 1, limits.SLOTS_MAX)
-    require(command.units <= pool.units, Code.UNITS_EXCEED_POOL, f"the pool has {pool.units} units")
+    require(command.units <= most_units, Code.UNITS_EXCEED_POOL, f"the pool has {most_units} units")
     check_range(Code.BAD_DURATION, "duration", command.duration_ms, limits.LEASE_MS_MIN, limits.LEASE_MS_MAX)
     check_range(Code.BAD_DURATION, "open", command.open_ms, limits.CFP_OPEN_MS_MIN, limits.CFP_OPEN_MS_MAX)
     check_range(Code.BAD_AMOUNT, "reserve", command.reserve_price_ucr, 1, limits.AMOUNT_UCR_MAX)
     require(manager.open_cfps < limits.OPEN_CFPS_PER_MANAGER_MAX, Code.LIMIT_REACHED, "open CFPs of the manager")
     require(len(ctx.state.cfps) < limits.OPEN_CFPS_MAX, Code.LIMIT_REACHED, "open CFPs")
-    return [
-        e.CfpOpened(
-            cfp=ctx.command_id,
-            manager=manager.id,
-            direction=command.direction,
-            pool=pool.name,
-            units=command.units,
-            duration_ms=command.duration_ms,
-            slots=command.slots,
-            reserve_price_ucr=command.reserve_price_ucr,
-            pricing=command.pricing,
-            closes_at_ms=ctx.at_ms + command.open_ms,
-        )
-    ]
+    return e.CfpOpened(
+        cfp=ctx.command_id,
+        manager=manager.id,
+        direction=command.direction,
+        pool=pool,
+        units=command.units,
+        duration_ms=command.duration_ms,
+        slots=command.slots,
+        reserve_price_ucr=command.reserve_price_ucr,
+        pricing=command.pricing,
+        closes_at_ms=ctx.at_ms + command.open_ms,
+    )
 
 
 def cancel(ctx: Context, command: c.CancelCfp) -> list[Event]:
     """The manager takes an open CFP back; every hold of it is freed."""
     cfp = open_cfp(ctx, command.cfp)
     need_manager(ctx, cfp)
-    events: list[Event] = []
+    events = freed(ctx.state, cfp)
     for bid in cfp.bids.values():
         if bid.id in ctx.state.holds:
             events += lose(ctx.state, bid, ReleaseReason.WITHDRAWN if bid.withdrawn else ReleaseReason.CFP_CANCELLED)
@@ -114,16 +119,13 @@ def placed(ctx: Context, command: c.PlaceBid, tries_max: int) -> Event:
     cfp = open_cfp(ctx, command.cfp)
     require(bidder.id != cfp.manager, Code.OWN_CFP)
     require(bidder.id != ctx.state.bank, Code.NOT_PERMITTED, "the bank does not bid")
+    require(cfp.terms is None, Code.OUT_OF_SEQUENCE, "the CFP buys: answer with an ask")
     check_amount(command.price_ucr)
     check_name("task", command.task, NAME_BYTES_MAX, empty=True)
     check_range(Code.BAD_DURATION, "start delay", command.start_delay_ms, 0, limits.START_DELAY_MS_MAX)
     vague = command.claim is not None and command.claim.priority is Priority.UNSPECIFIED
     require(not vague, Code.UNKNOWN_VALUE, "priority")
-    require(bidder.id not in cfp.bidders, Code.ALREADY_BID, "withdraw it first")
-    require(len(cfp.bids) < limits.BIDS_PER_CFP_MAX, Code.LIMIT_REACHED, "bids of the CFP")
-    tried = cfp.tries.get(bidder.id, 0)
-    require(tried < tries_max, Code.LIMIT_REACHED, "bids of the account on the CFP")
-    require(bidder.open_bids < limits.OPEN_BIDS_PER_ACCOUNT_MAX, Code.LIMIT_REACHED, "open bids of the account")
+    check_room(cfp, bidder, tries_max)
     return e.BidPlaced(
         bid=ctx.command_id,
         cfp=cfp.id,
@@ -135,6 +137,15 @@ def placed(ctx: Context, command: c.PlaceBid, tries_max: int) -> Event:
         pass_hash=command.pass_hash,
         claim=command.claim,
     )
+
+
+def check_room(cfp: Cfp, bidder: Account, tries_max: int) -> None:
+    """Reject one more bid of the account on the CFP where it has one, or there are too many."""
+    require(bidder.id not in cfp.bidders, Code.ALREADY_BID, "withdraw it first")
+    require(len(cfp.bids) < limits.BIDS_PER_CFP_MAX, Code.LIMIT_REACHED, "bids of the CFP")
+    tried = cfp.tries.get(bidder.id, 0)
+    require(tried < tries_max, Code.LIMIT_REACHED, "bids of the account on the CFP")
+    require(bidder.open_bids < limits.OPEN_BIDS_PER_ACCOUNT_MAX, Code.LIMIT_REACHED, "open bids of the account")
 
 
 def withdraw_bid(ctx: Context, command: c.WithdrawBid) -> list[Event]:
@@ -159,6 +170,7 @@ def own_lease(ctx: Context, award: bytes) -> Lease:
     if lease is None or ctx.at_ms >= lease.ends_at_ms:
         raise Rejection(Code.UNKNOWN_LEASE)
     require(ctx.need_sender().id == lease.account, Code.NOT_OWNER, "the lease belongs to another account")
+    require(lease.award not in ctx.state.works, Code.OUT_OF_SEQUENCE, "it is for work: report that it is done")
     return lease
 
 
@@ -217,6 +229,13 @@ def award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Event
             memo="",
         ),
     ]
+
+
+def freed(state: State, cfp: Cfp) -> list[Event]:
+    """What the manager of a CFP that buys has held is free again."""
+    if cfp.terms is None:
+        return []
+    return [e.HoldReleased(hold=cfp.id, account=cfp.manager, amount_ucr=state.holds[cfp.id])]
 
 
 def lose(state: State, bid: Bid, reason: ReleaseReason) -> list[Event]:

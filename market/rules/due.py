@@ -1,11 +1,11 @@
-"""What happens when it falls due: a lease ends, a budget's window starts, a round of a negotiation is over, a CFP is
-awarded or left to its manager."""
+"""What happens when it falls due: a lease ends, work times out, a budget's window starts, a round of a negotiation is
+over, a CFP is awarded or left to its manager."""
 
 from __future__ import annotations
 
 from contractnet.messages import Event, LeaseEnd
 from contractnet.messages import events as e
-from market.rules import budgets, contracts, decisions, groups, negotiations
+from market.rules import budgets, buying, contracts, decisions, groups, negotiations
 from market.state import Cfp, State
 
 
@@ -18,6 +18,8 @@ def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
     if negotiation is not None:
         return negotiations.expire(state, negotiation, at_ms)
     lease = state.leases.get(due_id)
+    if lease is not None and due_id in state.works:
+        return buying.time_out(state, state.works[due_id])
     if lease is not None:
         ended: list[Event] = [e.LeaseEnded(award=lease.award, pool=lease.pool, reason=LeaseEnd.EXPIRED)]
         return negotiations.lease_over(state, ended, lease.award)
@@ -29,6 +31,8 @@ def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
 
 def _due(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:
     """A CFP's deadline, or the end of its manager's time."""
+    if cfp.terms is not None:
+        return buying.close(state, cfp, cfp.terms, at_ms, head)
     if not cfp.decide_ms:
         return contracts.close(state, cfp, at_ms, head)
     return decisions.expire(state, cfp) if cfp.decides_until_ms else decisions.begin(state, cfp, at_ms)

@@ -107,9 +107,9 @@ class _Record:
     def follow(self, event: Event) -> list[Event]:
         if not isinstance(event, e.AwardMade | e.HoldCaptured | e.HoldReleased):
             return [event]
-        bid = self.state.bids[event.award if isinstance(event, e.AwardMade) else event.hold]
-        group = self.state.group_of(bid)
-        if group is None or bid.group is None:
+        bid = self.state.bids.get(event.award if isinstance(event, e.AwardMade) else event.hold)
+        group = None if bid is None else self.state.group_of(bid)
+        if bid is None or group is None or bid.group is None:
             return [event]
         key = (bid.account, bid.group)
         left = group.wins_left - self.wins.setdefault(key, 0)

@@ -5,23 +5,31 @@ Everybody learns that a CFP is by invitation, the invited alone that they are (m
 
 from __future__ import annotations
 
-from contractnet.messages import Code, Event
+from contractnet.messages import Code, Direction, Event
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import limits
 from market.rejection import require
-from market.rules import decisions, groups
+from market.rules import buying, decisions, groups
 from market.rules.context import Context
 
 
 def call_for_proposals_6(ctx: Context, command: c.CallForProposals) -> list[Event]:
-    """As before; the manager may say who may answer."""
-    return [*decisions.opened(ctx, command), *invitations(ctx, command.invited)]
+    """As before; the manager may buy, and may say who may answer."""
+    opened = buying.opened if command.direction is Direction.BUY else decisions.opened
+    return [*opened(ctx, command), *invitations(ctx, command.invited)]
 
 
 def place_bid_6(ctx: Context, command: c.PlaceBid) -> list[Event]:
     """As before; on a CFP by invitation the invited alone bid."""
     events = groups.place_bid_6(ctx, command)
+    need_invitation(ctx, command.cfp)
+    return events
+
+
+def place_ask(ctx: Context, command: c.PlaceAsk) -> list[Event]:
+    """An ask; on a CFP by invitation the invited alone ask."""
+    events = buying.place_ask(ctx, command)
     need_invitation(ctx, command.cfp)
     return events
 

@@ -29,6 +29,7 @@ from projections.publish import Publisher
 from projections.settings import ProjectionSettings
 from projections.store import Store
 from streams.snapshots import Manifest
+from tests.market.buyers import ask, buying, done, failed, started
 from tests.market.town import START_MS, budget, key_pair
 
 PARTITIONS = 4
@@ -87,6 +88,8 @@ class Traffic:
                 self.send(c.SetWeight(account, 600), BANK)
         self.send(c.CreatePool("gpu", manager, 3), BANK)
         self.send(c.CreatePool("rack", manager, 64), BANK)
+        for i in (1, 2):
+            self.send(c.CreatePool(f"own-{i}", self.accounts[i], 2), BANK)
         self.send(budget(self.accounts[0], limit_ucr=300, offset_ms=None, warn_permille=1), BANK)
         self.send(budget(None, "p1", limit_ucr=500, allowance_ucr=701, decay_permille=100, cap_allowances=2), BANK)
 
@@ -179,6 +182,22 @@ class Traffic:
         if r.random() < 0.2:
             self.send(r.choice((c.LeaveNegotiation(talk), c.ReleaseLease(lease))), keys[0])
 
+    def buy(self) -> None:
+        """A CFP that buys: asks, and after the deadline work that starts, ends, or times out."""
+        r = self.random
+        cfp = self.send(
+            buying(slots=r.randint(1, 2), duration_ms=100, grace_ms=r.choice((0, 50)), open_ms=60), self.agents[3]
+        )
+        asks: list[tuple[bytes, KeyPair]] = []
+        for i in r.sample((1, 2), r.randint(1, 2)):
+            asked = self.send(ask(cfp, f"own-{i}", r.randint(20, 90), r.choice((0, 0, 40)), "render"), self.agents[i])
+            asks.append((asked, self.agents[i]))
+        self.at_ms += 60
+        self.tick()
+        for award, keys in asks:
+            for report in r.choice(((), (started,), (started, done), (started, done), (started, failed), (failed,))):
+                self.send(report(award), keys)
+
     def bid(self) -> None:
         """A bid on a recent CFP; some come too late."""
         if not self.cfps:
@@ -221,6 +240,8 @@ class Traffic:
             self.bid_in_groups()
         elif what in (12, 13, 14):
             self.bargain()
+        elif what in (15, 16):
+            self.buy()
         elif what in (18, 19):
             self.invite()
         else:

@@ -119,6 +119,20 @@ def test_a_lease_is_sold_back(place: Place) -> None:
     assert "bought 1 x gpu, token " in output
 
 
+def test_work_is_paid_on_delivery(place: Place) -> None:
+    """`buyer.py` and `contractor.py` meet: the only ask is promised the ceiling, and costs nothing if it is in time."""
+    contractor = place.start("contractor")
+    try:
+        while "DONE" not in (output := place.run("buyer")):
+            assert output == ""
+        assert "micro-credits: sha256:9f86d081884c7d65" in output
+        paid = output.split("paid ")[1].split()[0]
+        assert 0 < int(paid) <= 50_000_000
+        assert f"was paid {paid} micro-credits" in finish(contractor)
+    finally:
+        contractor.kill()
+
+
 def test_a_stored_bid_survives_a_crash(place: Place) -> None:
     """`crash_safe.py`, killed after it stored its bid, ends with that bid's outcome when it is started again."""
     stored = place.folder / "bid.json"

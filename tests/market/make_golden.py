@@ -25,6 +25,7 @@ from contractnet.signing import KeyPair
 from market import Shard, limits, told
 from market.rules import RULES
 from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, WHEN, joined, negotiation
+from tests.market.golden_purchases import purchases
 from tests.market.test_rules import CASES, busy_town
 from tests.market.town import (
     ANN,
@@ -80,6 +81,8 @@ def session(version: int) -> Town:
         invitations(town)
     if version >= limits.NEGOTIATIONS_RULES_VERSION:
         negotiations(town, key_pair("bank's third"))
+    if version >= limits.PURCHASES_RULES_VERSION:
+        purchases(town, key_pair("bank's third"))
     return town
 
 

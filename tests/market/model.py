@@ -17,11 +17,12 @@ from tests.market.model_groups import Groups
 from tests.market.model_invitations import Invitations
 from tests.market.model_negotiations import Negotiations
 from tests.market.model_parts import DAY_MS, MONEY_MAX, Letter, Row, good_text, new_key
+from tests.market.model_purchases import Purchases, is_known
 
 UNITS_MAX = 1_000_000
 
 
-class Model(Groups, Budgets, Invitations, Decisions, Negotiations):
+class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases):
     """One market as plain dicts. `take` gives the codes that may answer a letter: none for a tick, one if accepted."""
 
     def __init__(self, name: str, operator: bytes, partitions: int, limits: dict[str, int], versions: set[int]) -> None:
@@ -33,6 +34,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations):
         self.pools: dict[str, Row] = {}
         self.cfps: dict[bytes, Row] = {}
         self.leases: dict[bytes, Row] = {}
+        self.works: dict[bytes, Row] = {}
         self.ended: set[bytes] = set()
         self.budgets: dict[bytes, Row] = {}
         self.groups: dict[tuple[bytes | None, bytes], Row] = {}
@@ -146,8 +148,8 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations):
         return [bid for cfp in self.cfps.values() for bid in cfp["bids"] if bid["account"] == account]
 
     def held(self, account: bytes | None) -> int:
-        """What an account's bids and negotiations hold."""
-        return self.held_by_bids(account) + self.caps(account)
+        """What an account's bids, negotiations and work hold."""
+        return self.held_by_bids(account) + self.caps(account) + self.held_for_work(account)
 
     def free(self, account: bytes) -> int:
         """What an account can spend."""
@@ -189,10 +191,14 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations):
             ident = min(due)[1]
             if ident in self.talks:
                 self.talk_due(ident, at)
+            elif ident in self.works:
+                self.end_work(ident, done=False)
             elif ident in self.leases:
                 self.end_lease(ident)
             elif ident in self.budgets:
                 self.next_window(ident)
+            elif self.cfps[ident]["buys"]:
+                self.close_purchase(ident, at, head)
             elif self.cfps[ident]["decide"]:
                 self.decision_due(ident, at)
             else:
@@ -223,8 +229,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations):
             self.payments.append((bid["account"], price))
             self.won(bid)
         self.warn({bid["account"] for bid, _ in paid})
-        del self.cfps[ident]
-        self.ended.add(ident)
+        self.over(ident)
 
     # One method for each command, named after it: broken rules first, then the effect.
 
@@ -334,47 +339,52 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations):
 
     def _CallForProposals(self, command: c.CallForProposals) -> None:
         self.need(self.sender is not None, "NOT_PERMITTED")
-        known = command.direction != Direction.UNSPECIFIED and command.pricing != Pricing.UNSPECIFIED
-        self.need(known, "UNKNOWN_VALUE")
+        self.need(is_known(command, self.version), "UNKNOWN_VALUE")
         self.need(1 <= command.units <= UNITS_MAX and 1 <= command.slots <= 64, "BAD_UNITS")
         timely = 100 <= command.duration_ms <= 7 * DAY_MS and 50 <= command.open_ms <= DAY_MS
         self.need(timely, "BAD_DURATION")
         self.need(1 <= command.reserve_price_ucr <= MONEY_MAX, "BAD_AMOUNT")
-        self.need_good_decision(command)
+        buys = command.direction is Direction.BUY and self.version >= 6
+        if buys:
+            self.need_good_purchase(command)
+        else:
+            self.need_good_sale(command)
         self.need_good_invitations(command)
         open_cfps = sum(cfp["manager"] == self.sender for cfp in self.cfps.values())
         self.need(open_cfps < self.limits["cfps"], "LIMIT_REACHED")
-        if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
-            self.need(self.pools[command.pool]["owner"] == self.sender, "NOT_OWNER")
-            self.need(command.units <= self.pools[command.pool]["units"], "UNITS_EXCEED_POOL")
         if not self.bad:
             row: Row = {"manager": self.sender, "pool": command.pool, "units": command.units, "slots": command.slots}
             row |= {"duration": command.duration_ms, "closes": self.now + command.open_ms, "bids": []}
             row |= {"reserve": command.reserve_price_ucr, "first": command.pricing == Pricing.FIRST}
             row |= {"decide": command.decide_ms, "until": 0, "given": [], "refused": [], "invited": command.invited}
+            row["buys"] = self.terms_of(command)
             row["weights"] = {ident: account["weight"] for ident, account in self.accounts.items()}
             self.cfps[self.id] = row
+
+    def need_good_sale(self, command: c.CallForProposals) -> None:
+        """Terms of a CFP that sells."""
+        self.need_good_decision(command)
+        terms = (command.delay_cost_per_s_ucr, command.bond_ucr, command.start_within_ms, command.grace_ms)
+        self.need(not any(terms), "UNKNOWN_RULES")
+        if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
+            self.need(self.pools[command.pool]["owner"] == self.sender, "NOT_OWNER")
+            self.need(command.units <= self.pools[command.pool]["units"], "UNITS_EXCEED_POOL")
+
+    def need_held(self, amount: int) -> None:
+        """Credits and budgets of the sender."""
+        if self.sender is not None:
+            self.need(self.free(self.sender) >= amount, "INSUFFICIENT_CREDIT")
+            self.need(self.leave_room(self.sender, amount), "BUDGET_EXCEEDED")
 
     def _PlaceBid(self, command: c.PlaceBid) -> None:
         self.need(self.sender not in (None, self.bank), "NOT_PERMITTED")
         self.need(0 < command.price_ucr <= MONEY_MAX, "BAD_AMOUNT")
         self.need(good_text(command.task, empty=True), "BAD_NAME")
         self.need(0 <= command.start_delay_ms <= DAY_MS, "BAD_DURATION")
-        self.need(len(self.bids_of(self.sender)) < self.limits["bids"], "LIMIT_REACHED")
         cfp = self.open_cfp(command.cfp)
-        if cfp is not None:
-            standing = [b for b in cfp["bids"] if b["account"] == self.sender and not b["withdrawn"]]
-            self.need(self.sender != cfp["manager"], "OWN_CFP")
-            self.need(not standing, "ALREADY_BID")
-            self.need_invited(cfp)
-            self.need(self.sender not in cfp["refused"], "OUT_OF_SEQUENCE")
-            self.need(len(cfp["bids"]) < self.limits["bids_per_cfp"], "LIMIT_REACHED")
-            mine = [b for b in cfp["bids"] if b["account"] == self.sender]
-            self.need(self.version < 3 or len(mine) < self.limits["bids_of_one_per_cfp"], "LIMIT_REACHED")
-        if self.sender is not None:
-            more = self.needed(command)
-            self.need(self.free(self.sender) >= more, "INSUFFICIENT_CREDIT")
-            self.need(self.leave_room(self.sender, more), "BUDGET_EXCEEDED")
+        self.need_one_more_bid(cfp)
+        self.need(cfp is None or cfp["buys"] is None, "OUT_OF_SEQUENCE")
+        self.need_held(self.needed(command))
         if cfp is not None and not self.bad:
             row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False, "done": False}
             row |= {"delay": command.start_delay_ms, "weight": cfp["weights"].get(self.sender, 1000)}
@@ -390,5 +400,6 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations):
             self.need(False, "UNKNOWN_LEASE")
             return
         self.need(lease["account"] == self.sender, "NOT_OWNER")
+        self.need(command.award not in self.works, "OUT_OF_SEQUENCE")
         if not self.bad:
             self.end_lease(command.award)

@@ -53,11 +53,12 @@ class Decisions:
         """A deadline, or the end of a manager's time."""
         cfp = self.cfps[ident]
         if cfp["until"] or not self.choosable(cfp):
-            self._over(ident)
+            self.over(ident)
         else:
             cfp["until"] = at + cfp["decide"]
 
-    def _over(self, ident: bytes) -> None:
+    def over(self, ident: bytes) -> None:
+        """A CFP ends."""
         del self.cfps[ident]
         self.ended.add(ident)
 
@@ -92,7 +93,7 @@ class Decisions:
             late = self.now >= cfp["until"] > 0 if cfp["decide"] else self.now >= cfp["closes"]
             self.need(not late, "CFP_CLOSED")
         if not self.bad:
-            self._over(command.cfp)
+            self.over(command.cfp)
 
     def _standing(self, bid: bytes) -> tuple[bytes, Row] | None:
         """A bid that nobody has decided on, and its CFP's id."""
@@ -159,7 +160,7 @@ class Decisions:
         self.payments.append((bid["account"], price))
         self.won(bid)
         if len(cfp["given"]) == cfp["slots"] or not self.choosable(cfp):
-            self._over(ident)
+            self.over(ident)
         self.warn({bid["account"]})
 
     def _RejectBid(self, command: c.RejectBid) -> None:
@@ -167,4 +168,4 @@ class Decisions:
         if found is not None and not self.bad:
             found[1]["done"] = True
             if not self.choosable(self.cfps[found[0]]):
-                self._over(found[0])
+                self.over(found[0])

@@ -37,7 +37,7 @@ class Groups:
         """What one open bid holds: its price, if fewer than may still win are before it."""
         price: int = bid["price"]
         if bid["group"] is None:
-            return price
+            return int(bid.get("holds", price))
         group = self.groups[bid["account"], bid["group"]]
         before = [(-b["price"], b["number"]) for b in self.members(bid["account"], bid["group"])]
         return price if sum(b < (-price, bid["number"]) for b in before) < group["max"] - group["wins"] else 0

@@ -21,6 +21,7 @@ class Negotiations:
     limits: dict[str, int]
     accounts: dict[bytes, Row]
     leases: dict[bytes, Row]
+    works: dict[bytes, Row]
     talks: dict[bytes, Row]
     ended_talks: set[bytes]
     payments: list[tuple[bytes, int]]
@@ -116,6 +117,7 @@ class Negotiations:
             self.need(False, "UNKNOWN_LEASE")
         else:
             self.need(lease["account"] == self.sender, "NOT_OWNER")
+            self.need(command.award not in self.works, "OUT_OF_SEQUENCE")
             self.need(command.counterpart not in (lease["account"], self.bank), "BAD_COUNTERPART")
         self.need(command.counterpart in self.accounts, "UNKNOWN_ACCOUNT")
         self.need(command.protocol is not NegotiationProtocol.UNSPECIFIED, "UNKNOWN_VALUE")

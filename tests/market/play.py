@@ -62,7 +62,7 @@ class Reached:
         self.records = self.awards = self.contested = 0
 
     def note(self, answer: Answer, contested: int) -> None:
-        """Count one answer; `contested` is how many of its awards paid more than the reserve."""
+        """Count one answer; `contested` is how many of its awards did not pay the reserve."""
         self.records += 1
         self.contested += contested
         for event in answer.events:
@@ -147,7 +147,7 @@ class Play:
             self.model.answered(letter, outcomes[0])
         assert bool(answer.of(e.CommandRepeated)) == self.model.repeated
         self.compare(answer)
-        contested = sum(a.price_ucr > reserves[a.cfp] for a in answer.of(e.AwardMade))
+        contested = sum(a.price_ucr != reserves[a.cfp] for a in answer.of(e.AwardMade))
         self.reached.note(answer, contested)
         return answer
 
@@ -180,7 +180,8 @@ class Play:
         bids = {i: [(b.id, b.price_ucr, b.withdrawn) for b in x.bids.values()] for i, x in state.cfps.items()}
         assert bids == {i: [(b["id"], b["price"], b["withdrawn"]) for b in x["bids"]] for i, x in model.cfps.items()}
         holds = {b["id"]: model.hold(b) for x in model.cfps.values() for b in x["bids"] if not b["done"]}
-        assert state.holds == holds | {i: talk["cap"] for i, talk in model.talks.items() if talk["round"]}
+        holds |= {i: talk["cap"] for i, talk in model.talks.items() if talk["round"]}
+        assert state.holds == holds | model.holds_for_work()
         decisions = {
             i: (x.decide_ms, x.decides_until_ms, [(w.bid, w.price_ucr) for w in x.awards], list(x.refused))
             for i, x in state.cfps.items()
@@ -193,6 +194,8 @@ class Play:
             i: (x["pool"], x["units"], x["account"], x["start"], x["end"]) for i, x in model.leases.items()
         }
         self.compare_negotiations()
+        works = {i: (x.account, x.price_ucr, x.bond_ucr, x.delay_ms) for i, x in state.works.items()}
+        assert works == {i: (x["account"], x["price"], x["bond"], x["delay"]) for i, x in model.works.items()}
         budgets = {
             i: (b.limit_ucr, b.topped_up_ucr, b.spent_ucr, b.held_ucr, b.starts_at_ms, b.ends_at_ms, b.warned)
             for i, b in state.budgets.items()

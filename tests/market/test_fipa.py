@@ -1,8 +1,8 @@
 """The contract net as a table: every message in every state of a conversation, from either side, and the answer.
 
 FIPA SC00029H: cfp, then refuse or propose, then reject-proposal or accept-proposal, then inform-done or failure; cancel
-by the initiator; what cannot be read is not understood. A withdrawal of a proposal is this market's own. Failure and
-inform-result have no message here: a lease that nobody gives back ends with its time.
+by the initiator; what cannot be read is not understood. A withdrawal of a proposal is this market's own. Here the
+initiator sells, and what it sold cannot fail: for failure and inform-result see test_fipa_buys.py.
 
 Each cell is one message to a market in which the conversation has come so far. There is another participant whose bid
 stands, and a second slot, so that a choice does not end the CFP.

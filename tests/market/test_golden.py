@@ -29,7 +29,8 @@ DECISIONS = {"AwardDeferred", "CfpRefused", "DecisionOpened"}
 NEGOTIATIONS = {"NegotiationOpened", "NegotiationJoined", "OfferMade", "OffersOpened", "NegotiationClosed"}
 GROUPS = {"BidGrouped", "HoldResized"}
 INVITATIONS = {"AccountInvited"}
-OF_6 = GROUPS | INVITATIONS | NEGOTIATIONS
+PURCHASES = {"PurchaseOpened", "UnitsOffered", "WorkReported"}
+OF_6 = GROUPS | INVITATIONS | NEGOTIATIONS | PURCHASES
 EVENTS_LATER = {
     1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | OF_6,
     3: BUDGETS | DECISIONS | OF_6,

@@ -10,12 +10,13 @@ from collections.abc import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 
 from contractnet.messages import Awarder, Code, Direction, Event, Pricing
 from contractnet.messages import commands as c
 from tests.market.directed import SCENARIOS
 from tests.market.histories_negotiations import Bargaining
+from tests.market.histories_purchases import PurchaseHistories
 from tests.market.play import Play, Reached, with_small_limits
 from tests.market.town import BANK, INBOX_KEY, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, budget, call, managed
 
@@ -53,23 +54,15 @@ steps_ms = st.sampled_from([0, 1, 10, 49, 50, 99, 100, 101, 500, 2_000, 29_999, 
 sequences = st.sampled_from([-(2**63), -5, 1, 2, 3, 10, 2**63 - 1])
 
 
-class Histories(Bargaining, RuleBasedStateMachine):
+class Histories(PurchaseHistories, Bargaining):
     """What may happen to a market, in any order."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.patch = with_small_limits()
-        self.play = Play(REACHED)
-        self.bids: list[bytes] = []
-        self.cfps: list[bytes] = []
+        super().__init__(REACHED)
 
     def teardown(self) -> None:
         """Give the limits back."""
         self.patch.undo()
-
-    def pick(self, ids: list[bytes], number: int) -> bytes:
-        """One of the newest ids; seldom an unknown one."""
-        return UNKNOWN_ID if not ids or number % 23 == 22 else ids[-1 - number % min(len(ids), 8)]
 
     @initialize(signed=st.booleans(), units=st.integers(1, 3), version=st.sampled_from([1, 4, 5, 6, 6]))
     def begin(self, signed: bool, units: int, version: int) -> None:

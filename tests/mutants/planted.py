@@ -12,6 +12,7 @@ from tests.mutants.planted_decisions import DECISION_MUTANTS
 from tests.mutants.planted_groups import GROUP_MUTANTS
 from tests.mutants.planted_invitations import INVITATION_MUTANTS
 from tests.mutants.planted_negotiations import NEGOTIATION_MUTANTS
+from tests.mutants.planted_purchases import PURCHASE_MUTANTS
 from tests.mutants.planted_rules import RULE_MUTANTS
 
 SHELLS = "tests/streams/test_shells.py::test_the_clock_ticks_only_for_a_reason"
@@ -271,5 +272,6 @@ PLANTED = (
     *GROUP_MUTANTS,
     *INVITATION_MUTANTS,
     *NEGOTIATION_MUTANTS,
+    *PURCHASE_MUTANTS,
     *PROJECTOR_MUTANTS,
 )

@@ -122,8 +122,8 @@ RULE_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a snapshot forgets holds",
         "market/snapshot.py",
-        "        account.held_ucr += s.holds.get(bid.id, 0)\n",
-        "",
+        "        s.accounts[holder].held_ucr += s.holds.get(hold, 0)\n",
+        "        pass\n",
         "after a restart held credits can be spent",
         (DIRECTED, SEEDS),
     ),

@@ -37,6 +37,11 @@ class Folded:
     """Status, cap, options and price of each negotiation."""
     offers: Counter[tuple[str, str, int, str, str]] = field(default_factory=Counter)
     leases: dict[Key, str] = field(default_factory=dict)
+    terms: dict[Key, tuple[int, int, int, int]] = field(default_factory=dict)
+    """Of CFPs that buy."""
+    pools_of_bids: dict[Key, str] = field(default_factory=dict)
+    works: dict[Key, tuple[str, int | None, int | None, str | None]] = field(default_factory=dict)
+    """Status, delay, payment and result of work."""
     pools: dict[Key, int] = field(default_factory=dict)
     weights: dict[Key, int] = field(default_factory=dict)
     names: dict[Key, str] = field(default_factory=dict)
@@ -61,6 +66,7 @@ def fold(market: str, entries: Iterable[Entry], state: Folded) -> None:
         _fold_budgets(market, event, state)
         _fold_contracts(market, event, state)
         _fold_negotiations(market, event, state)
+        _fold_purchases(market, event, state)
 
 
 def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
@@ -101,7 +107,7 @@ def _fold_money(market: str, event: ev.Event, state: Folded) -> None:
         case ev.CreditsTransferred():
             state.balance_ucr[market, event.debit.hex()] -= event.amount_ucr
             state.balance_ucr[market, event.credit.hex()] += event.amount_ucr
-            if event.reason in ("AWARD", "DEAL"):
+            if event.reason in ("AWARD", "DEAL", "FORFEIT"):
                 state.spent_ucr[market, event.project, event.pool] += event.amount_ucr
         case ev.HoldPlaced():
             state.held_ucr[market, event.account.hex()] += event.amount_ucr
@@ -142,7 +148,7 @@ def _fold_budgets(market: str, event: ev.Event, state: Folded) -> None:
             windows[-1] = (*windows[-1][:7], event.decayed_ucr, True)
             bounds = (event.starts_at_ms, event.ends_at_ms, event.limit_ucr)
             windows.append((*bounds, 0, 0, False, event.issued_ucr, 0, False))
-        case ev.CreditsTransferred(reason="AWARD" | "DEAL"):
+        case ev.CreditsTransferred(reason="AWARD" | "DEAL" | "FORFEIT"):
             payer = event.debit.hex()
             for (name, ident), (owner, project, over) in state.budgets.items():
                 mine = owner == payer or (owner is None and project == state.projects[market, payer])
@@ -210,6 +216,24 @@ def _fold_negotiations(market: str, event: ev.Event, state: Folded) -> None:
             state.talks[key] = (str(event.outcome).lower(), state.talks[key][1], *ends)
 
 
+def _fold_purchases(market: str, event: ev.Event, state: Folded) -> None:
+    match event:
+        case ev.CfpOpened():
+            state.pools_of_bids[market, event.cfp.hex()] = event.pool
+        case ev.PurchaseOpened():
+            terms = (event.delay_cost_per_s_ucr, event.bond_ucr, event.start_within_ms, event.grace_ms)
+            state.terms[market, event.cfp.hex()] = terms
+        case ev.BidPlaced():
+            state.pools_of_bids[market, event.bid.hex()] = state.pools_of_bids[market, event.cfp.hex()]
+        case ev.UnitsOffered():
+            state.pools_of_bids[market, event.bid.hex()] = event.pool
+        case ev.AwardMade() if (market, event.cfp.hex()) in state.terms:
+            state.works[market, event.award.hex()] = ("awarded", None, None, None)
+        case ev.WorkReported():
+            end = (None, None) if event.progress == "STARTED" else (event.paid_ucr, event.text)
+            state.works[market, event.award.hex()] = (str(event.progress).lower(), event.delay_ms, *end)
+
+
 def read_back(data_dir: Path) -> Folded:
     """The same from the published tables."""
     with analytics.open(data_dir) as connection:
@@ -236,6 +260,14 @@ def read_back(data_dir: Path) -> Folded:
                 rows("SELECT market, negotiation_id, round, agent, options::VARCHAR || ' at ' || price_ucr FROM offers")
             ),
             leases=table("SELECT market, award_id, status FROM reservations"),
+            terms=table(
+                "SELECT market, cfp_id, delay_cost_per_s_ucr, bond_ucr, start_within_ms, grace_ms FROM cfps "
+                "WHERE direction = 'BUY'"
+            ),
+            pools_of_bids=table(
+                "SELECT market, bid_id, pool FROM bids UNION ALL SELECT market, cfp_id, pool FROM cfps"
+            ),
+            works=table("SELECT market, award_id, status, delay_ms, paid_ucr, result FROM works"),
             pools=table("SELECT market, pool, units FROM pools"),
             weights=table("SELECT market, account_id, weight_permille FROM accounts"),
             names=table("SELECT market, account_id, name FROM accounts"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
 
 from contractnet.messages import (
     Cause,
@@ -18,38 +17,18 @@ from contractnet.messages import (
     PostingReason,
     Pricing,
     Priority,
+    Progress,
     ReleaseReason,
     Source,
     Unreadable,
 )
 from contractnet.messages import events as ev
+from tests.projections.bought import Work, bought, ended, started
 from tests.projections.generator_talks import Talks
+from tests.projections.parts import Budget as _Budget
+from tests.projections.parts import Cfp as _Cfp
 
 START_AT_MS = 1_790_000_000_000
-
-
-@dataclass
-class _Cfp:
-    cfp: bytes
-    manager: bytes
-    pool: str
-    units: int
-    bids: dict[bytes, tuple[bytes, int, str]] = field(default_factory=dict)
-    withdrawn: set[bytes] = field(default_factory=set)
-    managed: bool = False
-    refused: set[bytes] = field(default_factory=set)
-    deciding: bool = False
-    won: int = 0
-    declined: int = 0
-
-
-@dataclass
-class _Budget:
-    account: bytes | None
-    project: str
-    limit_ucr: int | None
-    ends_at_ms: int
-    spent_ucr: int = 0
 
 
 class History:
@@ -72,6 +51,7 @@ class History:
         self._grouped: dict[bytes, tuple[bytes, int]] = {}
         self._unheld: set[bytes] = set()
         self._talks = Talks(self._random)
+        self._works: list[tuple[Work, int | None]] = []
         self._accounts_wanted = accounts
         self.bank = self._id()
 
@@ -115,13 +95,15 @@ class History:
             self._cancel,
             self._decide,
             self._refuse,
+            self._buy,
+            self._report,
             self._change_keys,
             self._set_budget,
             self._change_budget,
             self._other,
             self._bargain,
         )
-        maker = self._random.choices(makers, (50, 8, 12, 10, 8, 3, 1, 12, 2, 3, 1, 5, 10, 12))[0]
+        maker = self._random.choices(makers, (50, 8, 12, 10, 8, 3, 1, 12, 2, 5, 6, 3, 1, 5, 10, 12))[0]
         return maker(command)
 
     def _account(self) -> bytes:
@@ -324,6 +306,41 @@ class History:
                 moved = (paid_ucr, PostingReason.DEAL, "task", pool, ident)
                 events.append(self._posting(payer, event.holder, *moved))
         return events
+
+    def _buy(self, command: bytes) -> list[Event]:
+        """A purchase from its opening to its award, in one record; who has not enough for it asks for nothing."""
+        manager, contractor = self._random.sample(list(self._names), 2)
+        if min(self._free_ucr[manager], self._free_ucr[contractor]) < 100:
+            return self._other(command)
+        work = Work(self._id(), command, manager, contractor, self._random.choice(self._pools))
+        self._works.append((work, None))
+        self._free_ucr[manager] -= 70
+        self._free_ucr[contractor] -= 5
+        return bought(work, self._random.randint(0, 9), self._at_ms)
+
+    def _report(self, command: bytes) -> list[Event]:
+        """Work starts, ends, or both in one record."""
+        if not self._works:
+            return self._buy(command)
+        work, delay_ms = self._works.pop(self._random.randrange(len(self._works)))
+        events: list[Event] = []
+        if delay_ms is None and self._random.random() < 0.6:
+            delay_ms = self._random.randint(3, 99)
+            events.append(started(work, delay_ms))
+            if self._random.random() < 0.6:
+                self._works.append((work, delay_ms))
+                return events
+        done = delay_ms is not None and self._random.random() < 0.7
+        progress = Progress.DONE if done else self._random.choice((Progress.FAILED, Progress.TIMED_OUT))
+        payer, payee, amount_ucr = (work.manager, work.account, 60) if done else (work.account, work.manager, 5)
+        self._free_ucr[work.manager] += 10 if done else 75
+        self._free_ucr[work.account] += 65 if done else 0
+        for budget in self._budgets.values():
+            if payer == budget.account or self._projects[payer] == budget.project:
+                budget.spent_ucr += amount_ucr
+        reason = PostingReason.AWARD if done else PostingReason.FORFEIT
+        posting = self._posting(payer, payee, amount_ucr, reason, "task", work.pool, work.award)
+        return [*events, *ended(work, progress, delay_ms), posting]
 
     def _key(self, account: bytes) -> bytes:
         """A key that the market has not seen, as none is registered twice."""

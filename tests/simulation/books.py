@@ -11,6 +11,7 @@ from contractnet.messages import events as e
 from tests.simulation.books_budgets import BudgetBooks
 from tests.simulation.books_groups import GroupBooks
 from tests.simulation.books_negotiations import NegotiationBooks
+from tests.simulation.books_purchases import PurchaseBooks
 
 
 @dataclass(slots=True)
@@ -36,12 +37,13 @@ class Auction:
         return [i for i, b in self.bids.items() if i not in over and b.price_ucr >= reserve_ucr]
 
 
-class Books(GroupBooks, BudgetBooks, NegotiationBooks):
+class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks):
     """Takes entries in order; every broken promise is an AssertionError."""
 
     def __init__(self) -> None:
         super().__init__()
         NegotiationBooks.__init__(self)
+        PurchaseBooks.__init__(self)
         self.now_ms = self.rules = 0
         self.head = b""
         """Chain head before the record whose entries are written down: it decides ties."""
@@ -152,11 +154,25 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks):
 
     def _HoldPlaced(self, _: Entry, event: e.HoldPlaced) -> None:
         assert event.hold not in self.holds
-        talk = self.talks.get(event.hold)
-        price_ucr = self.auctions[event.cfp].bids[event.hold].price_ucr if talk is None else talk.cap_ucr
-        assert event.amount_ucr == price_ucr or (event.amount_ucr == 0 and self.has_group(event.hold)), "a wrong hold"
+        bid, wanted = self._backed(event)
+        unheld = event.amount_ucr == 0 and self.has_group(event.hold)
+        assert event.amount_ucr == wanted or unheld, "the hold is not what it backs"
         self.holds[event.hold] = (event.account, event.amount_ucr)
-        self.hold(event.account)
+        if bid is not None or event.hold == event.cfp:
+            self.hold(event.account)
+
+    def _backed(self, event: e.HoldPlaced) -> tuple[e.BidPlaced | None, int]:
+        """The bid that a hold backs, if it does, and its amount outside a group."""
+        talk = self.talks.get(event.hold)
+        if talk is not None:
+            return None, talk.cap_ucr
+        auction, terms = self.auctions[event.cfp], self.terms.get(event.cfp)
+        bid = auction.bids.get(event.hold)
+        if bid is not None:
+            return bid, bid.price_ucr if terms is None else terms.bond_ucr
+        if event.hold == event.cfp:
+            return None, auction.opened.reserve_price_ucr * auction.opened.slots
+        return None, auction.awards[max(auction.awards)].price_ucr
 
     def _HoldCaptured(self, _: Entry, event: e.HoldCaptured) -> None:
         account, amount_ucr = self.holds.pop(event.hold)
@@ -216,7 +232,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks):
         assert event.account not in auction.refused, "a bid of somebody who has refused"
         assert event.account in (auction.invited or {event.account}), "a bid of somebody uninvited"
         auction.bids[event.bid] = event
-        self.owing = [e.HoldPlaced]
+        self.owing = [e.UnitsOffered, e.HoldPlaced] if event.cfp in self.terms else [e.HoldPlaced]
 
     def _BidWithdrawn(self, entry: Entry, event: e.BidWithdrawn) -> None:
         auction = self.auctions[event.cfp]
@@ -245,7 +261,9 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks):
         assert event.award not in auction.withdrawn, "a withdrawn bid won"
         assert event.slot not in auction.awards, "a slot was awarded twice"
         assert 0 <= event.slot < auction.opened.slots
-        assert auction.opened.reserve_price_ucr <= event.price_ucr <= bid.price_ucr == event.bid_price_ucr
+        prices = [auction.opened.reserve_price_ucr, event.price_ucr, bid.price_ucr]
+        assert event.bid_price_ucr == bid.price_ucr
+        assert prices == sorted(prices, reverse=event.cfp in self.terms), "a price beyond its bounds"
         if auction.decide_ms:
             assert entry.source.at_ms < auction.until_ms, "a manager chose out of time"
             assert event.price_ucr == bid.price_ucr
@@ -253,6 +271,9 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks):
         self.awards.add(event.award)
         auction.awards[event.slot] = event
         self.owing = [e.SlotReserved, e.HoldCaptured, e.CreditsTransferred]
+        if event.cfp in self.terms:
+            self.owing = [e.SlotReserved, e.HoldPlaced]
+            self.begin(entry, event, bid)
 
     def _SlotReserved(self, entry: Entry, event: e.SlotReserved) -> None:
         assert event.award not in self.leases
@@ -268,6 +289,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks):
             assert used <= self.pools[pool], "a pool has more leases than units"
 
     def _LeaseEnded(self, _: Entry, event: e.LeaseEnded) -> None:
+        assert event.award not in self.works, "a lease ended before its work"
         del self.leases[event.award]
 
     def _CfpClosed(self, entry: Entry, event: e.CfpClosed) -> None:
@@ -276,14 +298,14 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks):
         self.ended.add(event.cfp)
         assert event.awards == len(auction.awards)
         assert (event.outcome is CfpOutcome.AWARDED) == bool(auction.awards)
-        assert not set(auction.bids) & set(self.holds), "a hold outlives its CFP"
+        assert not {event.cfp, *auction.bids} & set(self.holds) - set(self.works), "a hold outlives its CFP"
         assert len(auction.awards) + len(auction.rejected) == len(auction.bids), "a bid was forgotten"
         if auction.decide_ms:
             expired = [why for why in auction.rejected.values() if why is ReleaseReason.EXPIRED]
             in_time = entry.source.at_ms < auction.until_ms
             assert not (expired and in_time), "a manager's time was cut"
             assert sorted(auction.awards) == list(range(len(auction.awards))), "slots are given in order"
-        elif auction.awards:
+        elif auction.awards and event.cfp not in self.terms:
             _check_ranking(auction, self.head)
 
 

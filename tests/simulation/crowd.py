@@ -13,6 +13,7 @@ from contractnet.messages import Claim, Command, Issue, Pricing, Priority
 from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 from market.rules import RULES
+from tests.market.buyers import ask, buying, done, failed, started
 from tests.market.cases_decisions import DECISION_IDS
 from tests.market.cases_invitations import INVITATION_IDS
 from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, NEGOTIATION_IDS, SUE, TOM, WHEN, joined, negotiation
@@ -86,7 +87,8 @@ class Crowd:
             letters += [account, self.seal(c.IssueCredits(account.id, self.dice.randrange(100, 2_000), ""), BANK)]
         assert manager.id is not None
         units = self.dice.randrange(1, 5)
-        return [*letters, self.seal(c.CreatePool("gpu", manager.id, units), BANK)]
+        pools = [("gpu", manager.id), *((name, letter.id) for name, letter in zip(AGENTS, letters[2::2], strict=True))]
+        return [*letters, *(self.seal(c.CreatePool(name, owner or b"", units), BANK) for name, owner in pools)]
 
     def open_account(self, name: str, keys: KeyPair) -> Letter:
         """The bank opens an account."""
@@ -174,7 +176,9 @@ class Crowd:
         """The rest of what a market does."""
         dice, books = self.dice, self.books
         who = dice.choice(AGENTS)
-        kind = dice.randrange(17)
+        kind = dice.randrange(22)
+        if kind > 16:
+            return self._work(who)
         if kind > 11:
             return self._decision(who)
         if kind == 0 and self.bids:
@@ -199,6 +203,30 @@ class Crowd:
         if kind in (8, 9):
             return self._budget(who)
         return self.seal(c.IssueCredits(self.account(who), dice.randrange(100, 900), ""), self.keys_of("bank"))
+
+    def _work(self, who: str) -> Letter:
+        """Work starts or ends; a CFP that buys; an ask. Versions before the sixth know none of them."""
+        dice, books = self.dice, self.books
+        if books.works and dice.random() < 0.6:
+            award, work = dice.choice(list(books.works.items()))
+            report = dice.choice((started, started, done, done, failed))
+            return self.seal(report(award), self.keys_of(self._name(work.award.account) or who))
+        buying_now = [cfp for cfp in books.auctions if cfp in books.terms]
+        if buying_now and dice.random() < 0.7:
+            made = ask(dice.choice(buying_now), who, dice.randrange(5, 60), dice.choice((0, 0, 100)))
+            letter = self.seal(made, self.keys_of(who))
+            assert letter.id is not None
+            self.bids.append(letter.id)
+            return letter
+        terms = {
+            "slots": dice.randrange(1, 3),
+            "duration_ms": dice.choice((100, 400)),
+            "open_ms": dice.choice((100, 1_000)),
+        }
+        called = self.seal(buying(**terms, reserve_price_ucr=50, grace_ms=dice.choice((0, 300))), self.keys_of("ann"))
+        assert called.id is not None
+        self.cfps.append(called.id)
+        return called
 
     def _budget(self, who: str) -> Letter:
         """A budget is set, topped up or ended. Versions before the fourth know none, and answer UNKNOWN_RULES."""

@@ -1,0 +1,237 @@
+"""Histories of managers that buy and of the work they buy, played against the model as well."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+
+from contractnet.messages import CfpOutcome, Code, LeaseEnd, PostingReason, Pricing, Progress, ReleaseReason
+from contractnet.messages import commands as c
+from contractnet.messages import events as e
+from tests.market.buyers import ask, buying, done, failed, started
+from tests.market.play import SMALL, Play, founded
+from tests.market.town import Answer, bid, budget, call
+
+founded_6 = partial(founded, version=6, units=4)
+"""A market in which accounts may buy; the agents have no pools yet."""
+
+
+def contractors(play: Play, *names: str, units: int = 2) -> None:
+    """Give each of some agents a pool of its name."""
+    for name in names:
+        assert play.by("bank", c.CreatePool(name, play.account(name), units)).code is Code.ACCEPTED
+
+
+def asked(play: Play, asks: dict[str, tuple[int, int]], **changes: object) -> dict[str, bytes]:
+    """A CFP of ann's that buys, right after its deadline, with asks (price and delay, ms); their ids by name."""
+    cfp = play.by("ann", buying(**changes)).id
+    ids = {name: play.by(name, ask(cfp, name, *terms)).id for name, terms in asks.items()}
+    play.town.at_ms += 100
+    play.tick()
+    return ids
+
+
+def payments(answer: Answer) -> list[tuple[PostingReason, int]]:
+    """What was posted, and why."""
+    return [(posted.reason, posted.amount_ucr) for posted in answer.of(e.CreditsTransferred)]
+
+
+def work_is_done(play: Play) -> None:
+    """The best ask wins at the best loser's terms; the start ends the delay, and what is late is paid less."""
+    founded_6(play, "ann", "bob", "cat")
+    contractors(play, "bob", "cat")
+    ids = asked(play, {"bob": (60, 0), "cat": (50, 120)})
+    assert list(play.model.works) == [ids["bob"]]
+    play.town.at_ms += 30
+    assert play.by("bob", done(ids["bob"])).code is Code.OUT_OF_SEQUENCE
+    (told,) = play.by("bob", started(ids["bob"])).of(e.WorkReported)
+    assert (told.progress, told.delay_ms, told.paid_ucr) == (Progress.STARTED, 30, 0)
+    play.restart()
+    assert play.by("bob", started(ids["bob"])).code is Code.OUT_OF_SEQUENCE
+    assert play.by("bob", c.ReleaseLease(ids["bob"])).code is Code.OUT_OF_SEQUENCE
+    end = play.by("bob", done(ids["bob"], "sha-256 of a file"))
+    assert payments(end) == [(PostingReason.AWARD, 59)]
+    assert [ended.reason for ended in end.of(e.LeaseEnded)] == [LeaseEnd.RELEASED]
+    assert play.by("bob", done(ids["bob"])).code is Code.UNKNOWN_LEASE
+
+
+def work_fails(play: Play) -> None:
+    """The bond is the manager's, the escrow is free, and so are the units; before the start as well as after it."""
+    founded_6(play, "ann", "bob")
+    contractors(play, "bob", units=1)
+    for start in (False, True):
+        award = asked(play, {"bob": (60, 0)})["bob"]
+        if start:
+            play.by("bob", started(award))
+        assert payments(play.by("bob", failed(award, "no power"))) == [(PostingReason.FORFEIT, 5)]
+        assert play.model.accounts[play.account("bob")]["balance"] == 1_000 - 5 * (1 + start)
+
+
+def work_times_out(play: Play) -> None:
+    """Duration and grace after the promised start it is too late, done or not; and nobody else has to say so."""
+    founded_6(play, "ann", "bob", "cat")
+    contractors(play, "bob", "cat")
+    ids = asked(play, {"bob": (60, 50), "cat": (50, 0)}, slots=2)
+    play.by("bob", started(ids["bob"]))
+    play.town.at_ms += 2_000
+    late = play.by("cat", started(ids["cat"]))
+    assert late.code is Code.UNKNOWN_LEASE
+    assert payments(late) == [(PostingReason.FORFEIT, 5)]
+    play.town.at_ms += 49
+    assert play.by("cat", done(ids["bob"])).code is Code.NOT_OWNER
+    play.town.at_ms += 1
+    assert [ended.reason for ended in play.tick().of(e.LeaseEnded)] == [LeaseEnd.EXPIRED]
+    assert not play.model.works
+
+
+def overdue_work_waits(play: Play) -> None:
+    """Work that is overdue and not settled yet is too late all the same."""
+    founded_6(play, "ann", "bob")
+    contractors(play, "bob")
+    award = asked(play, {"bob": (60, 0)})["bob"]
+    play.by("bob", started(award))
+    play.town.at_ms += 1_900
+    # Several CFPs that are due first keep the record busy.
+    for _ in range(SMALL["due"]):
+        play.by("manager", call(open_ms=50))
+    play.town.at_ms += 100
+    assert play.by("bob", done(award)).code is Code.UNKNOWN_LEASE
+    assert award in play.model.works
+    play.restart()
+    play.tick()
+    assert not play.model.works
+
+
+def late_work_is_paid_less(play: Play) -> None:
+    """Down to nothing, and then the contractor still gets its bond; early work is paid what it was promised."""
+    founded_6(play, "ann", "bob", "cat")
+    contractors(play, "bob")
+    for delay_ms, cost, paid in ((10, 100, [(PostingReason.AWARD, 100)]), (999, 999_000, []), (33, 1, [])):
+        award = asked(play, {"bob": (60, 20)}, delay_cost_per_s_ucr=cost)["bob"]
+        play.town.at_ms += delay_ms
+        play.by("bob", started(award))
+        end = play.by("bob", done(award))
+        assert payments(end) == (paid or [(PostingReason.AWARD, 99)] * (cost == 1))
+        assert not play.model.works
+
+
+def nobody_is_able(play: Play) -> None:
+    """Asks that were withdrawn or cannot be locked change nothing; without others, the ceiling is free again."""
+    founded_6(play, "ann", "bob", "cat")
+    contractors(play, "bob", "cat", units=1)
+    first = asked(play, {"bob": (60, 0)}, duration_ms=60_000)
+    cfp = play.by("ann", buying()).id
+    play.by("bob", ask(cfp, "bob", 1))
+    withdrawn = play.by("cat", ask(cfp, "cat", 2)).id
+    play.by("cat", c.WithdrawBid(withdrawn))
+    play.town.at_ms += 100
+    closed = play.tick()
+    assert [end.outcome for end in closed.of(e.CfpClosed)] == [CfpOutcome.UNAWARDED]
+    assert [no.reason for no in closed.of(e.BidRejected)] == [ReleaseReason.UNLOCKABLE, ReleaseReason.WITHDRAWN]
+    assert play.model.held(play.account("ann")) == 100
+    play.by("bob", failed(first["bob"]))
+    ids = asked(play, {"bob": (60, 0), "cat": (70, 0)}, slots=2, pricing=Pricing.FIRST)
+    assert [play.model.works[ids[name]]["price"] for name in ("bob", "cat")] == [60, 70]
+
+
+def a_purchase_is_taken_back(play: Play) -> None:
+    """Before the deadline a cancel frees everybody; afterwards the manager is bound."""
+    founded_6(play, "ann", "bob")
+    contractors(play, "bob")
+    cfp = play.by("ann", buying(slots=2)).id
+    play.by("bob", ask(cfp, "bob", 60))
+    assert play.by("bob", c.CancelCfp(cfp)).code is Code.NOT_OWNER
+    assert [end.outcome for end in play.by("ann", c.CancelCfp(cfp)).of(e.CfpClosed)] == [CfpOutcome.CANCELLED]
+    assert (play.model.held(play.account("ann")), play.model.held(play.account("bob"))) == (0, 0)
+    cfp = play.by("ann", buying()).id
+    play.by("bob", ask(cfp, "bob", 60))
+    play.town.at_ms += 100
+    assert play.by("ann", c.CancelCfp(cfp)).code is Code.CFP_CLOSED
+
+
+def budgets_see_purchases(play: Play) -> None:
+    """Ceilings and bonds count while they are held, payments and bonds that are lost when they are made; a limit that
+    is lowered meanwhile stops no award."""
+    founded_6(play, "ann", "bob", credits_ucr=2_000)
+    contractors(play, "bob")
+    ann, bob = play.account("ann"), play.account("bob")
+    play.by("bank", budget(ann, limit_ucr=250, warn_permille=300))
+    play.by("bank", budget(bob, limit_ucr=9, warn_permille=500))
+    assert play.by("ann", buying(slots=3)).code is Code.BUDGET_EXCEEDED
+    cfp = play.by("ann", buying(slots=2)).id
+    assert play.by("ann", buying()).code is Code.BUDGET_EXCEEDED
+    award = play.by("bob", ask(cfp, "bob", 60)).id
+    play.by("bank", budget(ann, limit_ucr=90, warn_permille=300))
+    play.town.at_ms += 100
+    assert play.tick().of(e.AwardMade)
+    play.by("bob", started(award))
+    assert [w.spent_ucr for w in play.by("bob", done(award)).of(e.BudgetWarned)] == [100]
+    play.by("bank", budget(ann, limit_ucr=900))
+    cfp = play.by("ann", buying()).id
+    award = play.by("bob", ask(cfp, "bob", 60)).id
+    other = play.by("ann", buying()).id
+    assert play.by("bob", ask(other, "bob", 60)).code is Code.BUDGET_EXCEEDED
+    play.town.at_ms += 100
+    play.tick()
+    assert [w.spent_ucr for w in play.by("bob", failed(award)).of(e.BudgetWarned)] == [5]
+
+
+def older_rules_buy_nothing(play: Play) -> None:
+    """Before version 6 a CFP sells, and there are no asks and no work."""
+    founded(play, "ann", "bob", version=5, units=4)
+    contractors(play, "bob")
+    play.by("bank", c.CreatePool("h100", play.account("ann"), 1))
+    plain = dict.fromkeys(("bond_ucr", "delay_cost_per_s_ucr", "start_within_ms", "grace_ms"), 0)
+    assert play.by("ann", buying(**plain)).code is Code.UNKNOWN_VALUE
+    cfp = play.by("manager", call()).id
+    assert play.by("manager", call(grace_ms=1)).code is Code.UNKNOWN_RULES
+    assert play.by("bob", ask(cfp, "bob", 60)).code is Code.UNKNOWN_RULES
+    assert play.by("bob", started(cfp)).code is Code.UNKNOWN_RULES
+    assert play.by("operator", c.ActivateRules(6)).code is Code.ACCEPTED
+    assert play.by("bob", ask(cfp, "bob", 60)).code is Code.OUT_OF_SEQUENCE
+    assert play.by("bob", bid(cfp, 60)).code is Code.ACCEPTED
+    assert play.by("ann", buying()).code is Code.ACCEPTED
+
+
+def busy_buyers(play: Play) -> None:
+    """Many asks with weights, delays and leases that crowd each other, and all that may become of the work."""
+    names = ("bob", "cat", "dan")
+    founded_6(play, "ann", *names, credits_ucr=3_000)
+    contractors(play, *names)
+    dice = random.Random(4)
+    for _ in range(60):
+        terms = {
+            "units": dice.choice([1, 1, 2]),
+            "slots": dice.choice([1, 1, 2]),
+            "duration_ms": dice.choice([100, 400]),
+        }
+        terms |= {"delay_cost_per_s_ucr": dice.choice([0, 7, 100, 333]), "grace_ms": dice.choice([0, 300])}
+        pricing = Pricing.FIRST if dice.random() < 0.2 else Pricing.SECOND
+        offers = {n: (dice.randrange(20, 101), dice.choice([0, 0, 50, 300])) for n in dice.sample(names, 3)}
+        if dice.random() < 0.3:
+            play.by("bank", c.SetWeight(play.account(dice.choice(names)), dice.choice([500, 600, 800, 1000])))
+        asked(play, offers, pricing=pricing, **terms)
+        for award, work in list(play.model.works.items()):
+            name = play.model.accounts[work["account"]]["name"]
+            report = dice.choice([started, started, started, done, done, failed])
+            play.by(name, report(award))
+            play.town.at_ms += dice.choice([0, 20, 90])
+        if dice.random() < 0.1:
+            play.restart()
+        for name in ("ann", *names):
+            play.by("bank", c.IssueCredits(play.account(name), 50, ""))
+
+
+PURCHASE_SCENARIOS: tuple[Callable[[Play], None], ...] = (
+    work_is_done,
+    work_fails,
+    work_times_out,
+    overdue_work_waits,
+    late_work_is_paid_less,
+    nobody_is_able,
+    a_purchase_is_taken_back,
+    budgets_see_purchases,
+    older_rules_buy_nothing,
+    busy_buyers,
+)
