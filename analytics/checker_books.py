@@ -79,10 +79,7 @@ class Book:
     def end_command(self) -> None:
         """An award and its end of the CFP lie in one record."""
         for award, (cfp, parts) in self.parts.items():
-            need(
-                cfp.decide_ms > 0 and len(parts) == 3,
-                "an award, its lock, its capture and its payment lie in one record",
-            )
+            need(cfp.decide_ms > 0 and len(parts) == 3, "award, lock, capture and payment lie in one record")
             decisions.settle_choice(cfp, award)
         for cfp in self.choices:
             decisions.check_goes_on(cfp)

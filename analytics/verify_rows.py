@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Any
 
 from analytics import verify_purchases
+from analytics.verify_rows_budgets import BUDGET_STEPS
 from analytics.verify_rows_negotiations import NEGOTIATION_STEPS
 from analytics.verify_rows_negotiations import stored_ms as _ms
 
@@ -202,47 +203,6 @@ class Rows:
         row = self.pools[m, e["pool"]]
         row[5], row[7] = e["units"], _ms(at_ms)
 
-    def _budget_set(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
-        ident, account = e["budget"].hex(), _hex(e["account"])
-        names = ("limit_ucr", "allowance_ucr", "window_ms", "offset_ms", "decay_permille", "cap_allowances")
-        terms = [*(e[name] for name in names), e["warn_permille"], _ms(at_ms), None]
-        bounds = [_ms(e["starts_at_ms"]), _ms(e["ends_at_ms"]), e["limit_ucr"]]
-        if e["source"]["command"] == e["budget"]:
-            who = (
-                ["project", None, None, e["project"]]
-                if account is None
-                else ["account", account, *self._agent(m, account)]
-            )
-            self.budgets[m, ident] = [self.partition, m, ident, *who, *terms]
-            self._scopes[m, account, None if account else e["project"]] = ident
-            self._windows[m, ident] = [self.partition, offset, m, ident, *bounds, 0, 0, None, 0, 0, None]
-        else:
-            self.budgets[m, ident][7:14] = terms[:7]
-            self._windows[m, ident][4:7] = bounds
-
-    def _budget_cleared(self, _: int, m: str, e: Fields, at_ms: int) -> None:
-        ident, account = e["budget"].hex(), _hex(e["account"])
-        self.budgets[m, ident][15] = _ms(at_ms)
-        del self._scopes[m, account, None if account else e["project"]]
-        self._end_window(m, ident, 0, at_ms)
-
-    def _end_window(self, m: str, ident: str, decayed_ucr: int, at_ms: int) -> None:
-        row = self._windows.pop((m, ident))
-        row[11:] = [decayed_ucr, _ms(at_ms)]
-        self.keep("budget_windows", row)
-
-    def _budget_topped_up(self, _: int, m: str, e: Fields, __: int) -> None:
-        self._windows[m, e["budget"].hex()][7] += e["amount_ucr"]
-
-    def _budget_warned(self, _: int, m: str, e: Fields, at_ms: int) -> None:
-        self._windows[m, e["budget"].hex()][9] = _ms(at_ms)
-
-    def _budget_window_started(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
-        ident = e["budget"].hex()
-        self._end_window(m, ident, e["decayed_ucr"], at_ms)
-        bounds = [_ms(e["starts_at_ms"]), _ms(e["ends_at_ms"]), e["limit_ucr"]]
-        self._windows[m, ident] = [self.partition, offset, m, ident, *bounds, 0, 0, None, e["issued_ucr"], 0, None]
-
     def _cfp_opened(self, offset: int, m: str, e: Fields, at_ms: int) -> None:
         ident, manager = e["cfp"].hex(), e["manager"].hex()
         terms = [e["direction"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"]]
@@ -382,11 +342,6 @@ _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "KeyRevoked": Rows._key_revoked,
     "OperatorKeyRotated": Rows._operator_rotated,
     "WeightChanged": Rows._weight_changed,
-    "BudgetSet": Rows._budget_set,
-    "BudgetCleared": Rows._budget_cleared,
-    "BudgetToppedUp": Rows._budget_topped_up,
-    "BudgetWarned": Rows._budget_warned,
-    "BudgetWindowStarted": Rows._budget_window_started,
     "PoolCreated": Rows._pool_created,
     "PoolResized": Rows._pool_resized,
     "CfpOpened": Rows._cfp_opened,
@@ -412,5 +367,6 @@ _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "CfpClosed": Rows._cfp_closed,
     "CommandRejected": Rows._rejected,
     "CommandUnreadable": Rows._unreadable,
+    **BUDGET_STEPS,
     **NEGOTIATION_STEPS,
 }

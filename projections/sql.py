@@ -17,9 +17,9 @@ def read(name: str) -> str:
 
 @cache
 def fold_blocks() -> tuple[tuple[str, str], ...]:
-    """The blocks of fold.sql in their order, as (event type, statement)."""
-    parts = _ON.split(read("fold.sql"))[1:]
-    return tuple(zip(parts[::2], parts[1::2], strict=True))
+    """The blocks of fold.sql and then fold_budgets.sql in their order, as (event type, statement)."""
+    files = [_ON.split(read(name))[1:] for name in ("fold.sql", "fold_budgets.sql")]
+    return tuple(block for parts in files for block in zip(parts[::2], parts[1::2], strict=True))
 
 
 def fold_statements(relations: Container[str]) -> list[str]:

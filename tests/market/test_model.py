@@ -15,10 +15,11 @@ from hypothesis.stateful import initialize, rule, run_state_machine_as_test
 from contractnet.messages import Awarder, Code, Direction, Event, Pricing
 from contractnet.messages import commands as c
 from tests.market.directed import SCENARIOS
+from tests.market.histories_budgets import Budgeting, amounts, banks
 from tests.market.histories_negotiations import Bargaining
 from tests.market.histories_purchases import PurchaseHistories
 from tests.market.play import Play, Reached, with_small_limits
-from tests.market.town import BANK, INBOX_KEY, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, budget, call, managed
+from tests.market.town import BANK, INBOX_KEY, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call, managed
 
 REACHED = Reached()
 
@@ -27,34 +28,17 @@ CODES = set(Code) - {Code.UNSPECIFIED}
 
 AGENTS = ("ann", "bob", "cat", "dan")
 numbers = st.integers(0, 1_000)
-scopes = st.sampled_from(
-    ["of ann", "of bob", "of dan", "of bank", "of nobody", "project", "project", "other", "", "other of ann", "\0"]
-)
-budgets = st.fixed_dictionaries(
-    {},
-    optional={
-        "limit_ucr": st.sampled_from([None, 0, 20, 50, 100, 300, 10**15, 10**15 + 1, -1]),
-        "allowance_ucr": st.sampled_from([0, 7, 100, 250, 10**15, -1]),
-        "window_ms": st.sampled_from([60_000, 60_000, 90_000, 59_999, 366 * 24 * 3600 * 1000, 2**62]),
-        "offset_ms": st.sampled_from([None, 0, 1_000, 59_999, 60_000, -1]),
-        "decay_permille": st.sampled_from([0, 100, 333, 1000, 1001]),
-        "cap_allowances": st.sampled_from([0, 1, 2, 1000, 1001]),
-        "warn_permille": st.sampled_from([1, 500, 1000, 0]),
-    },
-)
 ends_ms = st.sampled_from([None, None, None, -5, 0, 40, 500])
 agents = st.sampled_from(AGENTS)
 anyone = st.sampled_from([*AGENTS, *AGENTS, "manager", "bank", "operator", "nobody"])
 sellers = st.sampled_from(["manager"] * 6 + ["ann", "operator"])
-banks = st.sampled_from(["bank"] * 6 + ["ann", "operator"])
 names = st.sampled_from(["gpu", "tpu", "cpu", "x" * 64, "x" * 65, "", "nul\0", "e\u0301", "\u202etpu", "ok \u00e9"])
-amounts = st.one_of(st.integers(1, 60), st.sampled_from([0, -1, 250, 10**15, 10**15 + 1, 2**63 - 1]))
 delays_ms = st.sampled_from([0, 0, 0, 100, 150, 900, -1, 24 * 3600 * 1000 + 1])
 steps_ms = st.sampled_from([0, 1, 10, 49, 50, 99, 100, 101, 500, 2_000, 29_999, 30_000, 60_001, 10**7, -500])
 sequences = st.sampled_from([-(2**63), -5, 1, 2, 3, 10, 2**63 - 1])
 
 
-class Histories(PurchaseHistories, Bargaining):
+class Histories(PurchaseHistories, Bargaining, Budgeting):
     """What may happen to a market, in any order."""
 
     def __init__(self) -> None:
@@ -278,29 +262,6 @@ class Histories(PurchaseHistories, Bargaining):
     def transfer(self, who: str, debit: str, credit: str, amount: int) -> None:
         """Credits move."""
         self.play.by(who, c.TransferCredits(self.play.account(debit), self.play.account(credit), amount, ""))
-
-    @rule(who=banks, scope=scopes, odd=budgets)
-    def set_budget(self, who: str, scope: str, odd: dict[str, int | None]) -> None:
-        """A budget, or other terms for one."""
-        self.play.by(who, budget(*self.scope(scope), **odd))
-
-    more_budgets = set_budget
-
-    @rule(who=banks, scope=scopes, amount=amounts)
-    def top_up(self, who: str, scope: str, amount: int) -> None:
-        """A limit is raised."""
-        self.play.by(who, c.TopUpBudget(*self.scope(scope), amount))
-
-    @rule(who=banks, scope=scopes)
-    def clear_budget(self, who: str, scope: str) -> None:
-        """A budget ends."""
-        self.play.by(who, c.ClearBudget(*self.scope(scope)))
-
-    def scope(self, name: str) -> tuple[bytes | None, str]:
-        """What a budget is for: `of X` is the account X, `X of Y` an account and a project, and anything else a
-        project."""
-        project, of, account = name.partition("of ")
-        return (self.play.account(account) if of else None), project
 
     @rule(who=anyone, account=anyone, label=st.sampled_from("uvwxyz"), own=st.booleans(), end_ms=ends_ms)
     def register_key(self, who: str, account: str, label: str, own: bool, end_ms: int | None) -> None:

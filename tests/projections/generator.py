@@ -24,14 +24,14 @@ from contractnet.messages import (
 )
 from contractnet.messages import events as ev
 from tests.projections.bought import Work, bought, ended, started
+from tests.projections.generator_budgets import Budget, Budgeting
 from tests.projections.generator_talks import Talks
-from tests.projections.parts import Budget as _Budget
-from tests.projections.parts import Cfp as _Cfp
+from tests.projections.parts import Cfp
 
 START_AT_MS = 1_790_000_000_000
 
 
-class History:
+class History(Budgeting):
     """A market's entries, made command by command. `offset` counts commands; entries of a command share it."""
 
     def __init__(self, market: str, seed: int, accounts: int = 20) -> None:
@@ -44,9 +44,9 @@ class History:
         self._pools: list[str] = []
         self._keys: list[tuple[bytes, bytes]] = []
         self._projects: dict[bytes, str] = {}
-        self._budgets: dict[bytes, _Budget] = {}
+        self._budgets: dict[bytes, Budget] = {}
         self._operator_key = bytes(32)
-        self._cfps: dict[bytes, _Cfp] = {}
+        self._cfps: dict[bytes, Cfp] = {}
         self._leases: list[tuple[bytes, str]] = []
         self._grouped: dict[bytes, tuple[bytes, int]] = {}
         self._unheld: set[bytes] = set()
@@ -138,7 +138,7 @@ class History:
 
     def _open_cfp(self, command: bytes) -> list[Event]:
         pool, manager = self._random.choice(self._pools), self._account()
-        self._cfps[command] = _Cfp(command, manager, pool, self._random.randint(1, 4))
+        self._cfps[command] = Cfp(command, manager, pool, self._random.randint(1, 4))
         opened = ev.CfpOpened(
             command, manager, Direction.SELL, pool, 2, 60_000, 1, 10, Pricing.SECOND, self._at_ms + 100
         )
@@ -223,7 +223,7 @@ class History:
                 return [ev.BidWithdrawn(bid, cfp.cfp, cfp.bids[bid][0])]
         return self._other(command)
 
-    def _lose(self, cfp: _Cfp, bid: bytes, reason: ReleaseReason, *, drop: bool = False) -> list[Event]:
+    def _lose(self, cfp: Cfp, bid: bytes, reason: ReleaseReason, *, drop: bool = False) -> list[Event]:
         bidder, price_ucr, _ = cfp.bids.pop(bid) if drop else cfp.bids[bid]
         self._grouped.pop(bid, None)
         held_ucr = 0 if bid in self._unheld else price_ucr
@@ -246,7 +246,7 @@ class History:
         outcome = CfpOutcome.AWARDED if cfp.won else none
         return [*events, ev.CfpClosed(cfp.cfp, outcome, len(cfp.bids) + cfp.declined + cfp.won, cfp.won)]
 
-    def _win(self, cfp: _Cfp, winner: bytes, slot: int) -> list[Event]:
+    def _win(self, cfp: Cfp, winner: bytes, slot: int) -> list[Event]:
         bidder, offered_ucr, task = cfp.bids.pop(winner)
         resized = self._toggle(winner) if winner in self._unheld else []
         self._grouped.pop(winner, None)
@@ -359,43 +359,6 @@ class History:
                 return [ev.KeyRevoked(*self._keys.pop(self._random.randrange(len(self._keys))))]
         former, self._operator_key = self._operator_key, self._random.randbytes(32)
         return [ev.OperatorKeyRotated(former, self._operator_key)]
-
-    def _set_budget(self, command: bytes) -> list[Event]:
-        account = self._account() if self._random.random() < 0.5 else None
-        project = "" if account else f"project-{self._random.randrange(4)}"
-        known = {(budget.account, budget.project): ident for ident, budget in self._budgets.items()}
-        ident = known.get((account, project), command)
-        limit_ucr = self._random.choice((None, 0, 10**9))
-        ends_at_ms = self._at_ms + self._random.randint(1, 60_000)
-        budget = self._budgets.setdefault(ident, _Budget(account, project, limit_ucr, ends_at_ms))
-        budget.limit_ucr, budget.ends_at_ms = limit_ucr, ends_at_ms
-        permille = self._random.randint(0, 1000)
-        terms = (limit_ucr, 5, 60_000, ends_at_ms % 60_000, permille, 2, 1000 - permille)
-        return [ev.BudgetSet(ident, account, project, *terms, ends_at_ms - 60_000, ends_at_ms)]
-
-    def _change_budget(self, command: bytes) -> list[Event]:
-        """Mostly another window, sometimes two in one record; a warning before it, or an end after it."""
-        if not self._budgets:
-            return self._set_budget(command)
-        ident, budget = self._random.choice(list(self._budgets.items()))
-        chance = self._random.random()
-        if chance < 0.2:
-            return [ev.BudgetToppedUp(ident, self._random.randint(1, 99))]
-        events: list[Event] = [ev.BudgetWarned(ident, budget.spent_ucr, 7)] if chance < 0.4 else []
-        for _ in range(self._random.randint(1, 2)):
-            starts_at_ms, budget.ends_at_ms = budget.ends_at_ms, budget.ends_at_ms + 60_000
-            bounds = (starts_at_ms, budget.ends_at_ms, budget.limit_ucr)
-            given = self._random.randint(0, 3)
-            events.append(ev.BudgetWindowStarted(ident, *bounds, budget.spent_ucr, 0, given))
-            budget.spent_ucr = 0
-            if given:
-                account = budget.account or self._account()
-                self._free_ucr[account] += given
-                events.append(self._posting(self.bank, account, given, PostingReason.ALLOWANCE))
-        if chance > 0.9:
-            del self._budgets[ident]
-            events.append(ev.BudgetCleared(ident, budget.account, budget.project))
-        return events
 
     def _other(self, command: bytes) -> list[Event]:
         account, pool = self._account(), self._random.choice(self._pools)

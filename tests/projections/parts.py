@@ -20,14 +20,3 @@ class Cfp:
     deciding: bool = False
     won: int = 0
     declined: int = 0
-
-
-@dataclass
-class Budget:
-    """A budget."""
-
-    account: bytes | None
-    project: str
-    limit_ucr: int | None
-    ends_at_ms: int
-    spent_ucr: int = 0
