@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from analytics import checker_decisions as decisions
+from analytics import checker_holds as holds
 from analytics import checker_keys as keys
 from analytics import checker_negotiations as bargains
 from analytics.checker_budgets import Budgets
@@ -14,7 +15,7 @@ from analytics.checker_groups import Groups
 from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need
 from analytics.checker_plain import load
 from analytics.checker_prices import Lease
-from analytics.checker_purchases import Purchases, check_manager, check_purchase, escrow_of
+from analytics.checker_purchases import Purchases, check_manager, check_purchase
 from analytics.checker_sales import check_sale
 
 _TELLING = {"ClockAdvanced", "ClockJumped", "CommandUnreadable", "CommandRepeated", "RulesActivated"}
@@ -100,13 +101,7 @@ class Book:
             need(account.held_ucr == held[ident], f"account {ident.hex()} holds what its open holds say")
             enough = account.balance_ucr >= account.held_ucr or ident == self.bank
             need(enough, f"account {ident.hex()} has what it holds")
-        undecided = {b for c in self.cfps.values() for b in c.bids if b not in c.given and b not in c.declined}
-        buying = {ident for ident, cfp in self.cfps.items() if cfp.buys}
-        joined = {ident for ident, talk in self.talks.items() if talk.round}
-        working = self.purchases.backed()
-        backed = undecided | buying | joined | set(working)
-        need(set(self.holds) == backed, "each open bid, purchase, work and negotiation has its holds")
-        need(all(self.holds[hold] == amount for hold, amount in working.items()), "escrows and bonds are whole")
+        holds.look_over(self)
 
     def agree(self, m: Fields) -> None:
         """The books say what one market of canonical state bytes says."""
@@ -194,33 +189,11 @@ class Book:
 
     def _hold_placed(self, e: Fields, _: Fields) -> None:
         need(e["hold"] not in self.holds, "a hold is placed once")
-        escrow = self._check_backed(e)
+        escrow = holds.check(self, e)
         self.holds[e["hold"]] = (e["account"], e["amount_ucr"])
         self._hold(e["account"], e["amount_ucr"])
         if not escrow:
             self.budgets.check_hold(e["account"])
-
-    def _check_backed(self, e: Fields) -> bool:
-        """A hold backs a cap, a bid, an ask, a ceiling or a price in escrow; whether it is the last."""
-        if e["hold"] in self.talks:
-            talk = self.talks[e["hold"]]
-            need((talk.parties[1], talk.cap_ucr) == (e["account"], e["amount_ucr"]), "a hold backs a cap")
-            return False
-        cfp, who = self._cfp(e["cfp"]), (e["account"], e["amount_ucr"])
-        bid = cfp.bids.get(e["hold"])
-        award = next((a for a in self.parts if escrow_of(a) == e["hold"]), None)
-        if bid is not None:
-            fits = self.groups.may_hold(bid, e) if cfp.terms is None else e["amount_ucr"] == cfp.terms.bond_ucr
-            need(bid.account == e["account"] and fits, "a hold backs a bid")
-            need(bool(bid.pool) == cfp.buys, "an ask names a pool before it is backed")
-        elif award is None:
-            opening = any(other is cfp for _, other in self.purchases.opening)
-            need(cfp.buys and opening and e["hold"] == e["cfp"], "a hold backs a bid or a purchase")
-            need(who == (cfp.manager, cfp.reserve_ucr * cfp.slots), "a manager holds its ceiling")
-        else:
-            win, cfp = self._win(award, "HoldPlaced")
-            need(who == (cfp.manager, win["price_ucr"]), "the price is captured by an escrow")
-        return award is not None
 
     def _hold_resized(self, e: Fields, _: Fields) -> None:
         self._hold(e["account"], self.groups.resize(e, self.holds))

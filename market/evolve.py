@@ -11,8 +11,9 @@ from contractnet.messages import events as e
 from market import evolve_groups as groups
 from market import evolve_works as works
 from market import limits
+from market.evolve_budgets import BUDGET_CHANGES
 from market.evolve_negotiations import NEGOTIATION_CHANGES
-from market.state import Account, Bid, Budget, Cfp, Key, Lease, Pool, State
+from market.state import Account, Bid, Cfp, Key, Lease, Pool, State
 
 NO_CHANGE = (e.CommandUnreadable, e.CommandRepeated, e.ClockAdvanced, e.ClockJumped)
 """Events that tell something without changing more than market time."""
@@ -172,64 +173,6 @@ def _resolve(state: State, hold: bytes, account: bytes, amount_ucr: int) -> None
         assert budget.held_ucr >= 0, "a budget counts no hold twice"
 
 
-def _budget_set(state: State, _: Source, event: e.BudgetSet) -> None:
-    old = state.budgets.get(event.budget)
-    budget = Budget(
-        id=event.budget,
-        account=event.account,
-        project=event.project,
-        limit_ucr=event.limit_ucr,
-        allowance_ucr=event.allowance_ucr,
-        window_ms=event.window_ms,
-        offset_ms=event.offset_ms,
-        decay_permille=event.decay_permille,
-        cap_allowances=event.cap_allowances,
-        warn_permille=event.warn_permille,
-        starts_at_ms=event.starts_at_ms,
-        ends_at_ms=event.ends_at_ms,
-    )
-    if old is not None:
-        budget.topped_up_ucr, budget.spent_ucr, budget.warned = old.topped_up_ucr, old.spent_ucr, old.warned
-        _unschedule(state, old)
-    state.add_budget(budget)
-    heapq.heappush(state.agenda, (budget.ends_at_ms, budget.id))
-
-
-def _unschedule(state: State, budget: Budget) -> None:
-    # At once: terms may change any number of times before a far end would surface.
-    state.agenda.remove((budget.ends_at_ms, budget.id))
-    heapq.heapify(state.agenda)
-    state.trim_agenda()
-
-
-def _budget_cleared(state: State, _: Source, event: e.BudgetCleared) -> None:
-    budget = state.budgets.pop(event.budget)
-    del state.scopes[budget.account or budget.project]
-    _unschedule(state, budget)
-
-
-def _budget_topped_up(state: State, _: Source, event: e.BudgetToppedUp) -> None:
-    state.budgets[event.budget].topped_up_ucr += event.amount_ucr
-
-
-def _budget_warned(state: State, _: Source, event: e.BudgetWarned) -> None:
-    budget = state.budgets[event.budget]
-    assert (event.spent_ucr, event.limit_ucr) == (budget.spent_ucr, budget.most_ucr)
-    assert not budget.warned, "a budget warns once a window"
-    budget.warned = True
-
-
-def _budget_window_started(state: State, source: Source, event: e.BudgetWindowStarted) -> None:
-    budget = state.budgets[event.budget]
-    assert budget.ends_at_ms == event.starts_at_ms <= source.at_ms, "no window is left out, and none ends early"
-    assert event.spent_ucr == budget.spent_ucr
-    budget.starts_at_ms, budget.ends_at_ms = event.starts_at_ms, event.ends_at_ms
-    budget.topped_up_ucr = budget.spent_ucr = 0
-    budget.warned = False
-    heapq.heappush(state.agenda, (budget.ends_at_ms, budget.id))
-    state.trim_agenda()
-
-
 def _pool_created(state: State, _: Source, event: e.PoolCreated) -> None:
     assert event.pool not in state.pools
     state.pools[event.pool] = Pool(event.pool, event.owner, event.units)
@@ -381,11 +324,6 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.HoldResized: groups.hold_resized,
     e.HoldCaptured: _hold_captured,
     e.HoldReleased: _hold_released,
-    e.BudgetSet: _budget_set,
-    e.BudgetCleared: _budget_cleared,
-    e.BudgetToppedUp: _budget_topped_up,
-    e.BudgetWarned: _budget_warned,
-    e.BudgetWindowStarted: _budget_window_started,
     e.PoolCreated: _pool_created,
     e.PoolResized: _pool_resized,
     e.CfpOpened: _cfp_opened,
@@ -404,5 +342,6 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.SlotReserved: _slot_reserved,
     e.LeaseEnded: _lease_ended,
     e.WorkReported: works.reported,
+    **BUDGET_CHANGES,
     **NEGOTIATION_CHANGES,
 }

@@ -17,7 +17,7 @@ from contractnet.client.groups import BidGroup
 from contractnet.client.inbox import Balance, Balances, Budget, Proposal
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
 from contractnet.client.talks import Proposals
-from contractnet.client.worker import Worker
+from contractnet.client.worker import Worker, guests
 from contractnet.credentials import Credential, Role
 from contractnet.envelope import Sealed
 from contractnet.errors import (
@@ -28,9 +28,6 @@ from contractnet.errors import (
 )
 from contractnet.messages import Awarder, Claim, Command, Direction, Pricing
 from contractnet.messages import commands as c
-
-START_WITHIN_S, GRACE_S = 600.0, 60.0
-"""How late asks may promise to start, and how much later than promised work may be done, where a buyer does not say."""
 
 DECIDE_S = 60.0
 """How long a manager that awards itself may choose after the deadline, where it does not say."""
@@ -129,9 +126,6 @@ class Agent(Worker, Bargainer):
         `reject`. `invited` are the ids of the accounts (16 bytes, at most 64) that alone may answer; None: all may.
         Each learns of it by a notice that only it reads; of the others nobody learns who, or how many, they are.
         """
-        chosen = () if invited is None else tuple(invited)
-        if invited is not None and not chosen:
-            raise CommandUnsendableError("nobody is invited: leave out `invited` for a CFP that is open to all")
         managed = Awarder(award) is Awarder.MANAGER
         if pricing is None:
             pricing = Pricing.FIRST if managed else Pricing.SECOND
@@ -146,58 +140,9 @@ class Agent(Worker, Bargainer):
             pricing=Pricing(pricing),
             award=Awarder(award),
             decide_ms=round(decide_s * 1000) if managed else 0,
-            invited=chosen,
+            invited=guests(invited),
         )
         return await self._call(command, timeout_s)
-
-    async def buy(
-        self,
-        kind: str,
-        units: int = 1,
-        *,
-        ceiling_ucr: int,
-        bond_ucr: int,
-        duration_s: float,
-        open_s: float,
-        slots: int = 1,
-        pricing: Pricing | str = Pricing.SECOND,
-        delay_cost_per_s_ucr: int = 0,
-        start_within_s: float = START_WITHIN_S,
-        grace_s: float = GRACE_S,
-        timeout_s: float = TIMEOUT_S,
-    ) -> Cfp:
-        """Call for `slots` contractors who do `duration_s` seconds of work each on `units` of a `kind` of resource.
-
-        The market holds the ceiling for each slot until the deadline, and takes the asks that cost least, price and
-        `delay_cost_per_s_ucr` together. Each winner's price is in escrow until it has done its work (see `work`): then
-        it is paid, less what it started later than promised. A winner that fails, or is not done `grace_s` after
-        promised start and duration, gets nothing and loses its bond to this agent.
-        """
-        command = c.CallForProposals(
-            direction=Direction.BUY,
-            pool=kind,
-            units=units,
-            duration_ms=round(duration_s * 1000),
-            slots=slots,
-            open_ms=round(open_s * 1000),
-            reserve_price_ucr=ceiling_ucr,
-            pricing=Pricing(pricing),
-            delay_cost_per_s_ucr=delay_cost_per_s_ucr,
-            bond_ucr=bond_ucr,
-            start_within_ms=round(start_within_s * 1000),
-            grace_ms=round(grace_s * 1000),
-        )
-        return await self._call(command, timeout_s)
-
-    async def _call(self, command: c.CallForProposals, timeout_s: float) -> Cfp:
-        sealed = self.prepare(command)
-        # Before sending: a short CFP may be announced and over before this task runs again.
-        announced = self.connection.book.announcements.on(sealed.command_id)
-        try:
-            await self.submit(sealed, timeout_s)
-            return await asyncio.shield(announced)
-        finally:
-            self.connection.book.announcements.pop(sealed.command_id, None)
 
     def cfps(self, pool: str | None = None, direction: Direction | str = Direction.SELL) -> Subscription:
         """Iterate over the CFPs that are open, and over every later one as it is announced; of one pool, or all.
@@ -343,11 +288,14 @@ class Agent(Worker, Bargainer):
                 f"a price of {price_ucr} micro-credits is below the reserve of {known.reserve_price_ucr} and wins "
                 "nothing: contractnet.credits() converts credits to micro-credits"
             )
-        if known is not None and self.is_invited(known) is False:
-            raise CommandUnsendableError(
-                f"CFP {known.id.hex()} is by invitation, and {self.credential.name!r} is not invited"
-            )
+        self._need_invitation(known)
         return sealed
+
+    def _need_invitation(self, cfp: Cfp | None) -> None:
+        if cfp is not None and self.is_invited(cfp) is False:
+            raise CommandUnsendableError(
+                f"CFP {cfp.id.hex()} is by invitation, and {self.credential.name!r} is not invited"
+            )
 
     async def ask(
         self,
@@ -363,7 +311,8 @@ class Agent(Worker, Bargainer):
 
         The market holds the CFP's bond until its deadline, and of a winner until its work has ended. The units are
         locked from `start_delay_s` after the award on: promise what can be kept, as each second later costs. The
-        award's price is what is paid for a start in time. Then tell: `started`, and `done` or `failed`.
+        award's price is what is paid for a start in time. Then tell: `started`, and `done` or `failed`. Raises
+        CommandUnsendableError, as `bid` does, where the agent is not invited.
         """
 
         def command(ident: bytes) -> c.PlaceAsk:
@@ -376,6 +325,7 @@ class Agent(Worker, Bargainer):
                 pass_hash=pass_hash(pass_secret(self.credential.keys.seed, ident)),
             )
 
+        self._need_invitation(self.connection.book.open_cfps.get(cfp) if isinstance(cfp, bytes) else cfp)
         return await self.submit_bid(self._seal(command), timeout_s)
 
     async def submit_bid(self, sealed: Sealed, timeout_s: float = TIMEOUT_S) -> Bid:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
+from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
 from contractnet.client.inbox import Inbox, Work
 from contractnet.client.lease import Award
 from contractnet.client.rotation import KeyHolder
 from contractnet.credentials import Credential
-from contractnet.errors import CredentialError, OutcomeTimeoutError
-from contractnet.messages import Progress
+from contractnet.errors import CommandUnsendableError, CredentialError, OutcomeTimeoutError
+from contractnet.messages import Direction, Pricing, Progress
 from contractnet.messages import commands as c
+
+START_WITHIN_S, GRACE_S = 600.0, 60.0
+"""How late asks may promise to start, and how much later than promised work may be done, where a buyer does not say."""
+
+
+def guests(invited: Iterable[bytes] | None) -> tuple[bytes, ...]:
+    """The accounts that a command invites; none where all may answer."""
+    chosen = () if invited is None else tuple(invited)
+    if invited is not None and not chosen:
+        raise CommandUnsendableError("nobody is invited: leave out `invited` for a CFP that is open to all")
+    return chosen
 
 
 class Worker(KeyHolder):
-    """What `Agent` has for work that is bought: `ask` and `buy` begin it."""
+    """What `Agent` has for work that is bought, but for `ask`."""
 
     def __init__(
         self, connection: Connection, credential: Credential, *, path: Path | None = None, owns: bool = False
@@ -28,6 +41,58 @@ class Worker(KeyHolder):
         if self._inbox is None:
             raise CredentialError(f"the credential of {self.credential.name!r} has no inbox key: enroll again")
         return self._inbox
+
+    async def buy(
+        self,
+        kind: str,
+        units: int = 1,
+        *,
+        ceiling_ucr: int,
+        bond_ucr: int,
+        duration_s: float,
+        open_s: float,
+        slots: int = 1,
+        pricing: Pricing | str = Pricing.SECOND,
+        delay_cost_per_s_ucr: int = 0,
+        start_within_s: float = START_WITHIN_S,
+        grace_s: float = GRACE_S,
+        invited: Iterable[bytes] | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Cfp:
+        """Call for `slots` contractors who do `duration_s` seconds of work each on `units` of a `kind` of resource.
+
+        The market holds the ceiling for each slot until the deadline, and takes the asks that cost least, price and
+        `delay_cost_per_s_ucr` together. Each winner's price is in escrow until it has done its work (see `work`): then
+        it is paid, less what it started later than promised. A winner that fails, or is not done `grace_s` after
+        promised start and duration, gets nothing and loses its bond to this agent. `invited` are
+        the ids of the accounts that alone may ask, as with `call_for_proposals`.
+        """
+        command = c.CallForProposals(
+            direction=Direction.BUY,
+            pool=kind,
+            units=units,
+            duration_ms=round(duration_s * 1000),
+            slots=slots,
+            open_ms=round(open_s * 1000),
+            reserve_price_ucr=ceiling_ucr,
+            pricing=Pricing(pricing),
+            delay_cost_per_s_ucr=delay_cost_per_s_ucr,
+            bond_ucr=bond_ucr,
+            start_within_ms=round(start_within_s * 1000),
+            grace_ms=round(grace_s * 1000),
+            invited=guests(invited),
+        )
+        return await self._call(command, timeout_s)
+
+    async def _call(self, command: c.CallForProposals, timeout_s: float) -> Cfp:
+        sealed = self.prepare(command)
+        # Before sending: a short CFP may be announced and over before this task runs again.
+        announced = self.connection.book.announcements.on(sealed.command_id)
+        try:
+            await self.submit(sealed, timeout_s)
+            return await asyncio.shield(announced)
+        finally:
+            self.connection.book.announcements.pop(sealed.command_id, None)
 
     async def started(self, award: Award | bytes, timeout_s: float = TIMEOUT_S) -> None:
         """Tell that the work of an ask that won has started; the market's time of this message ends the delay."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from contractnet.messages.event import Event as Event  # noqa: PLC0414, part of this module
 from contractnet.messages.events_groups import BidGrouped as BidGrouped  # noqa: PLC0414, part of this module
 from contractnet.messages.events_groups import HoldResized as HoldResized  # noqa: PLC0414, part of this module
+from contractnet.messages.events_invitations import AccountInvited as AccountInvited  # noqa: PLC0414, part of this module
 from contractnet.messages.events_negotiations import NegotiationClosed as NegotiationClosed  # noqa: PLC0414, part of this module
 from contractnet.messages.events_negotiations import NegotiationJoined as NegotiationJoined  # noqa: PLC0414, part of this module
 from contractnet.messages.events_negotiations import NegotiationOpened as NegotiationOpened  # noqa: PLC0414, part of this module
@@ -297,14 +298,6 @@ class AwardDeferred(Event):
 
     cfp: bytes
     decide_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class AccountInvited(Event):
-    """An account may answer the CFP that was just opened; accounts without such an event may not."""
-
-    cfp: bytes
-    account: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from contractnet.messages import CfpOutcome, Code, LeaseEnd, PostingReason, Pric
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.buyers import ask, buying, done, failed, started
+from tests.market.cases_negotiations import negotiation
 from tests.market.play import SMALL, Play, founded
 from tests.market.town import Answer, bid, budget, call
 
@@ -54,6 +55,32 @@ def work_is_done(play: Play) -> None:
     assert payments(end) == [(PostingReason.AWARD, 59)]
     assert [ended.reason for ended in end.of(e.LeaseEnded)] == [LeaseEnd.RELEASED]
     assert play.by("bob", done(ids["bob"])).code is Code.UNKNOWN_LEASE
+
+
+def the_invited_alone_ask(play: Play) -> None:
+    """A manager may say who may ask, also after a restart."""
+    founded_6(play, "ann", "bob", "cat")
+    contractors(play, "bob", "cat")
+    opened = play.by("ann", buying(invited=(play.account("bob"),)))
+    assert [event.account for event in opened.of(e.AccountInvited)] == [play.account("bob")]
+    assert play.by("cat", ask(opened.id, "cat", 20)).code is Code.NOT_INVITED
+    play.restart()
+    assert play.by("cat", ask(opened.id, "cat", 20)).code is Code.NOT_INVITED
+    placed = play.by("bob", ask(opened.id, "bob", 60)).id
+    play.town.at_ms += 100
+    assert [award.award for award in play.tick().of(e.AwardMade)] == [placed]
+    assert play.by("ann", buying(invited=(play.account("ann"),))).code is Code.BAD_INVITATION
+
+
+def work_is_not_for_sale(play: Play) -> None:
+    """Nobody bargains over the units of work, before or after it has started: its escrow pays for them."""
+    founded_6(play, "ann", "bob", "cat")
+    contractors(play, "bob")
+    ids = asked(play, {"bob": (60, 0)})
+    assert play.by("bob", negotiation(ids["bob"], play.account("cat"))).code is Code.OUT_OF_SEQUENCE
+    assert play.by("bob", started(ids["bob"])).code is Code.ACCEPTED
+    assert play.by("bob", negotiation(ids["bob"], play.account("cat"))).code is Code.OUT_OF_SEQUENCE
+    assert play.by("bob", done(ids["bob"])).code is Code.ACCEPTED
 
 
 def work_fails(play: Play) -> None:
@@ -225,6 +252,8 @@ def busy_buyers(play: Play) -> None:
 
 PURCHASE_SCENARIOS: tuple[Callable[[Play], None], ...] = (
     work_is_done,
+    the_invited_alone_ask,
+    work_is_not_for_sale,
     work_fails,
     work_times_out,
     overdue_work_waits,

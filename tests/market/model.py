@@ -361,15 +361,6 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases):
             row["weights"] = {ident: account["weight"] for ident, account in self.accounts.items()}
             self.cfps[self.id] = row
 
-    def need_good_sale(self, command: c.CallForProposals) -> None:
-        """Terms of a CFP that sells."""
-        self.need_good_decision(command)
-        terms = (command.delay_cost_per_s_ucr, command.bond_ucr, command.start_within_ms, command.grace_ms)
-        self.need(not any(terms), "UNKNOWN_RULES")
-        if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
-            self.need(self.pools[command.pool]["owner"] == self.sender, "NOT_OWNER")
-            self.need(command.units <= self.pools[command.pool]["units"], "UNITS_EXCEED_POOL")
-
     def need_held(self, amount: int) -> None:
         """Credits and budgets of the sender."""
         if self.sender is not None:

@@ -72,6 +72,15 @@ class Decisions:
             timely = 100 <= command.decide_ms <= DAY_MS - command.open_ms
             self.need(timely if managed else command.decide_ms == 0, "BAD_DURATION")
 
+    def need_good_sale(self, command: c.CallForProposals) -> None:
+        """Terms of a CFP that sells."""
+        self.need_good_decision(command)
+        terms = (command.delay_cost_per_s_ucr, command.bond_ucr, command.start_within_ms, command.grace_ms)
+        self.need(not any(terms), "UNKNOWN_RULES")
+        if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
+            self.need(self.pools[command.pool]["owner"] == self.sender, "NOT_OWNER")
+            self.need(command.units <= self.pools[command.pool]["units"], "UNITS_EXCEED_POOL")
+
     def known_cfp(self, ident: bytes) -> Row | None:
         """A CFP that has not ended."""
         cfp = self.cfps.get(ident)

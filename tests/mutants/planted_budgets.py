@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import DIRECTED, GOLDEN, SEEDS, Mutant
 
 BUDGETS, STATE, EVOLVE = "market/rules/budgets.py", "market/state.py", "market/evolve.py"
+WINDOWS = "market/evolve_budgets.py"
 OF_BUDGETS = "tests/market/test_budgets.py"
 
 BUDGET_MUTANTS: tuple[Mutant, ...] = (
@@ -50,7 +51,7 @@ BUDGET_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "what was spent outlives its window",
-        EVOLVE,
+        WINDOWS,
         "    budget.topped_up_ucr = budget.spent_ucr = 0\n",
         "    budget.topped_up_ucr = 0\n",
         "a budget is spent once and for ever",
@@ -58,7 +59,7 @@ BUDGET_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a top-up outlives its window",
-        EVOLVE,
+        WINDOWS,
         "    budget.topped_up_ucr = budget.spent_ucr = 0\n",
         "    budget.spent_ucr = 0\n",
         "a limit only ever grows",
@@ -66,7 +67,7 @@ BUDGET_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "other terms forget what was spent",
-        EVOLVE,
+        WINDOWS,
         "budget.spent_ucr, budget.warned = old.topped_up_ucr, old.spent_ucr, old.warned",
         "budget.spent_ucr, budget.warned = old.topped_up_ucr, 0, old.warned",
         "setting a budget again refills it",

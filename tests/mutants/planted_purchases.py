@@ -154,4 +154,12 @@ PURCHASE_MUTANTS: tuple[Mutant, ...] = (
         "after a restart work may start again",
         (DIRECTED,),
     ),
+    Mutant(
+        "whoever is not invited asks",
+        "market/rules/invitations.py",
+        "    events = buying.place_ask(ctx, command)\n    need_invitation(ctx, command.cfp)\n",
+        "    events = buying.place_ask(ctx, command)\n",
+        "a manager buys from whom it did not choose",
+        (DIRECTED,),
+    ),
 )

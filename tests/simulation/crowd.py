@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -33,31 +33,13 @@ from tests.market.town import (
     managed,
 )
 from tests.simulation.books import Books
+from tests.simulation.letters import Letter, Unsigned
 
 AGENTS = ("ann", "bob", "cat", "dan")
 LATER = "gpu-us-east"
 """A market of the same partition that nobody opens."""
 
 pair_of = lru_cache(maxsize=4096)(key_pair)
-
-
-@dataclass(frozen=True, slots=True)
-class Unsigned(KeyPair):
-    """A key pair that saves the work of signing: for markets that do not look."""
-
-    def sign(self, message: bytes) -> bytes:
-        """64 bytes that are no signature."""
-        return bytes(64)
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A record on its way: what `commands` will store. `id` is None where it carries no command of ours."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: list[tuple[str, bytes | None]]
-    id: bytes | None
 
 
 class Crowd:

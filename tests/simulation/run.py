@@ -27,8 +27,9 @@ from streams.writer import PartitionWriter
 from tests.market.play import with_small_limits
 from tests.market.town import NAME, OPERATOR, PARTITION, PARTITIONS
 from tests.simulation.audit import Audit
-from tests.simulation.crowd import Crowd, Letter
+from tests.simulation.crowd import Crowd
 from tests.simulation.faults import Crash, Trouble, of_another_ledger
+from tests.simulation.letters import Letter
 from tests.simulation.memory import MemoryLog, Stored
 
 COMMANDS_MIN, CRASHES_MIN, AWARDS_MIN = 200, 3, 1
