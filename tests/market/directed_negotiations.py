@@ -281,6 +281,18 @@ def not_without_end(play: Play) -> None:
     assert play.by("cat", negotiation(more, play.account("ann"))).code is Code.LIMIT_REACHED
 
 
+def terms_have_bounds(play: Play) -> None:
+    """Issues without a choice, too few rounds, options that no issue has: refused, and all goes on as before."""
+    founded_6(play, "ann", "bob")
+    talk, _ = talking(play, "ann", "bob", issues=(WHEN,))
+    for options in ((), (2,), (-1,), (0, 0)):
+        assert offer(play, "ann", talk, 1, 150, *options).code is Code.BAD_OFFER
+    assert offer(play, "ann", talk, 1, 150, 1).code is Code.ACCEPTED
+    lease = leased(play, "ann")
+    for code, odd in ((Code.BAD_ISSUES, {"issues": (WHEN, WHEN)}), (Code.BAD_ROUNDS, {"rounds_max": 0})):
+        assert play.by("ann", negotiation(lease, play.account("bob"), **odd)).code is code
+
+
 def older_rules_do_not_bargain(play: Play) -> None:
     """Version 5 answers UNKNOWN_RULES, and switched to 6 on the way it bargains."""
     play.pairs[BANK.public] = BANK
@@ -353,6 +365,7 @@ NEGOTIATION_SCENARIOS: tuple[Callable[[Play], None], ...] = (
     parties_leave,
     what_a_cap_holds_is_held,
     not_without_end,
+    terms_have_bounds,
     older_rules_do_not_bargain,
     busy_traders,
 )
