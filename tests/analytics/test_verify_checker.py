@@ -40,7 +40,7 @@ class Ledger:
 @pytest.fixture(scope="module")
 def sound() -> Ledger:
     """A market with awards, withdrawals, cancels, releases, rejections and budgets."""
-    topics = judged({PARTITION: traffic(PARTITION, 900, seed=2)})
+    topics = judged({PARTITION: traffic(PARTITION, 1000, seed=28)})
     records = topics[LEDGER.name][PARTITION]
     commands = [open_record(*record) for record in topics[COMMANDS.name][PARTITION]]
     entries = [plain_entry(record.value) for record in records]
