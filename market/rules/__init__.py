@@ -75,7 +75,7 @@ V6: dict[type[Command], Decide] = V5 | {
     c.PlaceAsk: invitations.place_ask,
     c.ReportWork: buying.report_work,
 }
-"""Not released yet: groups of bids, CFPs by invitation, negotiations, CFPs that buy (docs/protocol.md)."""
+"""Groups of bids, CFPs by invitation, negotiations, CFPs that buy (docs/groups, protocol, negotiations, purchases)."""
 
 RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6}
 
