@@ -167,6 +167,8 @@ def _resolve(state: State, hold: bytes, account: bytes, amount_ucr: int) -> None
     assert held_ucr == amount_ucr, "a hold resolves once, and whole"
     if (bid := state.bids.get(hold)) is not None:
         groups.leave(state, bid)
+    if hold in state.works:
+        works.end(state, hold)
     state.accounts[account].held_ucr -= amount_ucr
     for budget in state.budgets_of(state.accounts[account]):
         budget.held_ucr -= amount_ucr
@@ -298,7 +300,6 @@ def _slot_reserved(state: State, _: Source, event: e.SlotReserved) -> None:
 
 
 def _lease_ended(state: State, source: Source, event: e.LeaseEnded) -> None:
-    assert event.award not in state.works, "work ends before its lease"
     lease = state.leases.pop(event.award)
     pool = state.pools[lease.pool]
     pool.leases -= 1

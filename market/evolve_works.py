@@ -43,7 +43,7 @@ def begin(state: State, source: Source, event: e.AwardMade, terms: Terms) -> Non
 
 
 def reported(state: State, _: Source, event: e.WorkReported) -> None:
-    """Work has started, or ended."""
+    """Work has started, or ends: it is there until its bond is resolved, later in the record."""
     work = state.works[event.award]
     if event.progress is Progress.STARTED:
         assert work.delay_ms is None, "work starts once"
@@ -52,4 +52,10 @@ def reported(state: State, _: Source, event: e.WorkReported) -> None:
         return
     assert event.delay_ms == work.delay_ms
     assert 0 <= event.paid_ucr <= work.price_ucr, "escrow pays no more than it has"
-    del state.works[event.award]
+
+
+def end(state: State, award: bytes) -> None:
+    """The last hold of work is resolved."""
+    work = state.works.pop(award)
+    assert work.escrow not in state.holds, "the escrow is resolved before the bond"
+    assert award not in state.leases, "the units are free by then"

@@ -71,9 +71,8 @@ def groups_hold_what_could_win(state: State) -> Iterator[str]:
                 yield f"group {name} has won enough, and still bids"
         if any(g.bids or not 0 < g.wins <= g.wins_max for g in account.won_groups.values()):
             yield f"account {account.id.hex()} remembers groups that have bids or won nothing"
-        if len(account.won_groups) > limits.GROUPS_REMEMBERED_PER_ACCOUNT or set(account.won_groups) & set(
-            account.groups
-        ):
+        both = any(ident in account.groups for ident in account.won_groups)
+        if both or len(account.won_groups) > limits.GROUPS_REMEMBERED_PER_ACCOUNT:
             yield f"account {account.id.hex()} remembers too many groups"
     if grouped:
         yield "a bid belongs to a group that there is not"

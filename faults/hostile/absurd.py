@@ -197,7 +197,7 @@ class Bombs:
             task[:at] + gigabytes + task[at + 1 :],
             task[:at] + varint(-rng.randrange(1, 2**62)) + task[at + 1 :],
             task[:26] + b"\xff" * rng.randrange(10, 2000) + b"\x01",
-            task[:-1] + varint(rng.choice((2, 2**31, 2**62, -1))),
+            task[:-2] + varint(rng.choice((2, 2**31, 2**62, -1))),  # its group is null or bytes
             good[: rng.randrange(10, len(good))],
             good + good,
             good + bytes(rng.randrange(1, 60_000)),
