@@ -35,8 +35,8 @@ def holds_match_bids(state: State) -> Iterator[str]:
     backed = {hold: amount for hold, _, amount in state.backed() if hold in state.holds or hold not in settled}
     if set(backed) != set(state.holds):
         yield "holds and what they back differ"
-    grouped = {b.id for b in state.bids.values() if b.group is not None}
-    if any(state.holds.get(hold, amount) != amount for hold, amount in backed.items() if hold not in grouped):
+    of_groups = {b.id for b in state.bids.values() if b.group is not None}
+    if any(state.holds.get(hold, amount) != amount for hold, amount in backed.items() if hold not in of_groups):
         yield "a hold is not that of what it backs"
     held = _held(state)
     for account in state.accounts.values():
