@@ -184,10 +184,19 @@ def test_attribution_counts_payments_only(settings: ProjectionSettings) -> None:
     with analytics.open(settings.data_dir) as connection:
         question = "SELECT reason, sum(credits)::BIGINT FROM attribution GROUP BY ALL ORDER BY 1"
         spent = connection.execute(question).fetchall()
-        awards = count_of(connection, "SELECT sum(price_ucr)::BIGINT FROM awards")
+        sold = count_of(
+            connection,
+            "SELECT sum(price_ucr)::BIGINT FROM awards JOIN cfps USING (market, cfp_id) WHERE direction = 'SELL'",
+        )
+        paid = count_of(connection, "SELECT sum(paid_ucr)::BIGINT FROM works")
         deals = count_of(connection, "SELECT sum(price_ucr)::BIGINT FROM negotiations WHERE status = 'deal'")
-        assert spent == [("AWARD", awards), ("DEAL", deals)]
-        assert min(awards, deals) > 0
+        bonds = count_of(
+            connection,
+            "SELECT sum(bond_ucr)::BIGINT FROM works JOIN cfps USING (market, cfp_id)"
+            " WHERE works.status IN ('failed', 'timed_out')",
+        )
+        assert spent == [("AWARD", sold + paid), ("DEAL", deals), ("FORFEIT", bonds)]
+        assert min(sold, paid, deals, bonds) > 0
     store.close()
 
 
