@@ -61,6 +61,9 @@ def _let_commits_show(bootstrap: str, partition: int) -> None:
 def check(bootstrap: str, partition: int, partitions: int, operator_key: bytes) -> Verdict:
     """Judge all commands of a partition again from nothing and compare with ledger and notices, record by record.
 
+    The workers have been stopped: one that lives records that time goes on after 30 s of silence, which would be in
+    what is read last and not in what was read first.
+
     A reader at read_uncommitted may also see what transactions left behind that did not commit: each such record has
     to be the very record that judging gives for its place.
     """

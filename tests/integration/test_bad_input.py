@@ -214,6 +214,7 @@ def test_a_hundred_bids_at_the_limit_never_overspend(world: World, market: Marke
 def test_the_log_is_sound_after_all_of_this(world: World, market: Market) -> None:
     """Nothing lost, doubled or torn beside the bad input, and judging all of it again gives the same bytes."""
     settle(world, market)
+    world.stop_all()
     for partition in range(PARTITIONS):
         verdict = check(world.broker.bootstrap, partition, PARTITIONS, world.operator.public)
         assert verdict.sound, verdict

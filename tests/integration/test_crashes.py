@@ -35,6 +35,7 @@ def test_ten_kills_under_load_leave_every_award_made_exactly_once(tmp_path: Path
         world.start_worker(0)
         assert world.producer.flush(30) == 0
         world.wait_for("every CFP is closed", lambda: _open(world, markets, cfps) == 0)
+        world.stop_all()
         verdicts = [check(world.broker.bootstrap, p, PARTITIONS, world.operator.public) for p in range(PARTITIONS)]
         awards = sum(v.awards for v in verdicts)
         print(

@@ -62,6 +62,7 @@ def test_workers_share_partitions_and_hand_over_when_one_leaves(tmp_path: Path) 
         metrics = world.page(0, "metrics")
         assert "contractnet_commands_total{partition=" in metrics
         assert "contractnet_commit_seconds_bucket" in metrics
+        world.stop_all()
         for partition in range(PARTITIONS):
             verdict = check(world.broker.bootstrap, partition, PARTITIONS, world.operator.public)
             assert verdict.sound, verdict
