@@ -110,28 +110,8 @@ def close(state: State, cfp: Cfp, terms: Terms, at_ms: int, head: bytes) -> list
 
 def _award(cfp: Cfp, terms: Terms, slot: int, win: Win, at_ms: int) -> list[Event]:
     """One step: award, lock, escrow. The bond stays."""
-    ask = win.bid
-    starts_at_ms = at_ms + ask.start_delay_ms
-    return [
-        e.AwardMade(
-            award=ask.id,
-            cfp=cfp.id,
-            slot=slot,
-            account=ask.account,
-            price_ucr=win.price_ucr,
-            bid_price_ucr=ask.price_ucr,
-        ),
-        e.SlotReserved(
-            award=ask.id,
-            pool=ask.pool,
-            units=cfp.units,
-            account=ask.account,
-            starts_at_ms=starts_at_ms,
-            ends_at_ms=starts_at_ms + lease_ms(cfp, terms),
-            pass_hash=ask.pass_hash,
-        ),
-        e.HoldPlaced(hold=escrow_of(ask.id), account=cfp.manager, amount_ucr=win.price_ucr, cfp=cfp.id),
-    ]
+    escrow = e.HoldPlaced(hold=escrow_of(win.bid.id), account=cfp.manager, amount_ucr=win.price_ucr, cfp=cfp.id)
+    return [*contracts.awarded(cfp, slot, win, win.bid.pool, at_ms, lease_ms(cfp, terms)), escrow]
 
 
 def report_work(ctx: Context, command: c.ReportWork) -> list[Event]:

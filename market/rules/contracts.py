@@ -189,10 +189,9 @@ def close(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:
     return [*events, closed(cfp, outcome, len(allotment.wins)), *warnings]
 
 
-def award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Event]:
-    """One step: award, lock, capture of a hold of the bid's whole price, payment."""
+def awarded(cfp: Cfp, slot: int, win: Win, pool: str, at_ms: int, lease_ms: int) -> list[Event]:
+    """A slot is a bid's: the award, and the lock of the pool's units for so long from its promised start on."""
     bid = win.bid
-    bidder = state.accounts[bid.account]
     starts_at_ms = at_ms + bid.start_delay_ms
     return [
         e.AwardMade(
@@ -205,13 +204,22 @@ def award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Event
         ),
         e.SlotReserved(
             award=bid.id,
-            pool=cfp.pool,
+            pool=pool,
             units=cfp.units,
             account=bid.account,
             starts_at_ms=starts_at_ms,
-            ends_at_ms=starts_at_ms + cfp.duration_ms,
+            ends_at_ms=starts_at_ms + lease_ms,
             pass_hash=bid.pass_hash,
         ),
+    ]
+
+
+def award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Event]:
+    """One step: award, lock, capture of a hold of the bid's whole price, payment."""
+    bid = win.bid
+    bidder = state.accounts[bid.account]
+    return [
+        *awarded(cfp, slot, win, cfp.pool, at_ms, cfp.duration_ms),
         e.HoldCaptured(
             hold=bid.id, account=bid.account, captured_ucr=win.price_ucr, released_ucr=bid.price_ucr - win.price_ucr
         ),

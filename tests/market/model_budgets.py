@@ -5,32 +5,15 @@ from __future__ import annotations
 import hashlib
 
 from contractnet.messages import commands as c
-from tests.market.model_parts import DAY_MS, MONEY_MAX, Row, good_text
+from tests.market.model_parts import DAY_MS, MONEY_MAX, Books, Row, good_text
 
 Scoped = c.SetBudget | c.ClearBudget | c.TopUpBudget
 
 
-class Budgets:
+class Budgets(Books):
     """What tests/market/model.py knows of budgets. A row's `since` is how many payments came before its window."""
 
-    version: int
-    now: int
-    bank: bytes
-    id: bytes
-    sender: bytes | None
-    limits: dict[str, int]
-    accounts: dict[bytes, Row]
     budgets: dict[bytes, Row]
-    payments: list[tuple[bytes, int]]
-    bad: set[str]
-
-    def need(self, holds: bool, code: str) -> bool:
-        """Note a broken rule."""
-        raise NotImplementedError
-
-    def held(self, account: bytes | None) -> int:
-        """What an account's bids hold."""
-        raise NotImplementedError
 
     def under(self, row: Row) -> list[bytes]:
         """The accounts that fall under a budget."""

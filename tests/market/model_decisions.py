@@ -4,46 +4,14 @@ from __future__ import annotations
 
 from contractnet.messages import Awarder, Pricing
 from contractnet.messages import commands as c
-from tests.market.model_parts import DAY_MS, Row, good_text
+from tests.market.model_parts import DAY_MS, Books, Row, good_text
 
 
-class Decisions:
+class Decisions(Books):
     """What tests/market/model.py knows of them. A CFP's row has `decide` (0: the market awards), `until` once its
     deadline is over, `given` and `refused`; a bid's `done` is whether its manager has decided on it."""
 
-    version: int
-    now: int
-    bank: bytes
-    sender: bytes | None
-    limits: dict[str, int]
-    accounts: dict[bytes, Row]
-    pools: dict[str, Row]
-    cfps: dict[bytes, Row]
-    leases: dict[bytes, Row]
     ended: set[bytes]
-    awards: list[tuple[bytes, bytes, int, int]]
-    payments: list[tuple[bytes, int]]
-    bad: set[str]
-
-    def need(self, holds: bool, code: str) -> bool:
-        """Note a broken rule."""
-        raise NotImplementedError
-
-    def won(self, bid: Row) -> None:
-        """A bid has won."""
-        raise NotImplementedError
-
-    def need_invited(self, cfp: Row) -> None:
-        """Whether the sender may answer."""
-        raise NotImplementedError
-
-    def warn(self, payers: set[bytes]) -> None:
-        """After payments."""
-        raise NotImplementedError
-
-    def peak(self, pool: str, start: int, end: int | None, leases: list[Row]) -> int:
-        """Most units in use in an interval."""
-        raise NotImplementedError
 
     def choosable(self, cfp: Row) -> list[Row]:
         """The bids that a manager may still award."""

@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 from contractnet.messages import commands as c
-from tests.market.model_parts import Row
+from tests.market.model_parts import Books, Row
 
 GroupId = tuple[bytes | None, bytes]
 
 
-class Groups:
+class Groups(Books):
     """What tests/market/model.py knows of them. A bid's row has `group` (None: it is alone) and `number`, its place
     among all bids; a group's row `max`, `wins`, and the place of its end among all ends."""
 
-    version: int
     ends: int
-    sender: bytes | None
-    limits: dict[str, int]
-    accounts: dict[bytes, Row]
-    cfps: dict[bytes, Row]
     groups: dict[GroupId, Row]
-
-    def need(self, holds: bool, code: str) -> bool:
-        """Note a broken rule."""
-        raise NotImplementedError
-
-    def bids_of(self, account: bytes | None) -> list[Row]:
-        """Unsettled bids, withdrawn ones included."""
-        raise NotImplementedError
 
     def members(self, account: bytes | None, group: bytes) -> list[Row]:
         """The open bids of a group, in order of arrival."""

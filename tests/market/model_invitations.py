@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from contractnet.messages import commands as c
-from tests.market.model_parts import Row
+from tests.market.model_parts import Books, Row
 
 
-class Invitations:
+class Invitations(Books):
     """What tests/market/model.py knows of them. A CFP's row has `invited`, empty where it is open to all."""
-
-    version: int
-    bank: bytes
-    sender: bytes | None
-    limits: dict[str, int]
-    accounts: dict[bytes, Row]
-
-    def need(self, holds: bool, code: str) -> bool:
-        """Note a broken rule."""
-        raise NotImplementedError
 
     def need_good_invitations(self, command: c.CallForProposals) -> None:
         """Who is invited."""

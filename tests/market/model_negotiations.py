@@ -4,44 +4,17 @@ from __future__ import annotations
 
 from contractnet.messages import NegotiationProtocol
 from contractnet.messages import commands as c
-from tests.market.model_parts import DAY_MS, MONEY_MAX, Row, good_text
+from tests.market.model_parts import DAY_MS, MONEY_MAX, Books, Row, good_text
 
 Offer = tuple[tuple[int, ...], int]
 
 
-class Negotiations:
+class Negotiations(Books):
     """What tests/market/model.py knows of them. In a row the holder is party 0 and the buyer party 1; `stands` has each
     party's open offers in order, `sealed` those of the round."""
 
-    version: int
-    now: int
-    id: bytes
-    bank: bytes
-    sender: bytes | None
-    limits: dict[str, int]
-    accounts: dict[bytes, Row]
-    leases: dict[bytes, Row]
-    works: dict[bytes, Row]
     talks: dict[bytes, Row]
     ended_talks: set[bytes]
-    payments: list[tuple[bytes, int]]
-    bad: set[str]
-
-    def need(self, holds: bool, code: str) -> bool:
-        """Note a broken rule."""
-        raise NotImplementedError
-
-    def warn(self, payers: set[bytes]) -> None:
-        """After payments."""
-        raise NotImplementedError
-
-    def leave_room(self, account: bytes, price: int) -> bool:
-        """Whether budgets do."""
-        raise NotImplementedError
-
-    def free(self, account: bytes) -> int:
-        """What an account can spend."""
-        raise NotImplementedError
 
     def caps(self, account: bytes | None) -> int:
         """What an account's negotiations hold."""

@@ -40,3 +40,70 @@ def good_text(text: str, size: int = 64, empty: bool = False) -> bool:
 def new_key(account: bytes | None, expires: int | None = None) -> Row:
     """A key that has signed nothing. `forgotten`: it was revoked under rules that forget what it signed."""
     return {"account": account, "revoked": False, "forgotten": False, "expires": expires, "used": {}}
+
+
+class Books:
+    """What the parts of the model share: what model.py keeps, and what one part asks of another."""
+
+    version: int
+    now: int
+    bank: bytes
+    id: bytes
+    sender: bytes | None
+    limits: dict[str, int]
+    accounts: dict[bytes, Row]
+    payments: list[tuple[bytes, int]]
+    bad: set[str]
+    pools: dict[str, Row]
+    cfps: dict[bytes, Row]
+    leases: dict[bytes, Row]
+    awards: list[tuple[bytes, bytes, int, int]]
+    works: dict[bytes, Row]
+
+    def need(self, holds: bool, code: str) -> bool:
+        """Note a broken rule."""
+        raise NotImplementedError
+
+    def held(self, account: bytes | None) -> int:
+        """What an account's bids hold."""
+        raise NotImplementedError
+
+    def won(self, bid: Row) -> None:
+        """A bid has won."""
+        raise NotImplementedError
+
+    def need_invited(self, cfp: Row) -> None:
+        """Whether the sender may answer."""
+        raise NotImplementedError
+
+    def warn(self, payers: set[bytes]) -> None:
+        """After payments."""
+        raise NotImplementedError
+
+    def peak(self, pool: str, start: int, end: int | None, leases: list[Row]) -> int:
+        """Most units in use in an interval."""
+        raise NotImplementedError
+
+    def bids_of(self, account: bytes | None) -> list[Row]:
+        """Unsettled bids, withdrawn ones included."""
+        raise NotImplementedError
+
+    def leave_room(self, account: bytes, price: int) -> bool:
+        """Whether budgets do."""
+        raise NotImplementedError
+
+    def free(self, account: bytes) -> int:
+        """What an account can spend."""
+        raise NotImplementedError
+
+    def open_cfp(self, ident: bytes) -> Row | None:
+        """A CFP that takes bids."""
+        raise NotImplementedError
+
+    def over(self, ident: bytes) -> None:
+        """A CFP ends."""
+        raise NotImplementedError
+
+    def need_held(self, amount: int) -> None:
+        """Credits and budgets of the sender."""
+        raise NotImplementedError

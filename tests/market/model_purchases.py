@@ -8,59 +8,12 @@ from fractions import Fraction
 
 from contractnet.messages import Awarder, Direction, Pricing, Progress
 from contractnet.messages import commands as c
-from tests.market.model_parts import DAY_MS, MONEY_MAX, Row, good_text
+from tests.market.model_parts import DAY_MS, MONEY_MAX, Books, Row, good_text
 
 
-class Purchases:
+class Purchases(Books):
     """What tests/market/model.py knows of them. A CFP's row has `buys`: None, or its terms; an ask's has its `pool` and
     what it `holds`. `works` are those that have not ended, by award."""
-
-    version: int
-    now: int
-    id: bytes
-    bank: bytes
-    sender: bytes | None
-    limits: dict[str, int]
-    accounts: dict[bytes, Row]
-    pools: dict[str, Row]
-    cfps: dict[bytes, Row]
-    leases: dict[bytes, Row]
-    works: dict[bytes, Row]
-    awards: list[tuple[bytes, bytes, int, int]]
-    payments: list[tuple[bytes, int]]
-    bad: set[str]
-
-    def need(self, holds: bool, code: str) -> bool:
-        """Note a broken rule."""
-        raise NotImplementedError
-
-    def warn(self, payers: set[bytes]) -> None:
-        """After payments."""
-        raise NotImplementedError
-
-    def peak(self, pool: str, start: int, end: int | None, leases: list[Row]) -> int:
-        """Most units in use in an interval."""
-        raise NotImplementedError
-
-    def open_cfp(self, ident: bytes) -> Row | None:
-        """A CFP that takes bids."""
-        raise NotImplementedError
-
-    def over(self, ident: bytes) -> None:
-        """A CFP ends."""
-        raise NotImplementedError
-
-    def bids_of(self, account: bytes | None) -> list[Row]:
-        """Unsettled bids, withdrawn ones included."""
-        raise NotImplementedError
-
-    def need_held(self, amount: int) -> None:
-        """Credits and budgets of the sender."""
-        raise NotImplementedError
-
-    def need_invited(self, cfp: Row) -> None:
-        """Whoever answers a CFP is among the invited, where there are any."""
-        raise NotImplementedError
 
     def need_one_more_bid(self, cfp: Row | None) -> None:
         """Limits of bids; one live bid of an account on a CFP."""
