@@ -89,7 +89,7 @@ def test_rejections_carry_the_markets_code(referee: Broker) -> None:
     async def play() -> None:
         async with staged(referee.bootstrap) as stage:
             alice, _ = stage.bidders
-            cfp = await offer(stage)
+            cfp = await offer(stage, open_s=3)
             assert await code_of(stage.manager.bid(cfp, 100)) is Code.OWN_CFP
             assert await code_of(alice.bid(cfp, credits(101))) is Code.INSUFFICIENT_CREDIT
             assert await code_of(alice.bid(bytes(16), 100)) is Code.UNKNOWN_CFP

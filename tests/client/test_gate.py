@@ -22,7 +22,7 @@ pytestmark = pytest.mark.broker
 
 async def win(stage: Stage, agent: Agent, units: int = 2, duration_s: float = 30, start_delay_s: float = 0) -> Award:
     """A lease of the pool for this agent, who bids alone."""
-    cfp = await stage.manager.call_for_proposals(POOL, units, duration_s=duration_s, open_s=0.1)
+    cfp = await stage.manager.call_for_proposals(POOL, units, duration_s=duration_s, open_s=0.5)
     award = await (await agent.bid(cfp, 100, start_delay_s=start_delay_s)).outcome(10)
     assert award is not None
     return award

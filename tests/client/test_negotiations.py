@@ -29,7 +29,7 @@ DOMAIN = Domain(
 
 async def leased(stage: Stage, holder: Agent) -> Award:
     """A lease of one unit for a minute."""
-    cfp = await stage.manager.call_for_proposals(POOL, duration_s=60, open_s=0.3)
+    cfp = await stage.manager.call_for_proposals(POOL, duration_s=60, open_s=0.5)
     award = await (await holder.bid(cfp, 100)).outcome(20)
     assert award is not None
     return award

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -28,8 +28,10 @@ from tests.projections.ledger import Ledger
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 TIMEOUT_S = 60.0
-READS_MIN = 101
-"""How many reads three readers get done in 15 s on a machine without other work, at least."""
+AGED_MAX = 3.0
+"""The oldest data that readers find at 2,000 events/s, against that at 100 events/s: 1.4 on a quiet machine."""
+SLOWED_MAX = 2.0
+"""How much fewer reads they get done."""
 ROOT = Path(__file__).resolve().parents[2]
 # The projector's process with small segments: sealing, too, has to be hit by kills.
 PROGRAM = """
@@ -50,7 +52,8 @@ def start(ledger: Ledger, data_dir: Path, seal_rows: int, interval_s: float) -> 
 
 
 class Load(threading.Thread):
-    """Writes transactions of both partitions at a steady rate until `finish`; `expected` is what they fold to."""
+    """Writes transactions of both partitions until `finish`; `expected` is what they fold to. The rate may be changed
+    on the way."""
 
     def __init__(
         self, ledger: Ledger, events_per_s: int, stamp: Callable[[Entry], Entry] = lambda entry: entry
@@ -58,7 +61,7 @@ class Load(threading.Thread):
         super().__init__()
         self.expected = Folded()
         self._ledger = ledger
-        self._per_transaction = events_per_s // 20
+        self.events_per_s = events_per_s
         self._stamp = stamp
         self._done = threading.Event()
 
@@ -69,7 +72,7 @@ class Load(threading.Thread):
         number = 0
         while not self._done.is_set():
             partition = number % len(histories)
-            entries = [self._stamp(entry) for entry in histories[partition].take(self._per_transaction)]
+            entries = [self._stamp(entry) for entry in histories[partition].take(self.events_per_s // 20)]
             self._ledger.write(partition, histories[partition].market, entries)
             fold(histories[partition].market, entries, self.expected)
             number += 1
@@ -145,52 +148,51 @@ def test_kills_lose_and_double_nothing(broker: Broker, tmp_path: Path) -> None:
 
 
 def test_readers_always_find_fresh_and_whole_data(broker: Broker, tmp_path: Path) -> None:
-    """At 2,000 events/s, readers that open the file all the time see no error and nothing torn, at most 2 s old."""
-    load_before, cpus = os.getloadavg()[0], os.cpu_count() or 1
-    busy = load_before > 1.5 * cpus
+    """At 2,000 events/s, readers that open the file all the time see no error and nothing torn, and data nearly as
+    fresh as at 100 events/s: what the machine is slow at, it is slow at in both. Two seconds on a quiet machine."""
     ledger = Ledger(broker.bootstrap)
     process = start(ledger, tmp_path, seal_rows=5000, interval_s=0.5)
 
     def stamp(entry: Entry) -> Entry:
         return replace(entry, source=replace(entry.source, at_ms=int(time.time() * 1000)))
 
-    load = Load(ledger, 2000, stamp)
+    load = Load(ledger, 100, stamp)
     load.start()
     try:
+        wait_until_some(tmp_path, 100)
+        calm = read_for(tmp_path, 6)
+        load.events_per_s = 2000
         wait_until_some(tmp_path, 4000)
-        kinds = ("light", "light", "heavy")
-        readers = [
-            subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.reading", str(tmp_path), "15", kind, "0.3"],
-                stdout=subprocess.PIPE,
-                cwd=ROOT,
-            )
-            for kind in kinds
-        ]
-        results = [json.loads(reader.communicate(timeout=TIMEOUT_S)[0]) for reader in readers]
+        loaded = read_for(tmp_path, 12)
     finally:
         load.finish()
         process.terminate()
         process.wait(TIMEOUT_S)
-    oldest_ms = 0
-    for kind, result in zip(kinds, results, strict=True):
-        ages = sorted(result.pop("ages_ms"))
-        print(
-            f"\n{kind}: {result}, age of the data {ages[len(ages) // 2]} ms at the median, {ages[-1]} at most", end=""
-        )
-        oldest_ms = max(oldest_ms, ages[-1])
-    print(f"\n{ledger.written} events")
-    reads_min = READS_MIN
-    if busy:
-        # Others take their share of the processors, and the readers get so many fewer reads done.
-        reads_min = max(len(kinds), round(READS_MIN * cpus / load_before))
-        print(f"The machine had other work (load {load_before:.1f} on {cpus} processors): {reads_min} reads will do.")
-    assert sum(result["reads"] for result in results) >= reads_min
+    print(f"\n{ledger.written} events; at 100/s {calm}; at 2,000/s {loaded}")
+    assert loaded.oldest_ms <= AGED_MAX * calm.oldest_ms
+    assert loaded.reads_per_s >= calm.reads_per_s / SLOWED_MAX
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What three readers saw: reads a second by all of them, and the age of the data."""
+
+    reads_per_s: float
+    median_ms: int
+    oldest_ms: int
+
+
+def read_for(data_dir: Path, duration_s: float) -> Reads:
+    """Two light readers and a heavy one at once; each must see no error and nothing torn."""
+    command = [sys.executable, "-m", "benchmarks.reading", str(data_dir), str(duration_s)]
+    readers = [
+        subprocess.Popen([*command, kind, "0.3"], stdout=subprocess.PIPE, cwd=ROOT)
+        for kind in ("light", "light", "heavy")
+    ]
+    results = [json.loads(reader.communicate(timeout=TIMEOUT_S)[0]) for reader in readers]
     assert [(result["errors"], result["torn"]) for result in results] == [(0, 0)] * 3, results
-    if busy:
-        print(f"The machine had other work (load {load_before:.1f}): the age of the data is not asserted.")
-    else:
-        assert oldest_ms <= 2000
+    ages_ms = sorted(round(age_ms) for result in results for age_ms in result["ages_ms"])
+    return Reads(sum(result["reads"] for result in results) / duration_s, ages_ms[len(ages_ms) // 2], ages_ms[-1])
 
 
 def published_events(data_dir: Path) -> int:

@@ -201,14 +201,15 @@ def test_attribution_counts_payments_only(settings: ProjectionSettings) -> None:
 
 
 def test_publication_stays_quick(tmp_path: Path) -> None:
-    """With 200,000 events behind it and segments of the default size, a publication takes well under a second."""
+    """With 200,000 events behind it and segments of the default size, a publication takes less than two batches of 20,000."""
     settings = ProjectionSettings("", tmp_path)
     store = opened(settings)
     publisher = Publisher(store, settings)
     records, _ = two_markets(1, 100_000)
     took_s = []
     started_s = time.perf_counter()
-    for start in range(0, len(records), 20_000):
+    batches = range(0, len(records), 20_000)
+    for start in batches:
         store.apply(records[start : start + 20_000])
         store.seal_due()
     folded_s = time.perf_counter() - started_s
@@ -217,7 +218,7 @@ def test_publication_stays_quick(tmp_path: Path) -> None:
         publisher.publish()
         took_s.append(time.perf_counter() - started_s)
     print(f"\n{len(records) / folded_s:,.0f} events/s folded and sealed; publication {min(took_s) * 1000:.0f} ms")
-    assert sorted(took_s)[2] < 1.0
+    assert sorted(took_s)[2] < 2 * folded_s / len(batches)
     store.close()
 
 
