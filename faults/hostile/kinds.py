@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faults.hostile import absurd, forgeries, grief, rounds
+from faults.hostile import absurd, deals, forgeries, grief, rounds
 from faults.hostile.ground import Adversary
 
 KINDS: tuple[Callable[[], Adversary], ...] = (
@@ -29,6 +29,8 @@ KINDS: tuple[Callable[[], Adversary], ...] = (
     rounds.Choosers,
     rounds.Refusers,
     rounds.Uninvited,
+    deals.Contractors,
+    deals.Bargainers,
 )
 NAMES = tuple(kind().name for kind in KINDS)
 
