@@ -201,7 +201,7 @@ def test_attribution_counts_payments_only(settings: ProjectionSettings) -> None:
 
 
 def test_publication_stays_quick(tmp_path: Path) -> None:
-    """With 200,000 events behind it and segments of the default size, a publication takes less than two batches of 20,000."""
+    """With 200,000 events and segments of the default size, a publication takes less than two batches of 20,000."""
     settings = ProjectionSettings("", tmp_path)
     store = opened(settings)
     publisher = Publisher(store, settings)
