@@ -60,7 +60,8 @@ class Store:
         self.layout = layout
         self._settings = settings
         self.path = path or layout.state
-        self.connection = duckdb.connect(str(self.path), config={"memory_limit": "1GB", "threads": 2})
+        # One thread: batches are small, and a second one costs more than it does (docs/decisions/0103).
+        self.connection = duckdb.connect(str(self.path), config={"memory_limit": "1GB", "threads": 1})
         os.chmod(self.path, 0o600)
         self.connection.execute(_MACROS)
         self._create_or_check()
