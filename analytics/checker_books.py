@@ -80,7 +80,7 @@ class Book:
     def end_command(self) -> None:
         """An award and its end of the CFP lie in one record."""
         for award, (cfp, parts) in self.parts.items():
-            need(cfp.decide_ms > 0 and len(parts) == 3, "award, lock, capture and payment lie in one record")
+            need(cfp.decide_ms > 0 and len(parts) == 3, "award, lock and payment, or escrow, lie in one record")
             decisions.settle_choice(cfp, award)
         for cfp in self.choices:
             decisions.check_goes_on(cfp)
@@ -196,7 +196,8 @@ class Book:
             self.budgets.check_hold(e["account"])
 
     def _hold_resized(self, e: Fields, _: Fields) -> None:
-        self._hold(e["account"], self.groups.resize(e, self.holds))
+        more = holds.shrink(self, e) if e["hold"] in self.cfps else self.groups.resize(e, self.holds)
+        self._hold(e["account"], more)
 
     def _hold(self, ident: bytes, change_ucr: int) -> None:
         account = self._account(ident)
@@ -330,14 +331,15 @@ class Book:
         ends = Counter([*cfp.wins, *cfp.given, *cfp.losses, *cfp.declined])
         need(set(ends) == set(cfp.bids), "every bid has an end")
         need(all(count == 1 for count in ends.values()), "no bid has two ends")
-        kept = set(cfp.wins) if cfp.buys else set()
+        kept = {a for a in (*cfp.wins, *cfp.given) if a in self.purchases.works} if cfp.buys else set()
         left = {e["cfp"], *cfp.bids} & set(self.holds)
         need(left == kept, "every hold of a CFP is resolved when it ends, except bonds of work")
         need(e["awards"] == len(cfp.wins) + len(cfp.given), "the number of awards is right")
         need(e["bids"] == sum(not b.withdrawn for b in cfp.bids.values()), "the number of bids is right")
         for award in cfp.wins:
             parts = len(self.parts.pop(award)[1])
-            need(parts == (2 if cfp.buys else 3), "an award has its lock, and its payment or its escrow")
+            plain = cfp.buys and not cfp.decide_ms
+            need(parts == (2 if plain else 3), "an award has its lock, and its payment or its escrow")
         if cfp.decide_ms:
             decisions.check_end(cfp, e, source)
             self.choices = [other for other in self.choices if other is not cfp]

@@ -13,7 +13,8 @@ INVITED_MAX = 64
 def choosable(cfp: Cfp) -> set[bytes]:
     """The bids that a manager may still award."""
     decided = cfp.given.keys() | cfp.wins.keys() | cfp.declined
-    return {i for i, b in cfp.bids.items() if i not in decided and not b.withdrawn and b.price_ucr >= cfp.reserve_ucr}
+    standing = ((i, b) for i, b in cfp.bids.items() if i not in decided and not b.withdrawn)
+    return {i for i, b in standing if cfp.buys or b.price_ucr >= cfp.reserve_ucr}
 
 
 def defer(cfp: Cfp, e: Fields, source: Fields) -> None:
@@ -60,7 +61,7 @@ def choose(cfp: Cfp, bid: bytes, price_ucr: int, source: Fields) -> None:
     """The manager awards a bid. `price_ucr` is what it pays."""
     _in_time(cfp, source)
     need(bid in choosable(cfp), "a manager awards a bid that stands")
-    need(price_ucr == cfp.bids[bid].price_ucr, "a winner pays its own bid")
+    need(price_ucr == cfp.bids[bid].price_ucr, "a winner pays its own bid, or is promised its own ask")
 
 
 def decline(cfp: Cfp, bid: bytes, source: Fields) -> None:
@@ -103,7 +104,7 @@ def check_end(cfp: Cfp, e: Fields, source: Fields) -> None:
     need(e["outcome"] == ("AWARDED" if awards else outcome), "the outcome follows from the awards")
     for bid, why in cfp.losses.items():
         b = cfp.bids[bid]
-        low = not cancelled and b.price_ucr < cfp.reserve_ucr
+        low = not cancelled and not cfp.buys and b.price_ucr < cfp.reserve_ucr
         wanted = "WITHDRAWN" if b.withdrawn else "BELOW_RESERVE" if low else reason
         need(why == wanted, f"bid {bid.hex()} lost because {wanted}")
 

@@ -34,6 +34,18 @@ def check(book: Book, e: Fields) -> bool:
     return award is not None
 
 
+def shrink(book: Book, e: Fields) -> int:
+    """A manager that buys has given one more slot itself: it holds the ceiling of the others. By how much it is more."""
+    cfp = book.cfps[e["hold"]]
+    need(cfp.buys and bool(cfp.wins), "a ceiling shrinks with an award")
+    book._win(next(reversed(cfp.wins)), "HoldResized")
+    account, before_ucr = book.holds[e["hold"]]
+    left_ucr = cfp.reserve_ucr * (cfp.slots - len(cfp.given) - len(cfp.wins))
+    need((e["account"], e["amount_ucr"]) == (account, left_ucr), "the ceiling of the slots that are left is held")
+    book.holds[e["hold"]] = (account, left_ucr)
+    return left_ucr - before_ucr
+
+
 def look_over(book: Book) -> None:
     """What is open has its hold, and nothing else has one."""
     undecided = {b for c in book.cfps.values() for b in c.bids if b not in c.given and b not in c.declined}

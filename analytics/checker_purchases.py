@@ -98,7 +98,7 @@ class Purchases:
         """An ask has won."""
         terms, bid = cfp.terms, cfp.bids[e["award"]]
         assert terms is not None
-        need(source["cause"] == "DUE", "the market awards what is bought")
+        need((source["cause"] == "DUE") == (not cfp.decide_ms), "the market awards what is bought, or its manager")
         prices = (e["price_ucr"], terms.bond_ucr, terms.cost_per_s_ucr, bid.delay_ms, source["at_ms"])
         self.works[e["award"]] = Work(ident, cfp.manager, bid.account, *prices, bid.task)
 

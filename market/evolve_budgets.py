@@ -8,7 +8,8 @@ from typing import Any
 
 from contractnet.messages import Event, Source
 from contractnet.messages import events as e
-from market.state import Budget, State
+from market.budget import Budget
+from market.state import State
 
 
 def _set(state: State, _: Source, event: e.BudgetSet) -> None:

@@ -23,13 +23,17 @@ def bid_grouped(state: State, _: Source, event: e.BidGrouped) -> None:
 
 
 def hold_resized(state: State, _: Source, event: e.HoldResized) -> None:
-    """A bid of a group holds its price from now on, or no more."""
-    bid = state.bids[event.hold]
-    assert bid.group is not None, "a hold changes with its group only"
-    assert (state.holds[bid.id], event.amount_ucr) in ((bid.price_ucr, 0), (0, bid.price_ucr))
-    change_ucr = event.amount_ucr - state.holds[bid.id]
-    state.holds[bid.id] = event.amount_ucr
-    account = state.accounts[bid.account]
+    """A bid of a group holds its price from now on, or no more; a manager that buys, the ceiling of the slots left."""
+    cfp = state.cfps.get(event.hold)
+    if cfp is not None:
+        assert event.amount_ucr == cfp.ceiling_ucr < state.holds[cfp.id], "a manager's hold shrinks with each award"
+    else:
+        bid = state.bids[event.hold]
+        assert bid.group is not None, "a bid's hold changes with its group only"
+        assert (state.holds[bid.id], event.amount_ucr) in ((bid.price_ucr, 0), (0, bid.price_ucr))
+    change_ucr = event.amount_ucr - state.holds[event.hold]
+    state.holds[event.hold] = event.amount_ucr
+    account = state.accounts[event.account]
     account.held_ucr += change_ucr
     assert account.available_ucr >= 0, "nobody holds what it does not have"
     for budget in state.budgets_of(account):

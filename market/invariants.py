@@ -140,7 +140,8 @@ def decisions_are_sound(state: State) -> Iterator[str]:
         won, name = {w.bid for w in cfp.awards}, cfp.id.hex()
         if (cfp.due_at_ms, cfp.id) not in due:
             yield f"the next end of CFP {name} is on no agenda"
-        if len(won) != len(cfp.awards) or not won <= set(cfp.bids) - set(state.holds) or len(won) > cfp.slots:
+        resolved = all(bid in cfp.bids and (bid in state.works or bid not in state.holds) for bid in won)
+        if len(won) != len(cfp.awards) or not resolved or len(won) > cfp.slots:
             yield f"awards of CFP {name} are no resolved bids of it, one a slot"
         over = 0 < cfp.decides_until_ms <= state.now_ms
         if cfp.decides_until_ms and not (cfp.decide_ms and cfp.closes_at_ms < cfp.decides_until_ms + over):
@@ -195,7 +196,7 @@ def works_are_sound(state: State) -> Iterator[str]:
         if work.delay_ms is not None and work.delay_ms < work.promised_ms:
             yield f"work {award.hex()} started after {work.delay_ms} ms, promised {work.promised_ms}"
     for cfp in state.cfps.values():
-        if (cfp.terms is not None) != (cfp.direction is Direction.BUY) or (cfp.terms is not None and cfp.decide_ms):
+        if (cfp.terms is not None) != (cfp.direction is Direction.BUY):
             yield f"CFP {cfp.id.hex()} has terms that do not go with its direction"
         for bid in cfp.bids.values():
             owned = state.pools[bid.pool].owner == bid.account if cfp.terms is not None else not bid.pool

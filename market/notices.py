@@ -51,7 +51,10 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
         event = entry.event
         if isinstance(event, e.CreditsTransferred):
             touched[event.debit] = touched[event.credit] = None
-        elif isinstance(event, e.HoldCaptured | e.HoldReleased):
+        elif isinstance(event, e.HoldCaptured | e.HoldReleased) or (
+            # How many bids of groups hold less tells of sealed bids; what its manager gives away is public.
+            isinstance(event, e.HoldResized) and event.hold in state.cfps
+        ):
             touched[event.account] = None
         elif isinstance(event, e.CfpClosed | e.AwardMade | e.BidRejected | e.NegotiationClosed | e.WorkReported):
             least = limits.SEALED_PER_CLOSE_MIN

@@ -14,10 +14,11 @@ from dataclasses import fields
 from typing import Any
 
 from contractnet.messages import Code, Direction, Pricing, Winner
+from market.budget import Budget
 from market.capacity import Timeline
 from market.shard import Shard
 from market.snapshot_negotiations import dump_negotiation, load_negotiation
-from market.state import Account, Bid, Budget, Cfp, Group, Key, Lease, Pool, State, Terms, Work
+from market.state import Account, Bid, Cfp, Group, Key, Lease, Pool, State, Terms, Work
 
 
 def dump(shard: Shard) -> bytes:

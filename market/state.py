@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from contractnet.messages import Code, Direction, Pricing, Winner
 from market.bargaining import BUYER, Negotiation
+from market.budget import Budget
 from market.capacity import Timeline
 
 DECOY_DOMAIN = b"contractnet/decoy/1"
@@ -167,10 +168,18 @@ class Cfp:
         """When the next thing happens to it: its deadline, or the end of its manager's time."""
         return self.decides_until_ms or self.closes_at_ms
 
+    def admits(self, price_ucr: int) -> bool:
+        """Whether a price can win: at least the reserve, or where it buys at most the ceiling."""
+        return price_ucr >= self.reserve_price_ucr if self.terms is None else price_ucr <= self.reserve_price_ucr
+
+    def ceiling_of(self, slots: int) -> int:
+        """The most that so many slots of a CFP that buys may cost."""
+        return self.reserve_price_ucr * slots
+
     @property
     def ceiling_ucr(self) -> int:
-        """What the manager of a CFP that buys holds until the deadline: the most that all slots may cost."""
-        return self.reserve_price_ucr * self.slots
+        """What the manager of a CFP that buys holds: the ceiling of all slots that it has not awarded itself."""
+        return self.ceiling_of(self.slots - len(self.awards))
 
 
 @dataclass(slots=True)
@@ -209,54 +218,6 @@ class Work:
     def escrow(self) -> bytes:
         """Id of the manager's hold."""
         return escrow_of(self.award)
-
-
-@dataclass(slots=True)
-class Budget:
-    """What an account, or all accounts of a project together, may spend in a window of time.
-
-    Exactly one of `account` and `project` names the scope. The window is [starts_at_ms, ends_at_ms).
-    """
-
-    id: bytes
-    account: bytes | None
-    project: str
-    limit_ucr: int | None
-    """None: no limit; the budget is an allowance, or decay, or both."""
-    allowance_ucr: int
-    window_ms: int
-    offset_ms: int
-    decay_permille: int
-    cap_allowances: int
-    warn_permille: int
-    starts_at_ms: int
-    ends_at_ms: int
-    topped_up_ucr: int = 0
-    spent_ucr: int = 0
-    """What awards have cost in this window."""
-    warned: bool = False
-    held_ucr: int = 0
-    """What open bids hold, whenever they were placed. Derived."""
-
-    @property
-    def posts(self) -> bool:
-        """Whether the start of a window may move credits."""
-        return bool(self.allowance_ucr or self.decay_permille)
-
-    @property
-    def most_ucr(self) -> int | None:
-        """The limit of this window with what it was topped up by; None: there is none."""
-        return None if self.limit_ucr is None else self.limit_ucr + self.topped_up_ucr
-
-    @property
-    def room_ucr(self) -> int | None:
-        """What one more bid may hold; below 0 where terms changed under what was held. None: there is no limit."""
-        return None if (most := self.most_ucr) is None else most - self.spent_ucr - self.held_ucr
-
-    def warns_at(self, spent_ucr: int) -> bool:
-        """Whether so much spent is a reason to warn, where that was not done in this window."""
-        most = self.most_ucr
-        return not self.warned and most is not None and spent_ucr * 1000 >= self.warn_permille * most
 
 
 @dataclass(slots=True)
@@ -353,8 +314,12 @@ class State:
         return [
             bid
             for bid in cfp.bids.values()
-            if not bid.withdrawn and bid.id in self.holds and bid.price_ucr >= cfp.reserve_price_ucr
+            if not bid.withdrawn and self.is_undecided(bid) and cfp.admits(bid.price_ucr)
         ]
+
+    def is_undecided(self, bid: Bid) -> bool:
+        """Whether a bid is neither settled nor awarded: an ask that has won holds its bond as long as its work lasts."""
+        return bid.id in self.holds and bid.id not in self.works
 
     def group_of(self, bid: Bid) -> Group | None:
         """The group of a bid that is not settled."""

@@ -240,13 +240,17 @@ FROM (
 ) i
 WHERE accounts.market = i.market AND accounts.account_id = i.account_id;
 
--- A hold goes from 0 to the price of its bid and back, maybe several times in a batch.
+-- A hold goes from 0 to the price of its bid and back, maybe several times in a batch. A manager that buys and chooses
+-- itself holds the ceiling of one slot less with each award.
 -- on HoldResized
 UPDATE accounts SET held_ucr = held_ucr + i.change_ucr
 FROM (
     SELECT r.market, id(r.account) AS account_id,
-        sum(if(r.amount_ucr > 0, r.amount_ucr, -b.price_ucr))::BIGINT AS change_ucr
-    FROM in_HoldResized r JOIN bids b ON b.market = r.market AND b.bid_id = id(r.hold)
+        sum(CASE WHEN b.bid_id IS NULL THEN -c.reserve_price_ucr WHEN r.amount_ucr > 0 THEN r.amount_ucr
+            ELSE -b.price_ucr END)::BIGINT AS change_ucr
+    FROM in_HoldResized r
+    LEFT JOIN bids b ON b.market = r.market AND b.bid_id = id(r.hold)
+    LEFT JOIN cfps c ON c.market = r.market AND c.cfp_id = id(r.hold)
     GROUP BY ALL
 ) i
 WHERE accounts.market = i.market AND accounts.account_id = i.account_id;

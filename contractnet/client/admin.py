@@ -17,7 +17,7 @@ from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 
 INBOX_KEY_BYTES = 32
-RULES_VERSION = 6
+RULES_VERSION = 7
 """The rules that a new market starts with (market/rules/)."""
 
 DECAY_PERMILLE, CAP_ALLOWANCES = 100, 2

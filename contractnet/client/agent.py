@@ -17,7 +17,7 @@ from contractnet.client.groups import BidGroup
 from contractnet.client.inbox import Balance, Balances, Budget, Proposal
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
 from contractnet.client.talks import Proposals
-from contractnet.client.worker import Worker, guests
+from contractnet.client.worker import DECIDE_S, Worker, award_terms, guests
 from contractnet.credentials import Credential, Role
 from contractnet.envelope import Sealed
 from contractnet.errors import (
@@ -28,10 +28,6 @@ from contractnet.errors import (
 )
 from contractnet.messages import Awarder, Claim, Command, Direction, Pricing
 from contractnet.messages import commands as c
-
-DECIDE_S = 60.0
-"""How long a manager that awards itself may choose after the deadline, where it does not say."""
-
 
 class Bid:
     """A bid that the market accepted. `id` (16 bytes) is the award's id too, should it win."""
@@ -126,9 +122,6 @@ class Agent(Worker, Bargainer):
         `reject`. `invited` are the ids of the accounts (16 bytes, at most 64) that alone may answer; None: all may.
         Each learns of it by a notice that only it reads; of the others nobody learns who, or how many, they are.
         """
-        managed = Awarder(award) is Awarder.MANAGER
-        if pricing is None:
-            pricing = Pricing.FIRST if managed else Pricing.SECOND
         command = c.CallForProposals(
             direction=Direction.SELL,
             pool=pool,
@@ -137,9 +130,7 @@ class Agent(Worker, Bargainer):
             slots=slots,
             open_ms=round(open_s * 1000),
             reserve_price_ucr=reserve_ucr,
-            pricing=Pricing(pricing),
-            award=Awarder(award),
-            decide_ms=round(decide_s * 1000) if managed else 0,
+            **award_terms(award, pricing, decide_s),
             invited=guests(invited),
         )
         return await self._call(command, timeout_s)
@@ -162,7 +153,7 @@ class Agent(Worker, Bargainer):
         return self.connection.book.is_invited(cfp, self._inbox)
 
     async def proposals(self, cfp: Cfp | bytes, timeout_s: float | None = None) -> list[Proposal]:
-        """The bids among which this agent may choose, the highest first, once the deadline of its CFP has passed.
+        """The bids among which this agent may choose, or the asks, the highest first, once its CFP's deadline has passed.
 
         Neither withdrawn ones nor those below the reserve are there; if no bid can win, the CFP ends and the list is
         empty. Raises OutcomeTimeoutError when it is not there within `timeout_s` seconds (None: wait), and
@@ -179,9 +170,10 @@ class Agent(Worker, Bargainer):
             raise OutcomeTimeoutError(message, ident) from error
 
     async def award(self, bid: Proposal | bytes, timeout_s: float = TIMEOUT_S) -> None:
-        """Give a slot of one's own CFP to a bid, at the bid's price, after the deadline (`award` MANAGER).
+        """Give a slot of one's own CFP to a bid or an ask, at its price, after the deadline (`award` MANAGER).
 
-        The market locks the units from now (and the bid's start delay) on, and moves the credits, in one step. Raises
+        The market locks the units from now (and the bid's start delay) on, and moves the credits, in one step; of a CFP
+        that buys those of the contractor, and puts the price in escrow. Raises
         RejectedError: NO_CAPACITY where others use the units then, CFP_CLOSED when the time to choose is over.
         """
         await self._send(c.AwardBid(bid if isinstance(bid, bytes) else bid.id), timeout_s)

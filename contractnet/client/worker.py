@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypedDict
 
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
@@ -13,11 +14,34 @@ from contractnet.client.lease import Award
 from contractnet.client.rotation import KeyHolder
 from contractnet.credentials import Credential
 from contractnet.errors import CommandUnsendableError, CredentialError, OutcomeTimeoutError
-from contractnet.messages import Direction, Pricing, Progress
+from contractnet.messages import Awarder, Direction, Pricing, Progress
 from contractnet.messages import commands as c
 
 START_WITHIN_S, GRACE_S = 600.0, 60.0
 """How late asks may promise to start, and how much later than promised work may be done, where a buyer does not say."""
+
+
+DECIDE_S = 60.0
+"""How long a manager that awards itself may choose after the deadline, where it does not say."""
+
+
+class AwardTerms(TypedDict):
+    """Who awards a CFP, and at which prices."""
+
+    award: Awarder
+    decide_ms: int
+    pricing: Pricing
+
+
+def award_terms(award: Awarder | str, pricing: Pricing | str | None, decide_s: float) -> AwardTerms:
+    """Of a call; without `pricing` that of its awarder: SECOND for the market, FIRST for a manager."""
+    managed = Awarder(award) is Awarder.MANAGER
+    usual = Pricing.FIRST if managed else Pricing.SECOND
+    return {
+        "award": Awarder(award),
+        "decide_ms": round(decide_s * 1000) if managed else 0,
+        "pricing": usual if pricing is None else Pricing(pricing),
+    }
 
 
 def guests(invited: Iterable[bytes] | None) -> tuple[bytes, ...]:
@@ -52,7 +76,9 @@ class Worker(KeyHolder):
         duration_s: float,
         open_s: float,
         slots: int = 1,
-        pricing: Pricing | str = Pricing.SECOND,
+        pricing: Pricing | str | None = None,
+        award: Awarder | str = Awarder.AUTO,
+        decide_s: float = DECIDE_S,
         delay_cost_per_s_ucr: int = 0,
         start_within_s: float = START_WITHIN_S,
         grace_s: float = GRACE_S,
@@ -64,8 +90,9 @@ class Worker(KeyHolder):
         The market holds the ceiling for each slot until the deadline, and takes the asks that cost least, price and
         `delay_cost_per_s_ucr` together. Each winner's price is in escrow until it has done its work (see `work`): then
         it is paid, less what it started later than promised. A winner that fails, or is not done `grace_s` after
-        promised start and duration, gets nothing and loses its bond to this agent. `invited` are
-        the ids of the accounts that alone may ask, as with `call_for_proposals`.
+        promised start and duration, gets nothing and loses its bond to this agent. With `award` MANAGER this agent
+        chooses itself, for `decide_s` seconds after the deadline and at the asks' own prices: see `proposals`, `award`
+        and `reject`. `invited` are the ids of the accounts that alone may ask, as with `call_for_proposals`.
         """
         command = c.CallForProposals(
             direction=Direction.BUY,
@@ -75,7 +102,7 @@ class Worker(KeyHolder):
             slots=slots,
             open_ms=round(open_s * 1000),
             reserve_price_ucr=ceiling_ucr,
-            pricing=Pricing(pricing),
+            **award_terms(award, pricing, decide_s),
             delay_cost_per_s_ucr=delay_cost_per_s_ucr,
             bond_ucr=bond_ucr,
             start_within_ms=round(start_within_s * 1000),

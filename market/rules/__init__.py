@@ -77,6 +77,11 @@ V6: dict[type[Command], Decide] = V5 | {
 }
 """Groups of bids, CFPs by invitation, negotiations, CFPs that buy (docs/groups, protocol, negotiations, purchases)."""
 
-RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6}
+V7: dict[type[Command], Decide] = V6 | {
+    c.CallForProposals: invitations.call_for_proposals_7,
+}
+"""Managers that award what they buy themselves (docs/purchases.md)."""
+
+RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7}
 
 __all__ = ["RULES", "Context"]

@@ -14,10 +14,11 @@ from contractnet.messages import Code, Event, PostingReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import limits
+from market.budget import Budget
 from market.rejection import Rejection, require
 from market.rules.accounts import posting
 from market.rules.context import Context, check_amount, check_name, check_range
-from market.state import Account, Budget, State
+from market.state import Account, State
 
 OFFSET_DOMAIN = b"contractnet/budget/1"
 

@@ -27,16 +27,20 @@ from market.rules import budgets, contracts
 from market.rules.accounts import check_credit
 from market.rules.context import Context, check_amount, check_name, check_range
 from market.rules.pools import find
-from market.state import Cfp, State, Terms, Work, escrow_of
+from market.state import Account, Cfp, State, Terms, Work, escrow_of
+
+
+def opened_6(ctx: Context, command: c.CallForProposals) -> list[Event]:
+    """A new CFP that buys, which the market awards."""
+    _need_buyer(ctx, command)
+    plain = command.award is Awarder.AUTO and command.decide_ms == 0
+    require(plain, Code.UNKNOWN_RULES, "before version 7 the market awards what is bought")
+    return opened(ctx, command)
 
 
 def opened(ctx: Context, command: c.CallForProposals) -> list[Event]:
     """A new CFP that buys, with a hold of its ceiling for all slots."""
-    manager = ctx.need_sender()
-    require(manager.id != ctx.state.bank, Code.NOT_PERMITTED, "the bank does not buy")
-    check_name("pool", command.pool)
-    plain = command.award is Awarder.AUTO and command.decide_ms == 0
-    require(plain, Code.UNKNOWN_RULES, "the market awards what is bought")
+    manager = _need_buyer(ctx, command)
     announced = contracts.announced(ctx, command, manager, command.pool, limits.UNITS_MAX)
     check_range(Code.BAD_AMOUNT, "delay cost", command.delay_cost_per_s_ucr, 0, limits.AMOUNT_UCR_MAX)
     check_range(Code.BAD_AMOUNT, "bond", command.bond_ucr, 1, limits.AMOUNT_UCR_MAX)
@@ -58,6 +62,14 @@ def opened(ctx: Context, command: c.CallForProposals) -> list[Event]:
         ),
         e.HoldPlaced(hold=cfp, account=manager.id, amount_ucr=ceiling_ucr, cfp=cfp),
     ]
+
+
+def _need_buyer(ctx: Context, command: c.CallForProposals) -> Account:
+    """The sender, who may buy what has such a name."""
+    manager = ctx.need_sender()
+    require(manager.id != ctx.state.bank, Code.NOT_PERMITTED, "the bank does not buy")
+    check_name("pool", command.pool)
+    return manager
 
 
 def place_ask(ctx: Context, command: c.PlaceAsk) -> list[Event]:
@@ -112,6 +124,13 @@ def _award(cfp: Cfp, terms: Terms, slot: int, win: Win, at_ms: int) -> list[Even
     """One step: award, lock, escrow. The bond stays."""
     escrow = e.HoldPlaced(hold=escrow_of(win.bid.id), account=cfp.manager, amount_ucr=win.price_ucr, cfp=cfp.id)
     return [*contracts.awarded(cfp, slot, win, win.bid.pool, at_ms, lease_ms(cfp, terms)), escrow]
+
+
+def chosen(cfp: Cfp, terms: Terms, slot: int, win: Win, at_ms: int) -> list[Event]:
+    """The same where the manager has chosen: the ceiling of one slot less is held before its price is."""
+    *award, escrow = _award(cfp, terms, slot, win, at_ms)
+    left_ucr = cfp.ceiling_of(cfp.slots - slot - 1)
+    return [*award, e.HoldResized(hold=cfp.id, account=cfp.manager, amount_ucr=left_ucr), escrow]
 
 
 def report_work(ctx: Context, command: c.ReportWork) -> list[Event]:

@@ -13,8 +13,9 @@ from contractnet.messages import events as e
 from contractnet.messages.names import NAME_BYTES_MAX
 from market import limits
 from market.pricing import Win
+from market.procurement import lease_ms
 from market.rejection import Rejection, require
-from market.rules import budgets, contracts
+from market.rules import budgets, buying, contracts
 from market.rules.context import Context, check_name, check_range
 from market.state import Bid, Cfp, State
 
@@ -28,14 +29,18 @@ def call_for_proposals_5(ctx: Context, command: c.CallForProposals) -> list[Even
 def opened(ctx: Context, command: c.CallForProposals) -> list[Event]:
     """A new CFP, which the market awards or its manager."""
     require(command.award is not Awarder.UNSPECIFIED, Code.UNKNOWN_VALUE, "award")
-    events = contracts.opened(ctx, command)
+    return [*contracts.opened(ctx, command), *deferred(ctx, command)]
+
+
+def deferred(ctx: Context, command: c.CallForProposals) -> list[Event]:
+    """What follows the opening of a CFP by the sender where its manager awards it: nothing where the market does."""
     if command.award is Awarder.AUTO:
         check_range(Code.BAD_DURATION, "decide", command.decide_ms, 0, 0)
-        return events
+        return []
     require(command.pricing is Pricing.FIRST, Code.BAD_PRICING)
     longest_ms = limits.CFP_OPEN_MS_MAX - command.open_ms
     check_range(Code.BAD_DURATION, "decide", command.decide_ms, limits.DECIDE_MS_MIN, longest_ms)
-    return [*events, e.AwardDeferred(cfp=ctx.command_id, decide_ms=command.decide_ms)]
+    return [e.AwardDeferred(cfp=ctx.command_id, decide_ms=command.decide_ms)]
 
 
 def cancel_5(ctx: Context, command: c.CancelCfp) -> list[Event]:
@@ -78,23 +83,34 @@ def withdraw_bid_5(ctx: Context, command: c.WithdrawBid) -> list[Event]:
     bid = ctx.state.bids.get(command.bid)
     cfp = None if bid is None else ctx.state.cfps[bid.cfp]
     if bid is not None and cfp is not None and cfp.decide_ms and ctx.at_ms >= cfp.closes_at_ms:
-        require(not bid.withdrawn and bid.id in ctx.state.holds, Code.UNKNOWN_BID)
+        require(not bid.withdrawn and ctx.state.is_undecided(bid), Code.UNKNOWN_BID)
         require(ctx.need_sender().id == bid.account, Code.NOT_OWNER, "the bid belongs to another account")
         raise Rejection(Code.BID_BINDING)
     return contracts.withdraw_bid(ctx, command)
 
 
 def award_bid(ctx: Context, command: c.AwardBid) -> list[Event]:
-    """The manager gives the next slot to a bid, at its own price: award, lock, capture and payment in one step."""
+    """The manager gives the next slot to a bid, at its own price, in one step: award, lock, and capture and payment; or
+    where it buys, escrow."""
     bid, cfp = _choice(ctx, command.bid)
+    state, slot, win = ctx.state, len(cfp.awards), Win(bid, bid.price_ucr)
+    if cfp.terms is not None:
+        _need_room(ctx, bid, cfp, bid.pool, lease_ms(cfp, cfp.terms))
+        events = buying.chosen(cfp, cfp.terms, slot, win, ctx.at_ms)
+        return [*events, *_rest(state, cfp, bid, slot + 1)]
     require(bid.price_ucr >= cfp.reserve_price_ucr, Code.BELOW_RESERVE, f"{bid.price_ucr}, {cfp.reserve_price_ucr}")
-    _need_room(ctx, bid, cfp)
-    state, slot = ctx.state, len(cfp.awards)
-    events = contracts.award(state, cfp, slot, Win(bid, bid.price_ucr), ctx.at_ms)
-    full = slot + 1 == cfp.slots
+    _need_room(ctx, bid, cfp, cfp.pool, cfp.duration_ms)
+    events = contracts.award(state, cfp, slot, win, ctx.at_ms)
+    warnings = budgets.warnings(state, [(bid.account, bid.price_ucr)])
+    return [*events, *_rest(state, cfp, bid, slot + 1), *warnings]
+
+
+def _rest(state: State, cfp: Cfp, bid: Bid, awards: int) -> list[Event]:
+    """What follows the award of a bid, the last one of `awards`: the end of the CFP, if nothing is left to choose."""
+    full = awards == cfp.slots
     if full or len(state.standing(cfp)) == 1:
-        events += _end(state, cfp, ReleaseReason.NOT_CHOSEN, CfpOutcome.UNAWARDED, bid, awards=slot + 1)
-    return [*events, *budgets.warnings(state, [(bid.account, bid.price_ucr)])]
+        return _end(state, cfp, ReleaseReason.NOT_CHOSEN, CfpOutcome.UNAWARDED, bid, awards=awards)
+    return []
 
 
 def reject_bid(ctx: Context, command: c.RejectBid) -> list[Event]:
@@ -123,7 +139,7 @@ def expire(state: State, cfp: Cfp) -> list[Event]:
 def _choice(ctx: Context, ident: bytes) -> tuple[Bid, Cfp]:
     """A bid that the sender may decide on now."""
     bid = ctx.state.bids.get(ident)
-    if bid is None or bid.withdrawn or ident not in ctx.state.holds:
+    if bid is None or bid.withdrawn or not ctx.state.is_undecided(bid):
         raise Rejection(Code.UNKNOWN_BID)
     cfp = ctx.state.cfps[bid.cfp]
     contracts.need_manager(ctx, cfp)
@@ -138,12 +154,12 @@ def _need_time(ctx: Context, cfp: Cfp) -> None:
     require(not late, Code.CFP_CLOSED, f"its manager could decide until {cfp.decides_until_ms}, now {ctx.at_ms}")
 
 
-def _need_room(ctx: Context, bid: Bid, cfp: Cfp) -> None:
-    """Reject a lease that the pool has no room for, beginning now plus the bid's start delay."""
-    pool = ctx.state.pools[cfp.pool]
+def _need_room(ctx: Context, bid: Bid, cfp: Cfp, name: str, lease_ms: int) -> None:
+    """Reject a lease that the pool of this name has no room for, beginning now plus the bid's start delay."""
+    pool = ctx.state.pools[name]
     require(pool.leases < limits.LEASES_PER_POOL_MAX, Code.LIMIT_REACHED, f"the pool has {pool.leases} leases")
     start_ms = ctx.at_ms + bid.start_delay_ms
-    used = pool.timeline.peak(start_ms, start_ms + cfp.duration_ms)
+    used = pool.timeline.peak(start_ms, start_ms + lease_ms)
     fits = used + cfp.units <= pool.units
     require(fits, Code.NO_CAPACITY, f"{used} of {pool.units} units are in use, needed {cfp.units}")
 
@@ -161,17 +177,20 @@ def _end(
 
     `decided` is the bid that this very command decides on; `awards` counts it where it won.
     """
-    events: list[Event] = []
-    for bid in cfp.bids.values():
-        if bid is not decided and bid.id in state.holds:
-            events += contracts.lose(state, bid, _why(cfp, bid, reason))
     awards = len(cfp.awards) if awards is None else awards
+    events: list[Event] = []
+    if cfp.terms is not None:
+        left_ucr = cfp.ceiling_of(cfp.slots - awards)
+        events.append(e.HoldReleased(hold=cfp.id, account=cfp.manager, amount_ucr=left_ucr))
+    for bid in cfp.bids.values():
+        if bid is not decided and state.is_undecided(bid):
+            events += contracts.lose(state, bid, _why(cfp, bid, reason))
     return [*events, contracts.closed(cfp, CfpOutcome.AWARDED if awards else outcome, awards)]
 
 
 def _why(cfp: Cfp, bid: Bid, reason: ReleaseReason) -> ReleaseReason:
     if bid.withdrawn:
         return ReleaseReason.WITHDRAWN
-    if reason is not ReleaseReason.CFP_CANCELLED and bid.price_ucr < cfp.reserve_price_ucr:
+    if reason is not ReleaseReason.CFP_CANCELLED and not cfp.admits(bid.price_ucr):
         return ReleaseReason.BELOW_RESERVE
     return reason

@@ -31,8 +31,8 @@ def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
 
 def _due(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:
     """A CFP's deadline, or the end of its manager's time."""
+    if cfp.decide_ms:
+        return decisions.expire(state, cfp) if cfp.decides_until_ms else decisions.begin(state, cfp, at_ms)
     if cfp.terms is not None:
         return buying.close(state, cfp, cfp.terms, at_ms, head)
-    if not cfp.decide_ms:
-        return contracts.close(state, cfp, at_ms, head)
-    return decisions.expire(state, cfp) if cfp.decides_until_ms else decisions.begin(state, cfp, at_ms)
+    return contracts.close(state, cfp, at_ms, head)

@@ -5,7 +5,7 @@ Everybody learns that a CFP is by invitation, the invited alone that they are (m
 
 from __future__ import annotations
 
-from contractnet.messages import Code, Direction, Event
+from contractnet.messages import Awarder, Code, Direction, Event
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import limits
@@ -16,8 +16,17 @@ from market.rules.context import Context
 
 def call_for_proposals_6(ctx: Context, command: c.CallForProposals) -> list[Event]:
     """As before; the manager may buy, and may say who may answer."""
-    opened = buying.opened if command.direction is Direction.BUY else decisions.opened
+    opened = buying.opened_6 if command.direction is Direction.BUY else decisions.opened
     return [*opened(ctx, command), *invitations(ctx, command.invited)]
+
+
+def call_for_proposals_7(ctx: Context, command: c.CallForProposals) -> list[Event]:
+    """As before; the manager may keep the award of what it buys to itself."""
+    if command.direction is not Direction.BUY:
+        return call_for_proposals_6(ctx, command)
+    require(command.award is not Awarder.UNSPECIFIED, Code.UNKNOWN_VALUE, "award")
+    events = [*buying.opened(ctx, command), *decisions.deferred(ctx, command)]
+    return [*events, *invitations(ctx, command.invited)]
 
 
 def place_bid_6(ctx: Context, command: c.PlaceBid) -> list[Event]:

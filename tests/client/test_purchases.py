@@ -9,6 +9,7 @@ import pytest
 from broker.interface import Broker
 from contractnet import Agent, Progress, credits
 from contractnet.errors import OutcomeTimeoutError, RejectedError
+from contractnet.messages import commands as c
 from tests.client.stage import POOL, Stage, staged
 
 pytestmark = pytest.mark.broker
@@ -75,6 +76,28 @@ async def failed_or_forgotten(stage: Stage, paid: int) -> None:
             await asyncio.sleep(0.02)
 
 
+async def chosen_by_its_buyer(stage: Stage) -> None:
+    """The buyer is shown the asks after the deadline, declines one and takes the other at its own price."""
+    buyer, alice, bob = stage.bidders
+    terms = {"ceiling_ucr": credits(30), "bond_ucr": BOND_UCR, "duration_s": 30, "open_s": OPEN_S}
+    cfp = await buyer.buy("h100", **terms, award="MANAGER", decide_s=60, slots=2)
+    asks = [await alice.ask(cfp, credits(20), "of alice"), await bob.ask(cfp, credits(10), "of bob")]
+    shown = await buyer.proposals(cfp, 20)
+    assert [(p.id, p.price_ucr) for p in shown] == [(asks[0].id, credits(20)), (asks[1].id, credits(10))]
+    await buyer.award(shown[0])
+    with pytest.raises(RejectedError, match="BID_BINDING"):
+        await bob.submit(bob.prepare(c.WithdrawBid(asks[1].id)))
+    award = await asks[0].outcome(20)
+    assert award is not None
+    assert (award.price_ucr, award.pool) == (credits(20), "of alice")
+    await alice.started(award)
+    await alice.done(award, "by hand")
+    assert (await buyer.work(award.id, 20)).paid_ucr == credits(20)
+    await buyer.reject(shown[1])
+    assert await asks[1].outcome(20) is None
+    assert [winner.price_ucr for winner in (await cfp.outcome(20)).winners] == [credits(20)]
+
+
 def test_work_is_bought(referee: Broker) -> None:
     """A buyer and two contractors on a real broker."""
 
@@ -83,6 +106,7 @@ def test_work_is_bought(referee: Broker) -> None:
             for agent, name in zip(stage.bidders[1:], ("alice", "bob"), strict=True):
                 await own_pool(stage, agent, f"of {name}")
             await failed_or_forgotten(stage, await paid_for_a_result(stage))
+            await chosen_by_its_buyer(stage)
             # Those who want to bid are not shown what buys.
             sold = await stage.manager.call_for_proposals(POOL, duration_s=1, open_s=5)
             async for cfp in stage.bidders[0].cfps():

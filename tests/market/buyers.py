@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contractnet.messages import Direction, Progress
+from contractnet.messages import Awarder, Direction, Pricing, Progress
 from contractnet.messages import commands as c
 from tests.market.town import Town, call, key_pair, small_town
 
@@ -25,6 +25,11 @@ def buying(**changes: Any) -> c.CallForProposals:
         "grace_ms": 1_000,
     }
     return call(**(usual | changes))
+
+
+def chosen(**changes: Any) -> c.CallForProposals:
+    """The same where the buyer chooses among the asks, for a second."""
+    return buying(**({"award": Awarder.MANAGER, "pricing": Pricing.FIRST, "decide_ms": 1_000} | changes))
 
 
 def ask(cfp: bytes, pool: str, price_ucr: int, start_delay_ms: int = 0, task: str = "") -> c.PlaceAsk:

@@ -15,7 +15,7 @@ from contractnet.messages import Awarder, Code, Command, Pricing, Progress
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
 from market import limits
-from tests.market.buyers import ask, buying, done, failed, started
+from tests.market.buyers import ask, buying, chosen, done, failed, started
 from tests.market.town import ANN, BANK, MANAGER, OPERATOR, UNKNOWN_ID, Town, bid, call, inbox_key, key_pair
 
 IVY, FAY, GUS, HAL, CAT = map(key_pair, ("ivy", "fay", "gus", "hal", "cat"))
@@ -49,13 +49,13 @@ PURCHASE_CASES: list[Case] = [
     ("operator buys", Code.NOT_PERMITTED, OPERATOR, lambda i: buying()),
     ("buy what has no name", Code.BAD_NAME, IVY, lambda i: buying(pool="")),
     ("buy what has a bad name", Code.BAD_NAME, IVY, lambda i: buying(pool="x" * 65)),
-    (
-        "buy by a manager's choice",
-        Code.UNKNOWN_RULES,
-        IVY,
-        lambda i: buying(award=Awarder.MANAGER, decide_ms=1_000, pricing=Pricing.FIRST),
-    ),
-    ("buy with time to decide", Code.UNKNOWN_RULES, IVY, lambda i: buying(decide_ms=1_000)),
+    ("buy by a choice at second prices", Code.BAD_PRICING, IVY, lambda i: chosen(pricing=Pricing.SECOND)),
+    ("buy by nobody's choice", Code.UNKNOWN_VALUE, IVY, lambda i: buying(award=Awarder.UNSPECIFIED)),
+    ("buy with time to decide", Code.BAD_DURATION, IVY, lambda i: buying(decide_ms=1_000)),
+    *[
+        (f"buy with {n} to decide", Code.BAD_DURATION, IVY, lambda i, n=n: chosen(decide_ms=n))
+        for n in (-INT64_MAX - 1, 0, 99, 24 * 3600 * 1000 - 99, INT64_MAX)
+    ],
     ("buy for more than there is", Code.INSUFFICIENT_CREDIT, IVY, lambda i: buying(reserve_price_ucr=601, slots=3)),
     *[
         (f"bond of {n}", Code.BAD_AMOUNT, IVY, lambda i, n=n: buying(bond_ucr=n))

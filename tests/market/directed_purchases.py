@@ -6,16 +6,18 @@ import random
 from collections.abc import Callable
 from functools import partial
 
-from contractnet.messages import CfpOutcome, Code, LeaseEnd, PostingReason, Pricing, Progress, ReleaseReason
+from contractnet.messages import Awarder, CfpOutcome, Code, LeaseEnd, PostingReason, Pricing, Progress, ReleaseReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
-from tests.market.buyers import ask, buying, done, failed, started
+from tests.market.buyers import ask, buying, chosen, done, failed, started
 from tests.market.cases_negotiations import negotiation
 from tests.market.play import SMALL, Play, founded
 from tests.market.town import Answer, bid, budget, call
 
 founded_6 = partial(founded, version=6, units=4)
 """A market in which accounts may buy; the agents have no pools yet."""
+founded_7 = partial(founded, version=7, units=4)
+"""The same, and they may choose."""
 
 
 def contractors(play: Play, *names: str, units: int = 2) -> None:
@@ -204,6 +206,110 @@ def budgets_see_purchases(play: Play) -> None:
     assert [w.spent_ucr for w in play.by("bob", failed(award)).of(e.BudgetWarned)] == [5]
 
 
+def buyers_choose(play: Play) -> None:
+    """The dearer ask may win, at its own price; the ceiling of what is left stays held; work begins at once, and may
+    end while its buyer still chooses; the last slot ends the CFP."""
+    founded_7(play, "ann", "bob", "cat", "dan")
+    contractors(play, "bob", "cat", "dan")
+    ann, cfp = play.account("ann"), play.by("ann", chosen(slots=3)).id
+    ids = {name: play.by(name, ask(cfp, name, price)).id for name, price in (("bob", 60), ("cat", 50), ("dan", 40))}
+    assert play.by("ann", c.AwardBid(ids["bob"])).code is Code.CFP_OPEN
+    play.town.at_ms += 100
+    play.tick()
+    assert play.by("bob", c.WithdrawBid(ids["bob"])).code is Code.BID_BINDING
+    assert play.by("dan", c.AwardBid(ids["bob"])).code is Code.NOT_OWNER
+    (award,) = play.by("ann", c.AwardBid(ids["bob"])).of(e.AwardMade)
+    assert (award.price_ucr, award.slot, play.model.held(ann)) == (60, 0, 260)
+    play.restart()
+    for again in (c.AwardBid, c.RejectBid):
+        assert play.by("ann", again(ids["bob"])).code is Code.UNKNOWN_BID
+    assert play.by("bob", c.WithdrawBid(ids["bob"])).code is Code.UNKNOWN_BID
+    play.by("bob", started(ids["bob"]))
+    assert payments(play.by("bob", done(ids["bob"]))) == [(PostingReason.AWARD, 60)]
+    assert play.model.held(ann) == 200
+    play.restart()
+    rejected = play.by("ann", c.RejectBid(ids["cat"]))
+    assert [no.reason for no in rejected.of(e.BidRejected)] == [ReleaseReason.REJECTED]
+    assert not rejected.of(e.CfpClosed)
+    last = play.by("ann", c.AwardBid(ids["dan"]))
+    assert [(end.outcome, end.awards) for end in last.of(e.CfpClosed)] == [(CfpOutcome.AWARDED, 2)]
+    assert (play.model.held(ann), list(play.model.works)) == (40, [ids["dan"]])
+    assert payments(play.by("dan", failed(ids["dan"]))) == [(PostingReason.FORFEIT, 5)]
+
+
+def a_buyers_time_runs_out(play: Play) -> None:
+    """What it has not given is given to nobody, and the ceiling is free; a choice at the very end is too late. So are
+    CFPs without an ask, those that are taken back, and those whose asks were all declined."""
+    founded_7(play, "ann", "bob", "cat")
+    contractors(play, "bob", "cat")
+    for price_ucr, bonds, outcome in ((None, 0, CfpOutcome.UNAWARDED), (60, 5, CfpOutcome.EXPIRED)):
+        cfp = play.by("ann", chosen(slots=2, decide_ms=100)).id
+        placed = cfp if price_ucr is None else play.by("bob", ask(cfp, "bob", price_ucr)).id
+        play.town.at_ms += 100
+        play.tick()
+        assert play.model.held(play.account("bob")) == bonds
+        play.town.at_ms += 100
+        late = play.by("ann", c.AwardBid(placed))
+        assert late.code is Code.UNKNOWN_BID
+        assert [end.outcome for end in late.of(e.CfpClosed)] == [outcome] * (price_ucr is not None)
+        assert (play.model.held(play.account("ann")), play.model.held(play.account("bob"))) == (0, 0)
+    for end in (c.CancelCfp, c.RejectBid, c.AwardBid):
+        cfp = play.by("ann", chosen(slots=2)).id
+        asks = [play.by(name, ask(cfp, name, 60)).id for name in ("bob", "cat")]
+        play.town.at_ms += 100
+        play.tick()
+        play.by("ann", c.AwardBid(asks[0]))
+        closed = play.by("ann", end(cfp if end is c.CancelCfp else asks[1])).of(e.CfpClosed)
+        assert [(x.outcome, x.awards) for x in closed] == [(CfpOutcome.AWARDED, 1 + (end is c.AwardBid))]
+        assert play.model.held(play.account("ann")) == 60 * (1 + (end is c.AwardBid))
+        for award, work in list(play.model.works.items()):
+            play.by(play.model.accounts[work["account"]]["name"], failed(award))
+
+
+def a_choice_needs_room(play: Play) -> None:
+    """A contractor's units may be gone when its ask is chosen: the buyer is told, and chooses again."""
+    founded_7(play, "ann", "bob", "cat")
+    contractors(play, "bob", "cat", units=1)
+    cfp = play.by("ann", chosen(slots=2)).id
+    asks = [play.by(name, ask(cfp, name, 60)).id for name in ("bob", "cat")]
+    other = asked(play, {"bob": (60, 0)})["bob"]
+    assert play.by("ann", c.AwardBid(asks[0])).code is Code.NO_CAPACITY
+    assert play.by("ann", c.AwardBid(asks[1])).of(e.SlotReserved)
+    play.by("bob", failed(other))
+    assert [end.awards for end in play.by("ann", c.AwardBid(asks[0])).of(e.CfpClosed)] == [2]
+
+
+def budgets_see_a_buyers_choice(play: Play) -> None:
+    """The ceiling counts as held until it is given or free, an escrow of what was lowered meanwhile stops nothing."""
+    founded_7(play, "ann", "bob")
+    contractors(play, "bob")
+    play.by("bank", budget(play.account("ann"), limit_ucr=250))
+    cfp = play.by("ann", chosen(slots=2)).id
+    assert play.by("ann", chosen()).code is Code.BUDGET_EXCEEDED
+    placed = play.by("bob", ask(cfp, "bob", 60)).id
+    play.town.at_ms += 100
+    play.tick()
+    play.by("bank", budget(play.account("ann"), limit_ucr=30))
+    assert play.by("ann", c.AwardBid(placed)).of(e.AwardMade)
+    assert play.model.held(play.account("ann")) == 60
+
+
+def before_version_7_buyers_do_not_choose(play: Play) -> None:
+    """The market awards what is bought; a CFP of version 6 goes on under version 7."""
+    founded_6(play, "ann", "bob")
+    contractors(play, "bob")
+    assert play.by("ann", chosen()).code is Code.UNKNOWN_RULES
+    assert play.by("ann", buying(award=Awarder.UNSPECIFIED)).code is Code.UNKNOWN_RULES
+    cfp = play.by("ann", buying()).id
+    placed = play.by("bob", ask(cfp, "bob", 60)).id
+    assert play.by("operator", c.ActivateRules(7)).code is Code.ACCEPTED
+    assert play.by("ann", c.AwardBid(placed)).code is Code.NOT_MANAGED
+    play.town.at_ms += 100
+    assert play.tick().of(e.AwardMade)
+    assert play.by("ann", buying(award=Awarder.UNSPECIFIED)).code is Code.UNKNOWN_VALUE
+    assert play.by("ann", chosen()).code is Code.ACCEPTED
+
+
 def older_rules_buy_nothing(play: Play) -> None:
     """Before version 6 a CFP sells, and there are no asks and no work."""
     founded(play, "ann", "bob", version=5, units=4)
@@ -263,4 +369,9 @@ PURCHASE_SCENARIOS: tuple[Callable[[Play], None], ...] = (
     budgets_see_purchases,
     older_rules_buy_nothing,
     busy_buyers,
+    buyers_choose,
+    a_buyers_time_runs_out,
+    a_choice_needs_room,
+    budgets_see_a_buyers_choice,
+    before_version_7_buyers_do_not_choose,
 )

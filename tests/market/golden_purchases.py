@@ -1,10 +1,11 @@
-"""The golden session's CFPs that buy, of rules version 6."""
+"""The golden session's CFPs that buy, of rules version 6 and later."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
-from contractnet.messages import Pricing
+from contractnet.messages import Awarder, Pricing
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
 from tests.market.buyers import ask, buying, done, failed, started
@@ -12,7 +13,7 @@ from tests.market.cases_purchases import PURCHASE_CASES, let_buy
 from tests.market.town import MANAGER, UNKNOWN_ID, Town, call, key_pair
 
 
-def purchases(town: Town, bank: KeyPair) -> None:
+def purchases(town: Town, bank: KeyPair, version: int) -> None:
     """CFPs that buy: each broken rule, then asks with weights and delays; work is done, fails, or times out."""
     ids = {name: town.state.account_names[name] for name in ("cat", "bob")} | {"bank": town.state.bank}
     cfps = [town.send(call(open_ms=20_000), MANAGER).id for _ in range(2)]
@@ -35,7 +36,10 @@ def purchases(town: Town, bank: KeyPair) -> None:
         }
         terms |= {"delay_cost_per_s_ucr": dice.choice([0, 7, 333]), "bond_ucr": dice.randrange(1, 9)}
         pricing = Pricing.FIRST if dice.random() < 0.2 else Pricing.SECOND
-        cfp = town.send(buying(**terms, pricing=pricing), key_pair("ivy")).id
+        wanted = buying(**terms, pricing=pricing)
+        if version >= 7 and dice.random() < 0.4:
+            wanted = replace(wanted, pricing=Pricing.FIRST, award=Awarder.MANAGER, decide_ms=1_000)
+        cfp = town.send(wanted, key_pair("ivy")).id
         for name in dice.sample(contractors, dice.randrange(0, 4)):
             asked = town.send(ask(cfp, name, dice.randrange(20, 101), dice.choice([0, 0, 200]), "task"), key_pair(name))
             if dice.random() < 0.1:
@@ -44,6 +48,9 @@ def purchases(town: Town, bank: KeyPair) -> None:
             town.send(c.CancelCfp(cfp), key_pair("ivy"))
         town.at_ms += 100
         town.tick()
+        for placed in list(town.state.cfps[cfp].bids) if cfp in town.state.cfps else ():
+            decide = dice.choice((c.AwardBid, c.AwardBid, c.RejectBid))
+            town.send(decide(placed), key_pair("ivy"))
         for work in list(town.state.works.values()):
             name = next(name for name in contractors if ids[name] == work.account)
             reports = (started(work.award), done(work.award, "result"), failed(work.award, "why"))

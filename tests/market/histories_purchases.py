@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from contractnet.messages import Code
 from contractnet.messages import commands as c
-from tests.market.buyers import ask, buying, done, failed, started
+from tests.market.buyers import ask, buying, chosen, done, failed, started
 from tests.market.play import Play, Reached, with_small_limits
 from tests.market.town import UNKNOWN_ID
 
@@ -60,6 +60,44 @@ class PurchaseHistories(RuleBasedStateMachine):
             self.play.town.at_ms += step_ms
 
     second_purchase = purchase
+
+    @rule(
+        terms=st.fixed_dictionaries(
+            {"slots": st.integers(1, 3), "units": st.sampled_from([1, 1, 2]), "decide_ms": st.sampled_from([100, 500])}
+        ),
+        offers=st.lists(st.tuples(agents, st.integers(20, 60), st.sampled_from([0, 0, 100])), max_size=4),
+        choices=st.lists(st.tuples(numbers, st.sampled_from("aaarcsdf"), st.sampled_from([0, 0, 60, 200])), max_size=6),
+        end_ms=st.sampled_from([0, 100, 100, 150]),
+    )
+    def chosen_purchase(
+        self,
+        terms: dict[str, int],
+        offers: list[tuple[str, int, int]],
+        choices: list[tuple[int, str, int]],
+        end_ms: int,
+    ) -> None:
+        """A CFP that buys by the buyer's choice, with asks, what it makes of them, and what becomes of the work."""
+        cfp = self.play.by("ann", chosen(**terms, reserve_price_ucr=50, duration_ms=250)).id
+        self.cfps.append(cfp)
+        for name, price, delay_ms in offers:
+            if self.play.by("bank", c.CreatePool(f"of {name}", self.play.account(name), 2)).code is Code.ACCEPTED:
+                self.play.by("bank", c.IssueCredits(self.play.account(name), 9, ""))
+            self.bids.append(self.play.by(name, ask(cfp, f"of {name}", price, delay_ms)).id)
+        self.play.town.at_ms += end_ms
+        self.play.tick()
+        for number, choice, step_ms in choices:
+            match choice:
+                case "a":
+                    self.play.by("ann", c.AwardBid(self.pick(self.bids, number)))
+                case "r":
+                    self.play.by("ann", c.RejectBid(self.pick(self.bids, number)))
+                case "c" if number % 4 == 0:
+                    self.play.by("ann", c.CancelCfp(cfp))
+                case _:
+                    self.report(number, {"s": started, "d": done}.get(choice, failed), "")
+            self.play.town.at_ms += step_ms
+
+    second_chosen_purchase = chosen_purchase
 
     @rule(number=numbers, report=st.sampled_from([started, done, failed]), who=st.sampled_from(["", "", "", "ann"]))
     def report(self, number: int, report: Callable[[bytes], c.ReportWork], who: str) -> None:

@@ -82,7 +82,7 @@ def session(version: int) -> Town:
     if version >= limits.NEGOTIATIONS_RULES_VERSION:
         negotiations(town, key_pair("bank's third"))
     if version >= limits.PURCHASES_RULES_VERSION:
-        purchases(town, key_pair("bank's third"))
+        purchases(town, key_pair("bank's third"), version)
     return town
 
 

@@ -197,10 +197,10 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases):
                 self.end_lease(ident)
             elif ident in self.budgets:
                 self.next_window(ident)
-            elif self.cfps[ident]["buys"]:
-                self.close_purchase(ident, at, head)
             elif self.cfps[ident]["decide"]:
                 self.decision_due(ident, at)
+            elif self.cfps[ident]["buys"]:
+                self.close_purchase(ident, at, head)
             else:
                 self._close(ident, at, head)
             self.sweep(at)

@@ -15,7 +15,8 @@ class Decisions(Books):
 
     def choosable(self, cfp: Row) -> list[Row]:
         """The bids that a manager may still award."""
-        return [b for b in cfp["bids"] if not b["withdrawn"] and not b["done"] and b["price"] >= cfp["reserve"]]
+        open_bids = [b for b in cfp["bids"] if not b["withdrawn"] and not b["done"]]
+        return [b for b in open_bids if cfp["buys"] or b["price"] >= cfp["reserve"]]
 
     def decision_due(self, ident: bytes, at: int) -> None:
         """A deadline, or the end of a manager's time."""
@@ -120,25 +121,29 @@ class Decisions(Books):
         if found is None:
             return
         ident, bid = found
-        cfp, price = self.cfps[ident], bid["price"]
-        self.need(price >= cfp["reserve"], "BELOW_RESERVE")
-        start = self.now + bid["delay"]
-        lease = {"pool": cfp["pool"], "units": cfp["units"], "account": bid["account"], "start": start}
-        lease["end"] = start + cfp["duration"]
-        used = self.peak(cfp["pool"], start, lease["end"], list(self.leases.values()))
-        self.need(used + cfp["units"] <= self.pools[cfp["pool"]]["units"], "NO_CAPACITY")
+        cfp, price, buys = self.cfps[ident], bid["price"], self.cfps[ident]["buys"]
+        self.need(bool(buys) or price >= cfp["reserve"], "BELOW_RESERVE")
+        start, pool = self.now + bid["delay"], bid.get("pool", cfp["pool"])
+        lease = {"pool": pool, "units": cfp["units"], "account": bid["account"], "start": start}
+        lease["end"] = start + cfp["duration"] + (buys["grace"] if buys else 0)
+        used = self.peak(pool, start, lease["end"], list(self.leases.values()))
+        self.need(used + cfp["units"] <= self.pools[pool]["units"], "NO_CAPACITY")
         if self.bad:
             return
-        self.leases[bid["id"]], bid["done"] = lease, True
-        self.accounts[bid["account"]]["balance"] -= price
-        self.accounts[cfp["manager"]]["balance"] += price
+        bid["done"] = True
         self.awards.append((ident, bid["id"], len(cfp["given"]), price))
         cfp["given"].append((bid["id"], price))
-        self.payments.append((bid["account"], price))
-        self.won(bid)
+        if buys:
+            self.begin_work(cfp, bid, price, self.now)
+        else:
+            self.leases[bid["id"]] = lease
+            self.accounts[bid["account"]]["balance"] -= price
+            self.accounts[cfp["manager"]]["balance"] += price
+            self.payments.append((bid["account"], price))
+            self.won(bid)
         if len(cfp["given"]) == cfp["slots"] or not self.choosable(cfp):
             self.over(ident)
-        self.warn({bid["account"]})
+        self.warn(set() if buys else {bid["account"]})
 
     def _RejectBid(self, command: c.RejectBid) -> None:
         found = self._decides(command.bid)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from contractnet.messages import Command
+from contractnet.messages.commands import CallForProposals
 
 Row = dict[str, Any]
 MONEY_MAX, DAY_MS = 10**15, 24 * 3600 * 1000
@@ -102,6 +103,14 @@ class Books:
 
     def over(self, ident: bytes) -> None:
         """A CFP ends."""
+        raise NotImplementedError
+
+    def begin_work(self, cfp: Row, ask: Row, price: int, at: int) -> None:
+        """An ask has won."""
+        raise NotImplementedError
+
+    def need_good_decision(self, command: CallForProposals) -> None:
+        """Terms of who awards a CFP."""
         raise NotImplementedError
 
     def need_held(self, amount: int) -> None:

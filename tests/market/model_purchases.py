@@ -30,7 +30,7 @@ class Purchases(Books):
 
     def holds_for_work(self) -> dict[bytes, int]:
         """The holds that back no bid: ceilings, prices in escrow, and the bonds of work."""
-        holds = {ident: x["reserve"] * x["slots"] for ident, x in self.cfps.items() if x["buys"]}
+        holds = {ident: self._ceiling(x) for ident, x in self.cfps.items() if x["buys"]}
         for award, work in self.works.items():
             holds[hashlib.sha256(b"contractnet/escrow/1" + award).digest()[:16]] = work["price"]
             holds[award] = work["bond"]
@@ -38,16 +38,24 @@ class Purchases(Books):
 
     def held_for_work(self, account: bytes | None) -> int:
         """What an account holds as a manager that buys, or as a contractor at work."""
-        ceilings = [x["reserve"] * x["slots"] for x in self.cfps.values() if x["buys"] and x["manager"] == account]
+        ceilings = [self._ceiling(x) for x in self.cfps.values() if x["buys"] and x["manager"] == account]
         escrows = [x["price"] for x in self.works.values() if x["manager"] == account]
         bonds = [x["bond"] for x in self.works.values() if x["account"] == account]
         return sum(ceilings + escrows + bonds)
+
+    def _ceiling(self, cfp: Row) -> int:
+        """The most that the slots may cost that are not given."""
+        most: int = cfp["reserve"] * (cfp["slots"] - len(cfp["given"]))
+        return most
 
     def need_good_purchase(self, command: c.CallForProposals) -> None:
         """Terms of a CFP of version 6 that buys."""
         self.need(self.sender != self.bank, "NOT_PERMITTED")
         self.need(good_text(command.pool), "BAD_NAME")
-        self.need(command.award is Awarder.AUTO and command.decide_ms == 0, "UNKNOWN_RULES")
+        if self.version >= 7:
+            self.need_good_decision(command)
+        else:
+            self.need(command.award is Awarder.AUTO and command.decide_ms == 0, "UNKNOWN_RULES")
         self.need(0 <= command.delay_cost_per_s_ucr <= MONEY_MAX and 0 < command.bond_ucr <= MONEY_MAX, "BAD_AMOUNT")
         self.need(0 <= command.start_within_ms <= DAY_MS and command.grace_ms >= 0, "BAD_DURATION")
         self.need(command.duration_ms + command.grace_ms <= 7 * DAY_MS, "BAD_DURATION")
@@ -96,14 +104,18 @@ class Purchases(Books):
             most = prices[bisect_left(prices, True, key=loses) - 1]
             promised.append((ask, ask["price"] if cfp["first"] else most))
         for slot, (ask, price) in enumerate(promised):
-            lease = {"pool": ask["pool"], "units": cfp["units"], "account": ask["account"], "start": at + ask["delay"]}
-            lease["end"] = lease["start"] + cfp["duration"] + cfp["buys"]["grace"]
-            self.leases[ask["id"]] = lease
-            self.works[ask["id"]] = {"manager": cfp["manager"], "account": ask["account"], "price": price}
-            self.works[ask["id"]] |= {"bond": cfp["buys"]["bond"], "cost": cfp["buys"]["cost"], "at": at}
-            self.works[ask["id"]] |= {"promised": ask["delay"], "delay": None}
+            self.begin_work(cfp, ask, price, at)
             self.awards.append((ident, ask["id"], slot, price))
         self.over(ident)
+
+    def begin_work(self, cfp: Row, ask: Row, price: int, at: int) -> None:
+        """An ask has won."""
+        lease = {"pool": ask["pool"], "units": cfp["units"], "account": ask["account"], "start": at + ask["delay"]}
+        lease["end"] = lease["start"] + cfp["duration"] + cfp["buys"]["grace"]
+        self.leases[ask["id"]] = lease
+        self.works[ask["id"]] = {"manager": cfp["manager"], "account": ask["account"], "price": price}
+        self.works[ask["id"]] |= {"bond": cfp["buys"]["bond"], "cost": cfp["buys"]["cost"], "at": at}
+        self.works[ask["id"]] |= {"promised": ask["delay"], "delay": None}
 
     def end_work(self, award: bytes, *, done: bool) -> None:
         """Escrow is settled, and the units are free."""

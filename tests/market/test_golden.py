@@ -37,6 +37,7 @@ EVENTS_LATER = {
     4: DECISIONS | OF_6,
     5: OF_6,
     6: set[str](),
+    7: set[str](),
 }
 OF_BUDGETS = {Code.BAD_BUDGET, Code.UNKNOWN_BUDGET, Code.BUDGET_EXCEEDED}
 OF_DECISIONS = {
@@ -76,6 +77,7 @@ CODES_LATER = {
     4: OF_DECISIONS | CODES_OF_6,
     5: CODES_OF_6,
     6: set[Code](),
+    7: set[Code](),
 }
 """What earlier versions did not know."""
 

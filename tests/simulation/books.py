@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 
-from contractnet.messages import CfpOutcome, Code, Entry, Pricing, ReleaseReason
+from contractnet.messages import CfpOutcome, Code, Direction, Entry, Pricing, ReleaseReason
 from contractnet.messages import events as e
 from tests.simulation.books_budgets import BudgetBooks
 from tests.simulation.books_groups import GroupBooks
@@ -33,8 +33,8 @@ class Auction:
         """Bids that may still win."""
         won = {award.award for award in self.awards.values()}
         over = won | self.withdrawn | set(self.rejected)
-        reserve_ucr = self.opened.reserve_price_ucr
-        return [i for i, b in self.bids.items() if i not in over and b.price_ucr >= reserve_ucr]
+        least_ucr = 0 if self.opened.direction is Direction.BUY else self.opened.reserve_price_ucr
+        return [i for i, b in self.bids.items() if i not in over and b.price_ucr >= least_ucr]
 
 
 class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks):
@@ -186,6 +186,15 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks):
         assert self.holds.pop(event.hold) == (event.account, event.amount_ucr)
         self.leave(event.hold, won=False)
 
+    def _HoldResized(self, entry: Entry, event: e.HoldResized) -> None:
+        auction = self.auctions.get(event.hold)
+        if auction is None:
+            super()._HoldResized(entry, event)
+            return
+        left = auction.opened.slots - len(auction.awards)
+        assert event.amount_ucr == auction.opened.reserve_price_ucr * left, "the ceiling is not that of what is left"
+        self.holds[event.hold] = (event.account, event.amount_ucr)
+
     def _PoolCreated(self, _: Entry, event: e.PoolCreated) -> None:
         self.pools[event.pool] = event.units
 
@@ -272,7 +281,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks):
         auction.awards[event.slot] = event
         self.owing = [e.SlotReserved, e.HoldCaptured, e.CreditsTransferred]
         if event.cfp in self.terms:
-            self.owing = [e.SlotReserved, e.HoldPlaced]
+            self.owing = [e.SlotReserved, *([e.HoldResized] if auction.decide_ms else []), e.HoldPlaced]
             self.begin(entry, event, bid)
 
     def _SlotReserved(self, entry: Entry, event: e.SlotReserved) -> None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from contractnet.envelope import Sealed, seal
-from contractnet.messages import Claim, Command, Issue, Pricing, Priority
+from contractnet.messages import Awarder, Claim, Command, Issue, Pricing, Priority
 from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 from market.rules import RULES
@@ -205,7 +205,11 @@ class Crowd:
             "duration_ms": dice.choice((100, 400)),
             "open_ms": dice.choice((100, 1_000)),
         }
-        called = self.seal(buying(**terms, reserve_price_ucr=50, grace_ms=dice.choice((0, 300))), self.keys_of("ann"))
+        wanted = buying(**terms, reserve_price_ucr=50, grace_ms=dice.choice((0, 300)))
+        if books.rules >= 7 and dice.random() < 0.4:
+            choice: dict[str, Any] = {"award": Awarder.MANAGER, "decide_ms": dice.choice((100, 500, 2_000))}
+            wanted = replace(wanted, pricing=Pricing.FIRST, **choice)
+        called = self.seal(wanted, self.keys_of("ann"))
         assert called.id is not None
         self.cfps.append(called.id)
         return called
@@ -235,10 +239,11 @@ class Crowd:
         """A manager's choice among the bids it was shown, or an agent's refusal. Versions before the fifth know
         neither."""
         dice, books = self.dice, self.books
-        shown = [bid for auction in books.auctions.values() if auction.until_ms for bid in auction.bids]
+        shown = [(bid, x.opened.manager) for x in books.auctions.values() if x.until_ms for bid in x.bids]
         if shown and dice.random() < 0.8:
-            chosen = dice.choice(shown)
-            return self.seal(dice.choice((c.AwardBid, c.AwardBid, c.RejectBid))(chosen), self.keys_of("manager"))
+            chosen, manager = dice.choice(shown)
+            decide = dice.choice((c.AwardBid, c.AwardBid, c.RejectBid))
+            return self.seal(decide(chosen), self.keys_of(self._name(manager) or "manager"))
         return self.seal(c.RefuseCfp(dice.choice(self.cfps or [UNKNOWN_ID]), "no need"), self.keys_of(who))
 
     def _bargain(self, who: str) -> list[Letter]:
