@@ -35,7 +35,7 @@ def check(book: Book, e: Fields) -> bool:
 
 
 def shrink(book: Book, e: Fields) -> int:
-    """A manager that buys has given one more slot itself: it holds the ceiling of the others. By how much it is more."""
+    """A manager that buys has given one more slot itself: it holds the ceiling of the others. The difference."""
     cfp = book.cfps[e["hold"]]
     need(cfp.buys and bool(cfp.wins), "a ceiling shrinks with an award")
     book._win(next(reversed(cfp.wins)), "HoldResized")

@@ -318,7 +318,7 @@ class State:
         ]
 
     def is_undecided(self, bid: Bid) -> bool:
-        """Whether a bid is neither settled nor awarded: an ask that has won holds its bond as long as its work lasts."""
+        """Whether a bid is neither settled nor awarded: an ask that has won holds its bond until its work ends."""
         return bid.id in self.holds and bid.id not in self.works
 
     def group_of(self, bid: Bid) -> Group | None:

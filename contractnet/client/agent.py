@@ -29,6 +29,7 @@ from contractnet.errors import (
 from contractnet.messages import Awarder, Claim, Command, Direction, Pricing
 from contractnet.messages import commands as c
 
+
 class Bid:
     """A bid that the market accepted. `id` (16 bytes) is the award's id too, should it win."""
 
@@ -153,7 +154,7 @@ class Agent(Worker, Bargainer):
         return self.connection.book.is_invited(cfp, self._inbox)
 
     async def proposals(self, cfp: Cfp | bytes, timeout_s: float | None = None) -> list[Proposal]:
-        """The bids among which this agent may choose, or the asks, the highest first, once its CFP's deadline has passed.
+        """The bids (or asks) among which this agent may choose, the highest first, once its CFP's deadline has passed.
 
         Neither withdrawn ones nor those below the reserve are there; if no bid can win, the CFP ends and the list is
         empty. Raises OutcomeTimeoutError when it is not there within `timeout_s` seconds (None: wait), and

@@ -34,7 +34,7 @@ def opened_6(ctx: Context, command: c.CallForProposals) -> list[Event]:
     """A new CFP that buys, which the market awards."""
     _need_buyer(ctx, command)
     plain = command.award is Awarder.AUTO and command.decide_ms == 0
-    require(plain, Code.UNKNOWN_RULES, "before version 7 the market awards what is bought")
+    require(plain, Code.UNKNOWN_RULES, "the market awards what is bought")
     return opened(ctx, command)
 
 

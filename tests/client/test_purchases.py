@@ -79,8 +79,16 @@ async def failed_or_forgotten(stage: Stage, paid: int) -> None:
 async def chosen_by_its_buyer(stage: Stage) -> None:
     """The buyer is shown the asks after the deadline, declines one and takes the other at its own price."""
     buyer, alice, bob = stage.bidders
-    terms = {"ceiling_ucr": credits(30), "bond_ucr": BOND_UCR, "duration_s": 30, "open_s": OPEN_S}
-    cfp = await buyer.buy("h100", **terms, award="MANAGER", decide_s=60, slots=2)
+    cfp = await buyer.buy(
+        "h100",
+        ceiling_ucr=credits(30),
+        bond_ucr=BOND_UCR,
+        duration_s=30,
+        open_s=OPEN_S,
+        slots=2,
+        award="MANAGER",
+        decide_s=60,
+    )
     asks = [await alice.ask(cfp, credits(20), "of alice"), await bob.ask(cfp, credits(10), "of bob")]
     shown = await buyer.proposals(cfp, 20)
     assert [(p.id, p.price_ucr) for p in shown] == [(asks[0].id, credits(20)), (asks[1].id, credits(10))]

@@ -123,7 +123,7 @@ class Decisions(Books):
         ident, bid = found
         cfp, price, buys = self.cfps[ident], bid["price"], self.cfps[ident]["buys"]
         self.need(bool(buys) or price >= cfp["reserve"], "BELOW_RESERVE")
-        start, pool = self.now + bid["delay"], bid.get("pool", cfp["pool"])
+        start, pool = self.now + bid["delay"], bid["pool"] if buys else cfp["pool"]
         lease = {"pool": pool, "units": cfp["units"], "account": bid["account"], "start": start}
         lease["end"] = start + cfp["duration"] + (buys["grace"] if buys else 0)
         used = self.peak(pool, start, lease["end"], list(self.leases.values()))
