@@ -10,6 +10,7 @@ from analytics import checker_decisions as decisions
 from analytics import checker_holds as holds
 from analytics import checker_keys as keys
 from analytics import checker_negotiations as bargains
+from analytics import checker_tokens as buckets
 from analytics.checker_budgets import Budgets
 from analytics.checker_groups import Groups
 from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need
@@ -41,6 +42,7 @@ class Book:
     """The lease that this record has to end, as it has ended what was bargained over it."""
     budgets: Budgets = field(init=False)
     purchases: Purchases = field(default_factory=Purchases)
+    tokens: buckets.Tokens = field(default_factory=buckets.Tokens)
     parts: dict[bytes, tuple[Cfp, list[str]]] = field(default_factory=dict)
     """What follows an award in its own record, by award."""
     choices: list[Cfp] = field(default_factory=list)
@@ -72,6 +74,8 @@ class Book:
         self.now_ms = source["at_ms"]
         if kind == "CfpClosed":
             self._cfp_closed(event, source, head)
+        elif kind == "TokenPoolCleared":
+            buckets.cleared(self, event, source, head)
         elif kind in _STEPS:
             _STEPS[kind](self, event, source)
         else:
@@ -89,6 +93,7 @@ class Book:
         self.choices.clear()
         self.groups.end(self.holds)
         self.purchases.end(self.holds)
+        self.tokens.end()
         self.budgets.end()
 
     def look_over(self) -> None:
@@ -109,6 +114,7 @@ class Book:
         for name in ("bank", "epoch", "accounts", "pools", "cfps", "holds", "talks"):
             need(getattr(self, name) == getattr(other, name), f"the {name} are those of the state")
         need(self.purchases.works == other.purchases.works, "the works are those of the state")
+        self.tokens.agree(other.tokens, self.now_ms)
         need(self.budgets.by_id == other.budgets.by_id, "the budgets are those of the state")
         need(self.groups.plain() == other.groups.plain(), "the groups are those of the state")
         revoked = [
@@ -141,7 +147,7 @@ class Book:
     def _account_opened(self, e: Fields, source: Fields) -> None:
         need(e["account"] == source["command"], "an account has its command's id")
         need(e["account"] not in self.accounts, "an account is opened once")
-        self.add_account(e["account"], Account(name=e["name"], project=e["project"]))
+        self.add_account(e["account"], Account(name=e["name"], project=e["project"], root=e["budget_root"]))
         self._add_key(e, source)
 
     def add_account(self, ident: bytes, account: Account) -> None:
@@ -175,6 +181,8 @@ class Book:
         need(e["debit"] == self.bank or debit.balance_ucr >= debit.held_ucr, "nobody spends what it does not have")
         if e["reason"] == "DEAL":
             bargains.pay(self, e)
+        if e["reason"] == "TOKENS":
+            buckets.pay(self, e)
         if e["reason"] not in ("AWARD", "FORFEIT"):
             return
         if self.purchases.post(e):
@@ -396,4 +404,5 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "SlotReserved": Book._slot_reserved,
     "LeaseEnded": Book._lease_ended,
     **bargains.STEPS,
+    **buckets.STEPS,
 }

@@ -70,12 +70,15 @@ class Budgets:
         scopes = ((account, ""), (None, self.accounts[account].project))
         return [(self.ids[scope], self.by_id[self.ids[scope]]) for scope in scopes if scope in self.ids]
 
+    def held_under(self, budget: Budget) -> int:
+        """What the accounts under a budget hold, micro-credits."""
+        return sum(self.accounts[ident].held_ucr for ident in self._under(budget.scope))
+
     def check_hold(self, account: bytes) -> None:
         """Right after a hold: none of the account's budgets is exceeded by it."""
         for _, budget in self.over(account):
-            held_ucr = sum(self.accounts[ident].held_ucr for ident in self._under(budget.scope))
             most_ucr = budget.most_ucr
-            fits = most_ucr is None or budget.spent_ucr + held_ucr <= most_ucr
+            fits = most_ucr is None or budget.spent_ucr + self.held_under(budget) <= most_ucr
             need(fits, "no bid holds more than a budget leaves")
 
     def pay(self, account: bytes, amount_ucr: int) -> None:

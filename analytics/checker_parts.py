@@ -31,6 +31,7 @@ class Account:
     weights: list[tuple[int, int]] = field(default_factory=lambda: [(0, 1000)])
     name: str = "bank"
     project: str = "bank"
+    root: str = "bank"
 
 
 @dataclass(slots=True)

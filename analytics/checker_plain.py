@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
 def load(book: Book, m: Fields) -> None:
     """Fill empty books."""
-    for ident, name, project, _, _, balance_ucr, _, _, weights in m["accounts"]:
-        account = Account(balance_ucr, 0, [(e, w) for e, w in weights], name, project)
+    for ident, name, project, root, _, balance_ucr, _, _, weights, system in m["accounts"]:
+        account = Account(balance_ucr, 0, [(e, w) for e, w in weights], name, project, root)
         book.add_account(bytes.fromhex(ident), account)
+        book.tokens.system |= {bytes.fromhex(ident)} if system else set()
+    book.tokens.load(m["token_pools"])
     book.budgets.load(m["budgets"])
     for public, account, revoked, floor, expires_at_ms, seen in m["keys"]:
         owner = None if account is None else bytes.fromhex(account)

@@ -12,6 +12,8 @@ from analytics import verify_purchases
 from analytics.verify_rows_budgets import BUDGET_STEPS
 from analytics.verify_rows_negotiations import NEGOTIATION_STEPS
 from analytics.verify_rows_negotiations import stored_ms as _ms
+from analytics.verify_rows_tokens import COLUMNS as TOKEN_COLUMNS
+from analytics.verify_rows_tokens import TOKEN_STEPS
 
 Fields = dict[str, Any]
 Row = list[Any]
@@ -47,7 +49,7 @@ COLUMNS: dict[str, str] = {
     " epoch_ms(rejected_at), command_offset",
     "markets": "partition, market, bank_id, rules_version, signed, operator_key, genesis_hash, epoch_ms(opened_at)",
     "accounts": "partition, market, account_id, name, project, budget_root, is_bank, weight_permille, balance_ucr,"
-    " held_ucr, balance_ucr - held_ucr = available_ucr, epoch_ms(opened_at)",
+    " held_ucr, balance_ucr - held_ucr = available_ucr, epoch_ms(opened_at), is_system",
     "keys": "partition, market, signing_key, account_id, epoch_ms(registered_at), epoch_ms(expires_at),"
     " epoch_ms(revoked_at)",
     "pools": "partition, market, pool, owner_id, owner, units, epoch_ms(created_at), epoch_ms(resized_at)",
@@ -55,6 +57,7 @@ COLUMNS: dict[str, str] = {
     " offset_ms, decay_permille, cap_allowances, warn_permille, epoch_ms(set_at), epoch_ms(cleared_at)",
     "budget_windows": "partition, ledger_offset, market, budget_id, epoch_ms(starts_at), epoch_ms(ends_at), limit_ucr,"
     " topped_up_ucr, spent_ucr, epoch_ms(warned_at), issued_ucr, decayed_ucr, epoch_ms(ended_at)",
+    **TOKEN_COLUMNS,
     "meta": "partition, next_offset, events, epoch_ms(newest_event_at)",
 }
 """What is compared of each published table: every column that follows from the ledger."""
@@ -73,6 +76,10 @@ BY_OFFSET = (
     "offers",
     "rejections",
     "budget_windows",
+    "token_orders",
+    "token_clearings",
+    "token_grants",
+    "token_usage",
 )
 """Tables whose rows have a ledger offset of their own: the first two columns identify them."""
 
@@ -100,6 +107,8 @@ class Rows:
     keys: dict[tuple[str, str], Row] = field(default_factory=dict)
     pools: dict[tuple[str, str], Row] = field(default_factory=dict)
     budgets: dict[tuple[str, str], Row] = field(default_factory=dict)
+    token_pools: dict[tuple[str, str], Row] = field(default_factory=dict)
+    token_orders: dict[tuple[str, str], Row] = field(default_factory=dict)
     events: int = 0
     last_offset: int = -1
     newest_ms: int = 0
@@ -145,6 +154,7 @@ class Rows:
             ("works", self.works),
             ("budget_windows", self._windows),
             ("negotiations", self.negotiations),
+            ("token_orders", self.token_orders),
         ):
             for row in rows.values():
                 self.keep(table, row)
@@ -161,7 +171,7 @@ class Rows:
     def _market_opened(self, _: int, m: str, e: Fields, at_ms: int) -> None:
         bank, keys = e["bank"].hex(), [e["operator_key"].hex(), e["genesis_hash"].hex()]
         self.markets[m] = [self.partition, m, bank, e["rules_version"], e["signed"], *keys, _ms(at_ms)]
-        names = ["bank", "bank", "bank", True, 1000, 0, 0, True, _ms(at_ms)]
+        names = ["bank", "bank", "bank", True, 1000, 0, 0, True, _ms(at_ms), False]
         self.accounts[m, bank] = [self.partition, m, bank, *names]
         self._add_key(m, e["operator_key"], None, at_ms)
         self._add_key(m, e["bank_key"], bank, at_ms)
@@ -171,7 +181,7 @@ class Rows:
 
     def _account_opened(self, _: int, m: str, e: Fields, at_ms: int) -> None:
         ident = e["account"].hex()
-        names = [e["name"], e["project"], e["budget_root"], False, 1000, 0, 0, True, _ms(at_ms)]
+        names = [e["name"], e["project"], e["budget_root"], False, 1000, 0, 0, True, _ms(at_ms), False]
         self.accounts[m, ident] = [self.partition, m, ident, *names]
         self._add_key(m, e["signing_key"], ident, at_ms)
 
@@ -281,7 +291,7 @@ class Rows:
         self.keep("transfers", [self.partition, offset, m, debit, credit, amount_ucr, *told, *ends])
         self.accounts[m, credit][8] += amount_ucr
         self.accounts[m, debit][8] -= amount_ucr
-        if e["reason"] in ("AWARD", "DEAL", "FORFEIT"):
+        if e["reason"] in ("AWARD", "DEAL", "FORFEIT", "TOKENS"):
             for scope in ((m, debit, None), (m, None, self.accounts[m, debit][4])):
                 if scope in self._scopes:
                     self._windows[m, self._scopes[scope]][8] += amount_ucr
@@ -369,4 +379,5 @@ _STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "CommandUnreadable": Rows._unreadable,
     **BUDGET_STEPS,
     **NEGOTIATION_STEPS,
+    **TOKEN_STEPS,
 }

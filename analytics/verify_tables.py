@@ -50,7 +50,7 @@ def _compare(connection: duckdb.DuckDBPyConnection, source: RecordSource, partit
         compared["duckdb rows of meta"] += partition in meta
     for table in BY_OFFSET:
         compared[f"duckdb rows of {table}"] = _compare_offsets(connection, source, table, folded)
-    for table in ("markets", "accounts", "keys", "pools", "budgets"):
+    for table in ("markets", "accounts", "keys", "pools", "budgets", "token_pools"):
         compared[f"duckdb rows of {table}"] = _compare_small(connection, table, folded)
     _compare_sums(connection, folded)
     return compared

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from contractnet.client.book import Subscription
     from contractnet.client.cfp import Cfp
     from contractnet.client.connection import Connection
+    from contractnet.client.grants import Grant, Grants
     from contractnet.client.groups import BidGroup
     from contractnet.client.inbox import Balance, Balances, Budget, Proposal, Work
     from contractnet.client.lease import Award, Token
@@ -48,6 +49,7 @@ _HOMES = {
     "contractnet.client.book": ("Subscription",),
     "contractnet.client.cfp": ("Cfp",),
     "contractnet.client.connection": ("Connection",),
+    "contractnet.client.grants": ("Grant", "Grants"),
     "contractnet.client.groups": ("BidGroup",),
     "contractnet.client.inbox": ("Balance", "Balances", "Budget", "Proposal", "Work"),
     "contractnet.client.lease": ("Award", "Token"),
@@ -88,6 +90,8 @@ __all__ = [
     "Credential",
     "Deal",
     "Gate",
+    "Grant",
+    "Grants",
     "Issue",
     "KeyPair",
     "Negotiation",

@@ -6,13 +6,14 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
-from contractnet.messages import Code, Entry, Event, Source, Winner
+from contractnet.messages import Code, Entry, Event, PostingReason, Source, Winner
 from contractnet.messages import events as e
 from market import evolve_groups as groups
 from market import evolve_works as works
 from market import limits
 from market.evolve_budgets import BUDGET_CHANGES
 from market.evolve_negotiations import NEGOTIATION_CHANGES
+from market.evolve_tokens import TOKEN_CHANGES
 from market.state import Account, Bid, Cfp, Key, Lease, Pool, State
 
 NO_CHANGE = (e.CommandUnreadable, e.CommandRepeated, e.ClockAdvanced, e.ClockJumped)
@@ -134,6 +135,11 @@ def _transferred(state: State, _: Source, event: e.CreditsTransferred) -> None:
     debit.balance_ucr -= event.amount_ucr
     state.accounts[event.credit].balance_ucr += event.amount_ucr
     assert debit.id == state.bank or debit.available_ucr >= 0, "nobody spends what it does not have"
+    if event.reason is PostingReason.TOKENS:
+        # What backs other payments is a hold, whose capture counts.
+        for budget in state.budgets_of(debit):
+            budget.spent_ucr += event.amount_ucr
+            assert budget.room_ucr is None or budget.room_ucr >= 0, "no clearing takes more than a budget leaves"
 
 
 def _hold_placed(state: State, _: Source, event: e.HoldPlaced) -> None:
@@ -345,4 +351,5 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.WorkReported: works.reported,
     **BUDGET_CHANGES,
     **NEGOTIATION_CHANGES,
+    **TOKEN_CHANGES,
 }

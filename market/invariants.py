@@ -11,6 +11,7 @@ from contractnet.messages import Direction
 from market import limits
 from market.bargaining import HOLDER, better_for_other
 from market.state import State
+from market.tokens import PARTS
 
 
 def credits_are_conserved(state: State) -> Iterator[str]:
@@ -204,6 +205,30 @@ def works_are_sound(state: State) -> Iterator[str]:
                 yield f"bid {bid.id.hex()} names the pool {bid.pool!r}"
 
 
+def token_pools_are_sound(state: State) -> Iterator[str]:
+    """A pool holds no more than its burst and nothing below 0, its rate is within its terms, nobody has used more of a
+    grant than there was, and what waits for the end of an interval is on the agenda."""
+    due = set(state.agenda) if state.token_pools else set()
+    for name, pool in state.token_pools.items():
+        if not 0 <= pool.level <= pool.terms.burst_tokens * PARTS or pool.at_ms > state.now_ms:
+            yield f"token pool {name} holds {pool.level} parts at {pool.at_ms}"
+        if not pool.terms.floor_per_minute <= pool.rate <= pool.terms.tokens_per_minute:
+            yield f"token pool {name} refills at {pool.rate}"
+        waits = pool.orders or pool.rate < pool.terms.tokens_per_minute
+        if (waits and not pool.clears_at_ms) or (pool.clears_at_ms and (pool.clears_at_ms, pool.id) not in due):
+            yield f"the next clearing of token pool {name} is on no agenda"
+        if any(not 0 <= grant.used <= grant.tokens for grant in pool.grants.values()):
+            yield f"a grant of token pool {name} is used twice"
+        if any(order.account != account for account, order in pool.orders.items()):
+            yield f"an order of token pool {name} is another account's"
+        if len(pool.orders) > limits.ORDERS_PER_POOL_MAX or any(tokens <= 0 for tokens in pool.recent.values()):
+            yield f"token pool {name} has {len(pool.orders)} orders, and remembers {pool.recent}"
+    orders = {o.id: name for name, pool in state.token_pools.items() for o in pool.orders.values()}
+    grants = {ident: name for name, pool in state.token_pools.items() for ident in pool.grants}
+    if (orders, grants) != (state.token_orders, state.token_grants):
+        yield "orders and grants of token pools are not where they are looked for"
+
+
 INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     credits_are_conserved,
     nothing_is_overspent,
@@ -216,6 +241,7 @@ INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     invitations_are_kept,
     negotiations_are_sound,
     works_are_sound,
+    token_pools_are_sound,
 )
 
 

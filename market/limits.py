@@ -121,3 +121,37 @@ OPTIONS_MAX = 64
 ISSUES_BYTES_MAX = 1_024
 # An ended negotiation is remembered for precise answers.
 NEGOTIATIONS_REMEMBERED = 1_024
+
+# Token pools. The first version of the rules that has them.
+TOKENS_RULES_VERSION = 7
+# Each is cleared once an interval, and a record settles DUE_PER_COMMAND_MAX things.
+TOKEN_POOLS_MAX = 256
+# Tokens per minute, of a burst, an order or a draw: a provider's largest plans are tens of millions a minute.
+TOKENS_MAX = 10**9
+# A clearing is up to three entries an order in one record, and a sort of them.
+ORDERS_PER_POOL_MAX = 256
+# Shorter, and the clock would do nothing but clear; longer, and a grant would come too late to be of use.
+TOKEN_INTERVAL_MS_MIN = 1_000
+TOKEN_INTERVAL_MS_MAX = 3_600_000
+# As long as a bid may bind. An order holds nothing, and is dropped from a clearing that it cannot pay.
+ORDER_OPEN_MS_MAX = 24 * 3600 * 1000
+# Shorter, and a grant would be over before its holder reads of it; longer than so many intervals, and their number,
+# that times the orders, would be too much state.
+GRANT_MS_MIN = 1_000
+GRANT_INTERVALS_MAX = 64
+# What was used of a grant may be told so long after its end: calls that were under way take a while.
+GRANT_GRACE_MS = 60_000
+# Draws are free, so they alone could fill the state; sales are bounded by the orders.
+GRANTS_PER_POOL_MAX = 32_768
+# Calls of one report.
+CALLS_MAX = 10**9
+# One price for all from so many budget roots on, none of which asks for more than one part in UNIFORM_SHARES of what is
+# sold: demand reduction gains 1.4% there, and 47% with two (DESIGN 6).
+UNIFORM_ROOTS_MIN = 10
+UNIFORM_SHARES = 5
+# AIMD: a throttled pool's rate is halved, once an interval, down to this part of its rate; each interval without that
+# gives back this part of it.
+RATE_FLOOR_DIVISOR = 16
+RATE_STEP_DIVISOR = 20
+# Nobody slows a pool down alone, unless nobody else has grants, or by being a System agent.
+COMPLAINING_ROOTS_MIN = 2

@@ -5,12 +5,24 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
-from contractnet.messages import ZERO_ID, Cause, Code, Entry, Event, Notice, ReleaseReason, Source, Winner
+from contractnet.messages import (
+    ZERO_ID,
+    Cause,
+    Code,
+    Entry,
+    Event,
+    Notice,
+    PostingReason,
+    ReleaseReason,
+    Source,
+    Winner,
+)
 from contractnet.messages import events as e
 from contractnet.messages import notices as n
 from contractnet.messages.private import BUCKET_BYTES_MIN, Private, Told
 from market import limits
 from market.notices_negotiations import negotiations_told
+from market.notices_tokens import GRANT_BUCKET_BYTES, grants_told
 from market.shard import Shard
 from market.state import State
 
@@ -51,6 +63,8 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
         event = entry.event
         if isinstance(event, e.CreditsTransferred):
             touched[event.debit] = touched[event.credit] = None
+            if event.reason is PostingReason.TOKENS:
+                least = limits.SEALED_PER_CLOSE_MIN
         elif isinstance(event, e.HoldCaptured | e.HoldReleased) or (
             # How many bids of groups hold less tells of sealed bids; what its manager gives away is public.
             isinstance(event, e.HoldResized) and event.hold in state.cfps
@@ -69,6 +83,8 @@ def private_of(entries: Sequence[Entry], state: State) -> list[Private]:
     shown = _mixed(_shown(entries, state), _deciding(entries), SHOWN_BUCKET_BYTES, state, offset)
     shown += negotiations_told(entries, state)
     shown += _mixed(_works(entries, state), 0, WORK_BUCKET_BYTES, state, offset)
+    grants, fewest_grants = grants_told(entries, state)
+    shown += _mixed(grants, fewest_grants, GRANT_BUCKET_BYTES, state, offset)
     if not touched and not least:
         return [*invited, *shown]
     notices = {ident: balance for ident in touched if (balance := _balance(state, ident, offset)) is not None}
@@ -296,6 +312,16 @@ def _public(source: Source, event: Event) -> Notice | None:
         return n.LeaseRevoked(award=event.award, pool=event.pool, ended_at_ms=source.at_ms)
     if isinstance(event, e.PoolCreated | e.PoolResized):
         return n.PoolAnnounced(pool=event.pool, units=event.units)
+    if isinstance(event, e.TokenPoolCreated | e.TokenPoolResized):
+        return n.TokenPoolAnnounced(
+            pool=event.pool,
+            tokens_per_minute=event.tokens_per_minute,
+            burst_tokens=event.burst_tokens,
+            reserve_permille=event.reserve_permille,
+            interval_ms=event.interval_ms,
+            reserve_per_1000_ucr=event.reserve_per_1000_ucr,
+            grant_ms=event.grant_ms,
+        )
     if isinstance(event, e.MarketOpened):
         return n.MarketAnnounced(genesis_hash=event.genesis_hash, operator_key=event.operator_key)
     return None

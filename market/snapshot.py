@@ -18,6 +18,7 @@ from market.budget import Budget
 from market.capacity import Timeline
 from market.shard import Shard
 from market.snapshot_negotiations import dump_negotiation, load_negotiation
+from market.snapshot_tokens import dump_token_pool, load_token_pool
 from market.state import Account, Bid, Cfp, Group, Key, Lease, Pool, State, Terms, Work
 
 
@@ -63,6 +64,7 @@ def _dump_state(s: State) -> dict[str, Any]:
         "budgets": [_dump_budget(b) for b in s.budgets.values()],
         "negotiations": [dump_negotiation(n) for n in s.negotiations.values()],
         "negotiated": [n.hex() for n in s.negotiated],
+        "token_pools": [dump_token_pool(p) for p in s.token_pools.values()],
     }
 
 
@@ -92,6 +94,10 @@ def _load_state(d: dict[str, Any]) -> State:
     for negotiation in map(load_negotiation, d["negotiations"]):
         s.add_negotiation(negotiation)
         s.agenda.append((negotiation.until_ms, negotiation.id))
+    for pool in map(load_token_pool, d["token_pools"]):
+        s.add_token_pool(pool)
+        if pool.clears_at_ms:
+            s.agenda.append((pool.clears_at_ms, pool.id))
     # A snapshot may lie between the entries of one record: some holds are resolved then, or not placed yet.
     for hold, holder, _ in s.backed():
         s.accounts[holder].held_ucr += s.holds.get(hold, 0)
@@ -148,14 +154,16 @@ def _load_key(d: list[Any]) -> tuple[bytes, Key]:
 
 def _dump_account(a: Account) -> list[Any]:
     inbox_key = None if a.inbox_key is None else a.inbox_key.hex()
-    return [a.id.hex(), a.name, a.project, a.budget_root, inbox_key, a.balance_ucr, a.keys, a.live_keys, a.weights]
+    head = [a.id.hex(), a.name, a.project, a.budget_root, inbox_key, a.balance_ucr, a.keys, a.live_keys]
+    return [*head, a.weights, a.system]
 
 
 def _load_account(d: list[Any]) -> Account:
-    ident, name, project, root, inbox, balance_ucr, keys, live_keys, weights = d
+    ident, name, project, root, inbox, balance_ucr, keys, live_keys, weights, system = d
     inbox_key = None if inbox is None else bytes.fromhex(inbox)
     account = Account(bytes.fromhex(ident), name, project, root, inbox_key, balance_ucr, keys=keys, live_keys=live_keys)
     account.weights = [(epoch, weight) for epoch, weight in weights]
+    account.system = system
     return account
 
 

@@ -11,6 +11,7 @@ from contractnet.messages import Code, Direction, Pricing, Winner
 from market.bargaining import BUYER, Negotiation
 from market.budget import Budget
 from market.capacity import Timeline
+from market.tokens import TokenPool
 
 DECOY_DOMAIN = b"contractnet/decoy/1"
 ESCROW_DOMAIN = b"contractnet/escrow/1"
@@ -74,6 +75,8 @@ class Account:
     """Groups with unsettled bids."""
     won_groups: dict[bytes, Group] = field(default_factory=dict)
     """Groups without one that have won something, oldest first, bounded."""
+    system: bool = False
+    """Whether it is a System agent, which may draw tokens."""
 
     @property
     def available_ucr(self) -> int:
@@ -258,9 +261,16 @@ class State:
     """The budget of each account id and each project name that has one. Derived."""
     projects: dict[str, list[bytes]] = field(default_factory=dict)
     """The accounts of each project in order of opening, without the bank. Derived."""
+    token_pools: dict[str, TokenPool] = field(default_factory=dict)
+    token_ids: dict[bytes, TokenPool] = field(default_factory=dict)
+    """The same by id. Derived."""
+    token_orders: dict[bytes, str] = field(default_factory=dict)
+    """The token pool of each standing order. Derived."""
+    token_grants: dict[bytes, str] = field(default_factory=dict)
+    """The token pool of each grant that is not forgotten. Derived."""
     agenda: list[tuple[int, bytes]] = field(default_factory=list)
-    """Heap of (due, CFP, award, budget or negotiation id). Derived; entries of things that ended early are dropped when
-    they surface."""
+    """Heap of (due, id of a CFP, award, budget, negotiation or token pool). Derived; entries of things that ended early
+    are dropped when they surface."""
 
     def add_account(self, account: Account) -> None:
         """Take in a new account."""
@@ -282,6 +292,12 @@ class State:
         """Take in a negotiation."""
         self.negotiations[negotiation.id] = negotiation
         self.bargained[negotiation.award] = negotiation.id
+
+    def add_token_pool(self, pool: TokenPool) -> None:
+        """Take in a token pool."""
+        self.token_pools[pool.name] = self.token_ids[pool.id] = pool
+        self.token_orders.update((order.id, pool.name) for order in pool.orders.values())
+        self.token_grants.update((grant, pool.name) for grant in pool.grants)
 
     def accounts_under(self, budget: Budget) -> list[bytes]:
         """The accounts that fall under a budget, in order of opening."""
@@ -334,6 +350,9 @@ class State:
         if cfp is not None and cfp.decide_ms and not cfp.decides_until_ms:
             # Each bid may be a notice.
             return len(cfp.bids)
+        pool = self.token_ids.get(self.agenda[0][1])
+        if pool is not None:
+            return 3 * len(pool.orders)
         budget = self.budgets.get(self.agenda[0][1])
         return 2 * len(self.accounts_under(budget)) if budget is not None and budget.posts else 0
 
@@ -350,6 +369,9 @@ class State:
         lease = self.leases.get(ident)
         if lease is not None:
             return lease.ends_at_ms == due_ms
+        pool = self.token_ids.get(ident)
+        if pool is not None:
+            return pool.clears_at_ms == due_ms
         budget = self.budgets.get(ident)
         return budget is not None and budget.ends_at_ms == due_ms
 

@@ -94,7 +94,7 @@ FROM (
     JOIN budget_windows w ON w.market = b.market AND w.budget_id = b.budget_id
     JOIN accounts a ON a.market = b.market AND if(b.scope = 'account', a.account_id = b.account_id, a.project = b.project)
     JOIN in_CreditsTransferred e
-        ON e.market = a.market AND id(e.debit) = a.account_id AND e.reason IN ('AWARD', 'DEAL', 'FORFEIT')
+        ON e.market = a.market AND id(e.debit) = a.account_id AND e.reason IN ('AWARD', 'DEAL', 'FORFEIT', 'TOKENS')
         AND e.ledger_offset > w.ledger_offset AND (w.final_offset IS NULL OR e.ledger_offset < w.final_offset)
     GROUP BY ALL
 ) i

@@ -17,8 +17,8 @@ def read(name: str) -> str:
 
 @cache
 def fold_blocks() -> tuple[tuple[str, str], ...]:
-    """The blocks of fold.sql and then fold_budgets.sql in their order, as (event type, statement)."""
-    files = [_ON.split(read(name))[1:] for name in ("fold.sql", "fold_budgets.sql")]
+    """The blocks of fold.sql, fold_budgets.sql and fold_tokens.sql in their order, as (event type, statement)."""
+    files = [_ON.split(read(name))[1:] for name in ("fold.sql", "fold_budgets.sql", "fold_tokens.sql")]
     return tuple(block for parts in files for block in zip(parts[::2], parts[1::2], strict=True))
 
 

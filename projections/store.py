@@ -25,14 +25,25 @@ from projections.sql import fold_statements, read
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Raised with every change of tables.sql or fold.sql: the projection is then rebuilt from the ledger."""
 
-APPENDED = ("events", "awards", "transfers", "rejections", "refusals", "invitations", "offers")
+APPENDED = (
+    "events",
+    "awards",
+    "transfers",
+    "rejections",
+    "refusals",
+    "invitations",
+    "offers",
+    "token_clearings",
+    "token_grants",
+    "token_usage",
+)
 """Tables whose rows never change."""
-CHANGING = ("cfps", "bids", "works", "reservations", "holds", "budget_windows", "negotiations")
+CHANGING = ("cfps", "bids", "works", "reservations", "holds", "budget_windows", "negotiations", "token_orders")
 """Tables whose rows change until their final_offset."""
-SMALL = ("markets", "accounts", "keys", "pools", "budgets", "unreadable_entries")
+SMALL = ("markets", "accounts", "keys", "pools", "budgets", "token_pools", "unreadable_entries")
 """Tables that are published whole: their size follows the number of accounts, pools and budgets, not
 of events."""
 

@@ -22,7 +22,8 @@ CREATE TABLE markets (
 
 CREATE TABLE accounts (
     market VARCHAR, account_id VARCHAR, name VARCHAR, project VARCHAR, budget_root VARCHAR, is_bank BOOLEAN,
-    weight_permille INTEGER, balance_ucr BIGINT, held_ucr BIGINT, opened_at TIMESTAMP, partition INTEGER
+    weight_permille INTEGER, balance_ucr BIGINT, held_ucr BIGINT, is_system BOOLEAN, opened_at TIMESTAMP,
+    partition INTEGER
 );
 
 CREATE TABLE keys (
@@ -149,4 +150,38 @@ CREATE TABLE rejections (
 -- Records of the ledger topic that are no entry: nothing of ours writes such bytes, so every row is worth a look.
 CREATE TABLE unreadable_entries (
     partition INTEGER, ledger_offset BIGINT, key BLOB, reason VARCHAR, value BLOB
+);
+
+-- Pools of API tokens, with the terms that hold now, and the rate that throttling has left of theirs.
+CREATE TABLE token_pools (
+    market VARCHAR, pool VARCHAR, token_pool_id VARCHAR, owner_id VARCHAR, owner VARCHAR, tokens_per_minute BIGINT,
+    burst_tokens BIGINT, reserve_permille INTEGER, interval_ms BIGINT, reserve_per_1000_ucr BIGINT, grant_ms BIGINT,
+    rate_per_minute BIGINT, rate_offset BIGINT,   -- tokens per minute now, and which record of the ledger said so
+    created_at TIMESTAMP, resized_at TIMESTAMP, partition INTEGER
+);
+
+CREATE TABLE token_orders (
+    market VARCHAR, order_id VARCHAR, pool VARCHAR, account_id VARCHAR, agent VARCHAR, project VARCHAR, tokens BIGINT,
+    limit_per_1000_ucr BIGINT, task VARCHAR, placed_at TIMESTAMP, expires_at TIMESTAMP,
+    status VARCHAR,   -- standing, replaced, cancelled or expired
+    ended_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
+);
+
+CREATE TABLE token_clearings (
+    market VARCHAR, pool VARCHAR, pricing VARCHAR, roots INTEGER, supply_tokens BIGINT, sold_tokens BIGINT,
+    price_per_1000_ucr BIGINT,   -- with UNIFORM
+    cleared_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
+);
+
+-- What was sold (order_id) or drawn by a System agent.
+CREATE TABLE token_grants (
+    market VARCHAR, grant_id VARCHAR, pool VARCHAR, account_id VARCHAR, agent VARCHAR, project VARCHAR,
+    order_id VARCHAR, tokens BIGINT, paid_ucr BIGINT, task VARCHAR, is_system BOOLEAN, granted_at TIMESTAMP,
+    expires_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
+);
+
+-- What agents say that they used.
+CREATE TABLE token_usage (
+    market VARCHAR, grant_id VARCHAR, pool VARCHAR, account_id VARCHAR, agent VARCHAR, project VARCHAR, tokens BIGINT,
+    calls BIGINT, throttled BIGINT, task VARCHAR, reported_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
 );

@@ -48,3 +48,20 @@ JOIN budget_windows w ON w.market = b.market AND w.budget_id = b.budget_id AND w
 LEFT JOIN held h ON h.market = b.market
     AND CASE b.scope WHEN 'account' THEN h.account_id = b.account_id ELSE h.project = b.project END
 WHERE b.cleared_at IS NULL;
+
+-- Tokens by who they were for: what was granted and paid, what System agents drew, and what was reported as used. The task
+-- is that of the order or draw; of usage, that of the report, or of the grant where the report names none.
+CREATE VIEW token_attribution AS
+WITH rows AS (
+    SELECT market, project, agent, task, pool, date_trunc('hour', granted_at) AS hour, tokens AS granted_tokens,
+        if(is_system, tokens, 0) AS drawn_tokens, paid_ucr AS credits, 0 AS used_tokens, 0 AS calls, 0 AS throttled
+    FROM token_grants
+    UNION ALL
+    SELECT u.market, u.project, u.agent, coalesce(nullif(u.task, ''), g.task), u.pool, date_trunc('hour', u.reported_at),
+        0, 0, 0, u.tokens, u.calls, u.throttled
+    FROM token_usage u JOIN token_grants g USING (market, grant_id)
+)
+SELECT market, project, agent, task, pool, hour, sum(granted_tokens)::BIGINT AS granted_tokens,
+    sum(drawn_tokens)::BIGINT AS drawn_tokens, sum(used_tokens)::BIGINT AS used_tokens, sum(calls)::BIGINT AS calls,
+    sum(throttled)::BIGINT AS throttled, sum(credits)::BIGINT AS credits
+FROM rows GROUP BY ALL;

@@ -7,6 +7,7 @@ from contractnet.client.agent import Agent, Bid
 from contractnet.client.book import Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import Connection
+from contractnet.client.grants import Grant, Grants
 from contractnet.client.groups import BidGroup
 from contractnet.client.inbox import Balance, Balances, Budget, Proposal, Work
 from contractnet.client.lease import Award, Token
@@ -24,6 +25,8 @@ __all__ = [
     "Cfp",
     "Connection",
     "Deal",
+    "Grant",
+    "Grants",
     "Negotiation",
     "Operator",
     "Proposal",

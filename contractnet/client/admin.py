@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from contractnet.access import Access
+from contractnet.client.accounts import Account, id_of
+from contractnet.client.buyer import TokenBank
 from contractnet.client.connection import TIMEOUT_S
-from contractnet.client.rotation import KeyHolder, Rotating
+from contractnet.client.rotation import Rotating
 from contractnet.credentials import Credential, Role, fingerprint, save
 from contractnet.envelope import Sealed, seal
 from contractnet.errors import CredentialError, RejectedError
@@ -24,13 +26,11 @@ DECAY_PERMILLE, CAP_ALLOWANCES = 100, 2
 """What a budget with an allowance has where nobody says otherwise: a tenth of what nobody holds goes at each window's
 end, and no account keeps more than two allowances."""
 
-Account = bytes | Credential
-"""An account: its id (16 bytes), or the credential of its holder."""
 Scope = Account | str
 """What a budget is for: an account, or a project by its name."""
 
 
-class Bank(KeyHolder):
+class Bank(TokenBank):
     """The bank of a market: it opens accounts, issues credits, and owns no pools or bids of its own.
 
     Every method waits for the market's answer: RejectedError with the code, or OutcomeTimeoutError.
@@ -96,13 +96,13 @@ class Bank(KeyHolder):
 
     async def issue(self, account: Account, amount_ucr: int, memo: str = "", *, timeout_s: float = TIMEOUT_S) -> None:
         """Issue new credits to an account."""
-        await self._send(c.IssueCredits(_id(account), amount_ucr, memo), timeout_s)
+        await self._send(c.IssueCredits(id_of(account), amount_ucr, memo), timeout_s)
 
     async def transfer(
         self, debit: Account, credit: Account, amount_ucr: int, memo: str = "", *, timeout_s: float = TIMEOUT_S
     ) -> None:
         """Move credits from one account to another; held ones stay."""
-        await self._send(c.TransferCredits(_id(debit), _id(credit), amount_ucr, memo), timeout_s)
+        await self._send(c.TransferCredits(id_of(debit), id_of(credit), amount_ucr, memo), timeout_s)
 
     async def set_budget(
         self,
@@ -149,7 +149,7 @@ class Bank(KeyHolder):
 
     async def create_pool(self, name: str, owner: Account, units: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Create a pool of `units` interchangeable units, which `owner` may offer."""
-        await self._send(c.CreatePool(name, _id(owner), units), timeout_s)
+        await self._send(c.CreatePool(name, id_of(owner), units), timeout_s)
 
     async def resize_pool(self, name: str, units: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Change the capacity of a pool from now on."""
@@ -157,7 +157,7 @@ class Bank(KeyHolder):
 
     async def set_weight(self, account: Account, weight_permille: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Set the weight of an account in the rankings of CFPs that open later (500 to 1000)."""
-        await self._send(c.SetWeight(_id(account), weight_permille), timeout_s)
+        await self._send(c.SetWeight(id_of(account), weight_permille), timeout_s)
 
     async def register_key(
         self,
@@ -168,11 +168,11 @@ class Bank(KeyHolder):
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         """Let another public key sign for an account; until market time `expires_at_ms`, if that is given."""
-        await self._send(c.RegisterKey(_id(account), signing_key, expires_at_ms), timeout_s)
+        await self._send(c.RegisterKey(id_of(account), signing_key, expires_at_ms), timeout_s)
 
     async def revoke_key(self, account: Account, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         """End a key for ever."""
-        await self._send(c.RevokeKey(_id(account), signing_key), timeout_s)
+        await self._send(c.RevokeKey(id_of(account), signing_key), timeout_s)
 
 
 class Operator(Rotating):
@@ -237,7 +237,11 @@ class Operator(Rotating):
 
     async def register_bank_key(self, bank: Account, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         """Let another public key sign for the bank, whose own was lost or has expired."""
-        await self._send(c.RegisterKey(_id(bank), signing_key), timeout_s)
+        await self._send(c.RegisterKey(id_of(bank), signing_key), timeout_s)
+
+    async def set_priority(self, account: Account, system: bool = True, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Make an account a System agent, which may draw tokens of any pool at once and for nothing, or end that."""
+        await self._send(c.SetPriority(id_of(account), system), timeout_s)
 
     async def activate_rules(self, version: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Switch the market to another version of the rules."""
@@ -247,16 +251,8 @@ class Operator(Rotating):
         return self.credential.genesis or self.connection.genesis
 
 
-def _id(account: Account) -> bytes:
-    if isinstance(account, bytes):
-        return account
-    if account.account is None:
-        raise CredentialError(f"the credential of {account.name!r} has no account: it is the {account.role}'s")
-    return account.account
-
-
 def _scope(scope: Scope) -> tuple[bytes | None, str]:
-    return (None, scope) if isinstance(scope, str) else (_id(scope), "")
+    return (None, scope) if isinstance(scope, str) else (id_of(scope), "")
 
 
 def operator_credential(market: str, name: str = "operator", keys: KeyPair | None = None) -> Credential:

@@ -11,8 +11,10 @@ from weakref import WeakSet, WeakValueDictionary
 from contractnet import codec
 from contractnet.client.bargainer import Bargainer
 from contractnet.client.book import BidWatch, Subscription
+from contractnet.client.buyer import TokenBuyer
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
+from contractnet.client.grants import Grants
 from contractnet.client.groups import BidGroup
 from contractnet.client.inbox import Balance, Balances, Budget, Proposal
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
@@ -85,7 +87,7 @@ class Bid:
         self._agent.connection.book.lose_bid(self.cfp, self.id)
 
 
-class Agent(Worker, Bargainer):
+class Agent(Worker, Bargainer, TokenBuyer):
     """An agent in a market. All amounts are integer micro-credits (`contractnet.credits(5)` makes 5 credits).
 
     Methods that send a command wait for the market's answer and raise RejectedError (with the code) or
@@ -98,7 +100,7 @@ class Agent(Worker, Bargainer):
         self, connection: Connection, credential: Credential, *, path: Path | None = None, owns: bool = False
     ) -> None:
         super().__init__(connection, credential, path=path, owns=owns)
-        self._subscriptions: WeakSet[Subscription | Balances | Proposals] = WeakSet()
+        self._subscriptions: WeakSet[Subscription | Balances | Proposals | Grants] = WeakSet()
         self._groups: WeakValueDictionary[bytes, BidGroup] = WeakValueDictionary()
 
     async def call_for_proposals(

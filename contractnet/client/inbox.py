@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from weakref import WeakSet
 
+from contractnet.client.grants import GrantBook
 from contractnet.client.shown import Shown
 from contractnet.client.stream import Stream
 from contractnet.client.talks import Talks
@@ -22,6 +23,7 @@ from contractnet.messages.notices import (
     BidShown,
     BudgetChanged,
     BudgetEnded,
+    GrantShown,
     Invitation,
     NegotiationEnded,
     NegotiationProposed,
@@ -130,6 +132,7 @@ class Inbox:
         """Notices from this offset on are read for this inbox."""
         self._key, self._genesis, self._market = inbox_key, genesis, market
         self.talks = Talks()
+        self.grants = GrantBook()
         self._readers: WeakSet[Balances] = WeakSet()
         self._proposals: dict[bytes, list[Proposal]] = {}
         self._complete: dict[bytes, asyncio.Future[None]] = {}
@@ -174,7 +177,7 @@ class Inbox:
             return None
         # Accounts that share an inbox key get each other's notices as well.
         kinds = BalanceChanged | BudgetChanged | BudgetEnded | BidShown | BidDeclined | BidDropped | Invitation
-        kinds |= NegotiationProposed | RoundBegan | NegotiationEnded | WorkShown
+        kinds |= NegotiationProposed | RoundBegan | NegotiationEnded | WorkShown | GrantShown
         if not isinstance(notice, kinds) or notice.account != self.account:
             return None
         if isinstance(notice, BidShown):
@@ -198,6 +201,8 @@ class Inbox:
                 reader.push(self.balance)
         elif isinstance(notice, NegotiationProposed | RoundBegan | NegotiationEnded):
             self.talks.take(notice)
+        elif isinstance(notice, GrantShown):
+            self.grants.take(notice, at_ms)
         return notice
 
     def _take_shown(self, notice: BidShown) -> None:
@@ -247,6 +252,7 @@ class Inbox:
         for reader in list(self._readers):
             reader.close()
         self.talks.end()
+        self.grants.end()
 
 
 class Inboxes:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contractnet.messages.command import Command as Command  # noqa: PLC0414, part of this module
+from contractnet.messages.commands_tokens import CancelStandingOrder as CancelStandingOrder  # noqa: PLC0414, part of this module
+from contractnet.messages.commands_tokens import CreateTokenPool as CreateTokenPool  # noqa: PLC0414, part of this module
+from contractnet.messages.commands_tokens import DrawTokens as DrawTokens  # noqa: PLC0414, part of this module
+from contractnet.messages.commands_tokens import PlaceStandingOrder as PlaceStandingOrder  # noqa: PLC0414, part of this module
+from contractnet.messages.commands_tokens import ReportUsage as ReportUsage  # noqa: PLC0414, part of this module
+from contractnet.messages.commands_tokens import ResizeTokenPool as ResizeTokenPool  # noqa: PLC0414, part of this module
+from contractnet.messages.commands_tokens import SetPriority as SetPriority  # noqa: PLC0414, part of this module
 from contractnet.messages.types import Awarder, Claim, Direction, Issue, NegotiationProtocol, Pricing, Progress
-
-
-class Command:
-    """Base of the commands records."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

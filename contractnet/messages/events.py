@@ -5,6 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contractnet.messages.event import Event as Event  # noqa: PLC0414, part of this module
+from contractnet.messages.events_budgets import BudgetCleared as BudgetCleared  # noqa: PLC0414, part of this module
+from contractnet.messages.events_budgets import BudgetSet as BudgetSet  # noqa: PLC0414, part of this module
+from contractnet.messages.events_budgets import BudgetToppedUp as BudgetToppedUp  # noqa: PLC0414, part of this module
+from contractnet.messages.events_budgets import BudgetWarned as BudgetWarned  # noqa: PLC0414, part of this module
+from contractnet.messages.events_budgets import BudgetWindowStarted as BudgetWindowStarted  # noqa: PLC0414, part of this module
 from contractnet.messages.events_groups import BidGrouped as BidGrouped  # noqa: PLC0414, part of this module
 from contractnet.messages.events_groups import HoldResized as HoldResized  # noqa: PLC0414, part of this module
 from contractnet.messages.events_invitations import AccountInvited as AccountInvited  # noqa: PLC0414, part of this module
@@ -13,6 +18,15 @@ from contractnet.messages.events_negotiations import NegotiationJoined as Negoti
 from contractnet.messages.events_negotiations import NegotiationOpened as NegotiationOpened  # noqa: PLC0414, part of this module
 from contractnet.messages.events_negotiations import OfferMade as OfferMade  # noqa: PLC0414, part of this module
 from contractnet.messages.events_negotiations import OffersOpened as OffersOpened  # noqa: PLC0414, part of this module
+from contractnet.messages.events_tokens import PriorityChanged as PriorityChanged  # noqa: PLC0414, part of this module
+from contractnet.messages.events_tokens import StandingOrderEnded as StandingOrderEnded  # noqa: PLC0414, part of this module
+from contractnet.messages.events_tokens import StandingOrderPlaced as StandingOrderPlaced  # noqa: PLC0414, part of this module
+from contractnet.messages.events_tokens import TokenPoolCleared as TokenPoolCleared  # noqa: PLC0414, part of this module
+from contractnet.messages.events_tokens import TokenPoolCreated as TokenPoolCreated  # noqa: PLC0414, part of this module
+from contractnet.messages.events_tokens import TokenPoolResized as TokenPoolResized  # noqa: PLC0414, part of this module
+from contractnet.messages.events_tokens import TokenRateChanged as TokenRateChanged  # noqa: PLC0414, part of this module
+from contractnet.messages.events_tokens import TokensGranted as TokensGranted  # noqa: PLC0414, part of this module
+from contractnet.messages.events_tokens import UsageReported as UsageReported  # noqa: PLC0414, part of this module
 from contractnet.messages.purchases import PurchaseOpened as PurchaseOpened  # noqa: PLC0414, part of this module
 from contractnet.messages.purchases import UnitsOffered as UnitsOffered  # noqa: PLC0414, part of this module
 from contractnet.messages.purchases import WorkReported as WorkReported  # noqa: PLC0414, part of this module
@@ -199,64 +213,6 @@ class HoldReleased(Event):
     hold: bytes
     account: bytes
     amount_ucr: int
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetSet(Event):
-    """An account or a project has a budget, or other terms for the one it has. What the window has spent so far
-    stays."""
-
-    budget: bytes
-    account: bytes | None
-    project: str
-    limit_ucr: int | None
-    allowance_ucr: int
-    window_ms: int
-    offset_ms: int
-    decay_permille: int
-    cap_allowances: int
-    warn_permille: int
-    starts_at_ms: int
-    ends_at_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetCleared(Event):
-    """A budget ended."""
-
-    budget: bytes
-    account: bytes | None
-    project: str
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetToppedUp(Event):
-    """The limit of a budget is higher for the window that runs now."""
-
-    budget: bytes
-    amount_ucr: int
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetWarned(Event):
-    """What was spent in a window has reached the part of the limit from which on the market warns. Once a window."""
-
-    budget: bytes
-    spent_ucr: int
-    limit_ucr: int
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetWindowStarted(Event):
-    """A window of a budget ended and the next one began; the postings of both follow."""
-
-    budget: bytes
-    starts_at_ms: int
-    ends_at_ms: int
-    limit_ucr: int | None
-    spent_ucr: int
-    decayed_ucr: int
-    issued_ucr: int
 
 
 @dataclass(frozen=True, slots=True)

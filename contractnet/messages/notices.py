@@ -283,3 +283,30 @@ class WorkShown(Notice):
     delay_ms: int | None
     paid_ucr: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPoolAnnounced(Notice):
+    """A token pool began or has other terms."""
+
+    pool: str
+    tokens_per_minute: int
+    burst_tokens: int
+    reserve_permille: int
+    interval_ms: int
+    reserve_per_1000_ucr: int
+    grant_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class GrantShown(Notice):
+    """Tokens are the account's to spend. Only ever inside a SealedNotice."""
+
+    account: bytes
+    grant: bytes
+    pool: str
+    order: bytes | None
+    tokens: int
+    paid_ucr: int
+    expires_at_ms: int
+    system: bool

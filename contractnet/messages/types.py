@@ -58,7 +58,7 @@ class Cause(StrEnum):
 class PostingReason(StrEnum):
     """Why credits moved. ISSUE: new credits from the bank. TRANSFER: the bank moved them. AWARD: payment for an
     award. ALLOWANCE: a budget's credits for a window. DECAY: what a window's end took back. DEAL: payment for a lease
-    that was bargained for. FORFEIT: the bond of work that failed."""
+    that was bargained for. FORFEIT: the bond of work that failed. TOKENS: payment for granted tokens."""
 
     UNSPECIFIED = "UNSPECIFIED"
     ISSUE = "ISSUE"
@@ -68,6 +68,7 @@ class PostingReason(StrEnum):
     DECAY = "DECAY"
     DEAL = "DEAL"
     FORFEIT = "FORFEIT"
+    TOKENS = "TOKENS"
 
 
 class ReleaseReason(StrEnum):
@@ -136,6 +137,25 @@ class Progress(StrEnum):
     DONE = "DONE"
     FAILED = "FAILED"
     TIMED_OUT = "TIMED_OUT"
+
+
+class OrderEnd(StrEnum):
+    """Why a standing order ended. REPLACED: its account placed another one in the pool. CANCELLED: its account took it
+    back. EXPIRED: its time was over."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    REPLACED = "REPLACED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
+class TokenPricing(StrEnum):
+    """How a clearing priced tokens. UNIFORM: all pay the price of the first token that nobody got. VCG: each budget
+    root pays what its tokens would have been worth to the others."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    UNIFORM = "UNIFORM"
+    VCG = "VCG"
 
 
 class Unreadable(StrEnum):
@@ -219,6 +239,12 @@ class Code(StrEnum):
     OUT_OF_TURN = "OUT_OF_TURN"
     ROUND_OVER = "ROUND_OVER"
     WRONG_PROTOCOL = "WRONG_PROTOCOL"
+    BAD_TOKENS = "BAD_TOKENS"
+    UNKNOWN_ORDER = "UNKNOWN_ORDER"
+    UNKNOWN_GRANT = "UNKNOWN_GRANT"
+    GRANT_SPENT = "GRANT_SPENT"
+    NO_TOKENS = "NO_TOKENS"
+    NOT_SYSTEM = "NOT_SYSTEM"
 
 
 CODE_TEXT: dict[Code, str] = {
@@ -287,6 +313,12 @@ CODE_TEXT: dict[Code, str] = {
     Code.OUT_OF_TURN: "it is not this party's turn, or the round has not begun",
     Code.ROUND_OVER: "the round is over: what is meant for it comes too late",
     Code.WRONG_PROTOCOL: "in monotonic concession a party accepts by making the other's offer its own",
+    Code.BAD_TOKENS: "a number of tokens, calls or permille of a token pool is outside its limits",
+    Code.UNKNOWN_ORDER: "no such standing order",
+    Code.UNKNOWN_GRANT: "no such grant, or its time and the grace for reports are over",
+    Code.GRANT_SPENT: "all reports of a grant together say more than was granted",
+    Code.NO_TOKENS: "the token pool has not so many tokens now",
+    Code.NOT_SYSTEM: "only System agents draw tokens; others place standing orders",
 }
 """Each outcome in words, for people."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faults.hostile import absurd, deals, forgeries, grief, rounds
+from faults.hostile import absurd, deals, forgeries, grief, pools, rounds
 from faults.hostile.ground import Adversary
 
 KINDS: tuple[Callable[[], Adversary], ...] = (
@@ -31,6 +31,7 @@ KINDS: tuple[Callable[[], Adversary], ...] = (
     rounds.Uninvited,
     deals.Contractors,
     deals.Bargainers,
+    pools.Tokens,
 )
 NAMES = tuple(kind().name for kind in KINDS)
 

@@ -7,7 +7,19 @@ from typing import Any
 
 from contractnet.messages import Command, Event
 from contractnet.messages import commands as c
-from market.rules import accounts, budgets, buying, contracts, decisions, groups, invitations, keys, negotiations, pools
+from market.rules import (
+    accounts,
+    budgets,
+    buying,
+    contracts,
+    decisions,
+    groups,
+    invitations,
+    keys,
+    negotiations,
+    pools,
+    tokens,
+)
 from market.rules.context import Context
 
 Decide = Callable[[Context, Any], list[Event]]
@@ -79,8 +91,15 @@ V6: dict[type[Command], Decide] = V5 | {
 
 V7: dict[type[Command], Decide] = V6 | {
     c.CallForProposals: invitations.call_for_proposals_7,
+    c.CreateTokenPool: tokens.create,
+    c.ResizeTokenPool: tokens.resize,
+    c.SetPriority: tokens.set_priority,
+    c.PlaceStandingOrder: tokens.place_order,
+    c.CancelStandingOrder: tokens.cancel_order,
+    c.DrawTokens: tokens.draw,
+    c.ReportUsage: tokens.report_usage,
 }
-"""Managers that award what they buy themselves (docs/purchases.md)."""
+"""Managers that award what they buy themselves (docs/purchases.md), token pools (docs/tokens.md)."""
 
 RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7}
 

@@ -1,16 +1,16 @@
 """What happens when it falls due: a lease ends, work times out, a budget's window starts, a round of a negotiation is
-over, a CFP is awarded or left to its manager."""
+over, a token pool is cleared, a CFP is awarded or left to its manager."""
 
 from __future__ import annotations
 
 from contractnet.messages import Event, LeaseEnd
 from contractnet.messages import events as e
-from market.rules import budgets, buying, contracts, decisions, groups, negotiations
+from market.rules import budgets, buying, clearings, contracts, decisions, groups, negotiations
 from market.state import Cfp, State
 
 
 def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
-    """What happens when a CFP, a lease, a budget's window or a negotiation falls due.
+    """What happens when a CFP, a lease, a budget's window, a negotiation or a token pool falls due.
 
     `head` is the chain head before the record that settles it.
     """
@@ -26,6 +26,9 @@ def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
     budget = state.budgets.get(due_id)
     if budget is not None:
         return budgets.next_window(state, budget)
+    pool = state.token_ids.get(due_id)
+    if pool is not None:
+        return clearings.interval_over(state, pool, at_ms, head)
     return groups.follow(state, _due(state, state.cfps[due_id], at_ms, head))
 
 

@@ -20,11 +20,11 @@ from contractnet import codec
 from contractnet.messages.types import Source
 from tests.contractnet.schemas import BY_NAME, FOLDER, PATHS, Names, class_of, read
 
-UNITS = ("_ms", "_ucr", "_permille", "_bytes", "_points")
+UNITS = ("_ms", "_ucr", "_permille", "_bytes", "_points", "_tokens", "tokens_per_minute")
 COUNTS = {
-    "awards", "bids", "cap_allowances", "index", "invitations", "offset", "partitions", "round", "rounds", "rounds_max",
-    "rules_version", "sequence", "slot", "slots", "still_rounds_max", "token_index", "token_offset", "units",
-    "version", "wins_max",
+    "awards", "bids", "calls", "cap_allowances", "index", "invitations", "offset", "partitions", "roots",
+    "round", "rounds", "rounds_max", "rules_version", "sequence", "slot", "slots", "still_rounds_max",
+    "throttled", "token_index", "token_offset", "tokens", "units", "version", "wins_max",
 }  # fmt: skip  # numbers whose name is their unit
 PLAIN = {"string": str, "int": int, "long": int, "boolean": bool, "bytes": bytes}
 

@@ -17,6 +17,7 @@ from tests.market.directed_groups import GROUP_SCENARIOS
 from tests.market.directed_invitations import INVITATION_SCENARIOS
 from tests.market.directed_negotiations import NEGOTIATION_SCENARIOS
 from tests.market.directed_purchases import PURCHASE_SCENARIOS
+from tests.market.directed_tokens import TOKEN_SCENARIOS
 from tests.market.play import SMALL, Play, founded
 from tests.market.test_rules import CASES
 from tests.market.town import BANK, INBOX_KEY, MANAGER, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
@@ -253,4 +254,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *INVITATION_SCENARIOS,
     *NEGOTIATION_SCENARIOS,
     *PURCHASE_SCENARIOS,
+    *TOKEN_SCENARIOS,
 )

@@ -18,11 +18,12 @@ from tests.market.model_invitations import Invitations
 from tests.market.model_negotiations import Negotiations
 from tests.market.model_parts import DAY_MS, MONEY_MAX, Letter, Row, good_text, new_key
 from tests.market.model_purchases import Purchases, is_known
+from tests.market.model_tokens import Tokens
 
 UNITS_MAX = 1_000_000
 
 
-class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases):
+class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, Tokens):
     """One market as plain dicts. `take` gives the codes that may answer a letter: none for a tick, one if accepted."""
 
     def __init__(self, name: str, operator: bytes, partitions: int, limits: dict[str, int], versions: set[int]) -> None:
@@ -41,6 +42,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases):
         self.placed = self.ends = 0
         self.talks: dict[bytes, Row] = {}
         self.ended_talks: set[bytes] = set()
+        self.token_pools: dict[str, Row] = {}
         self.payments: list[tuple[bytes, int]] = []
         self.awards: list[tuple[bytes, bytes, int, int]] = []
         self.repeated = False
@@ -102,7 +104,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases):
         self.open, self.signed, self.bank = True, command.signed, letter.id
         self.now, self.version = letter.at_ms, command.rules_version
         self.keys[letter.key] = new_key(None) | {"used": {letter.sequence: (letter.id, "ACCEPTED")}}
-        self._new_account(letter.id, "bank", "", command.bank_key)
+        self._new_account(letter.id, "bank", "", "bank", command.bank_key)
         return "ACCEPTED"
 
     def _replayed(self, used: dict[int, tuple[bytes, str]], letter: Letter) -> str | None:
@@ -136,8 +138,9 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases):
             self.bad.add(code)
         return holds
 
-    def _new_account(self, ident: bytes, name: str, project: str, key: bytes) -> None:
-        self.accounts[ident] = {"name": name, "project": project, "balance": 0, "weight": 1000}
+    def _new_account(self, ident: bytes, name: str, project: str, root: str, key: bytes) -> None:
+        row: Row = {"name": name, "project": project, "root": root, "balance": 0, "weight": 1000, "system": False}
+        self.accounts[ident] = row
         self.keys[key] = new_key(ident)
 
     def _keys_of(self, account: bytes | None, live: bool = False) -> list[bytes]:
@@ -186,10 +189,14 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases):
             due = [(x["until"] or x["closes"], i) for i, x in self.cfps.items()]
             due += [(x["end"], i) for i, x in (self.leases | self.budgets).items()]
             due += [(x["until"], i) for i, x in self.talks.items()]
+            pools = {x["id"]: x for x in self.token_pools.values() if x["clears"]}
+            due += [(x["clears"], i) for i, x in pools.items()]
             if not due or min(due)[0] > at:
                 return count > 0
             ident = min(due)[1]
-            if ident in self.talks:
+            if ident in pools:
+                self.tokens_due(pools[ident], at, head)
+            elif ident in self.talks:
                 self.talk_due(ident, at)
             elif ident in self.works:
                 self.end_work(ident, done=False)
@@ -249,7 +256,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases):
         self.need(len(self.accounts) < self.limits["accounts"], "LIMIT_REACHED")
         self.need(self.takes_one_more(command.project), "LIMIT_REACHED")
         if not self.bad:
-            self._new_account(self.id, command.name, command.project, command.signing_key)
+            self._new_account(self.id, command.name, command.project, command.budget_root, command.signing_key)
 
     def _own_or_bank(self, account: bytes) -> None:
         self.need(account in self.accounts, "UNKNOWN_ACCOUNT")

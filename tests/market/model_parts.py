@@ -113,6 +113,22 @@ class Books:
         """Terms of who awards a CFP."""
         raise NotImplementedError
 
+    def budgets_over(self, account: bytes) -> list[Row]:
+        """The budgets that an account falls under."""
+        raise NotImplementedError
+
+    def under(self, row: Row) -> list[bytes]:
+        """The accounts that fall under a budget."""
+        raise NotImplementedError
+
+    def spent(self, row: Row) -> int:
+        """What those have paid in this window."""
+        raise NotImplementedError
+
+    def held_under(self, row: Row) -> int:
+        """What their open bids hold."""
+        raise NotImplementedError
+
     def need_held(self, amount: int) -> None:
         """Credits and budgets of the sender."""
         raise NotImplementedError

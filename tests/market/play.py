@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 from typing import Any, cast
 
 import pytest
@@ -13,7 +14,7 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages.partition import partition_of
 from contractnet.signing import KeyPair
-from market import limits, rules, shard
+from market import clearing, limits, rules, shard
 from tests.market.model import Model
 from tests.market.model_parts import Letter
 from tests.market.town import (
@@ -49,6 +50,10 @@ SMALL = {
     "invited": 3,
     "talks": 3,
     "talks_of_one": 2,
+    "token_pools": 2,
+    "orders": 3,
+    "grants": 4,
+    "uniform_roots": 2,
 }
 """Limits low enough for a random search to reach them."""
 
@@ -93,6 +98,10 @@ def with_small_limits() -> pytest.MonkeyPatch:
     patch.setattr(limits, "INVITED_PER_CFP_MAX", SMALL["invited"])
     patch.setattr(limits, "NEGOTIATIONS_MAX", SMALL["talks"])
     patch.setattr(limits, "NEGOTIATIONS_PER_HOLDER_MAX", SMALL["talks_of_one"])
+    patch.setattr(limits, "TOKEN_POOLS_MAX", SMALL["token_pools"])
+    patch.setattr(limits, "ORDERS_PER_POOL_MAX", SMALL["orders"])
+    patch.setattr(limits, "GRANTS_PER_POOL_MAX", SMALL["grants"])
+    patch.setattr(clearing, "UNIFORM_ROOTS_MIN", SMALL["uniform_roots"])
     patch.setattr(shard, "DUE_PER_COMMAND_MAX", SMALL["due"])
     patch.setitem(cast("dict[int, Any]", rules.RULES), 2, rules.V1)
     return patch
@@ -194,6 +203,7 @@ class Play:
             i: (x["pool"], x["units"], x["account"], x["start"], x["end"]) for i, x in model.leases.items()
         }
         self.compare_negotiations()
+        self.compare_tokens()
         works = {i: (x.account, x.price_ucr, x.bond_ucr, x.delay_ms) for i, x in state.works.items()}
         assert works == {i: (x["account"], x["price"], x["bond"], x["delay"]) for i, x in model.works.items()}
         budgets = {
@@ -225,6 +235,26 @@ class Play:
                 assert [p.stands for p in parties] == [dict(stands) for stands in talk["stands"]]
         assert set(self.town.state.negotiated) == self.model.ended_talks
 
+    def compare_tokens(self) -> None:
+        """What is in each token pool, who waits for it, what was granted, and what the market remembers of it."""
+        model, now = self.model, self.town.state.now_ms
+        assert {i for i, a in self.town.state.accounts.items() if a.system} == {
+            i for i, a in model.accounts.items() if a["system"]
+        }
+        assert set(self.town.state.token_pools) == set(model.token_pools)
+        for name, pool in self.town.state.token_pools.items():
+            row = model.token_pools[name]
+            assert Fraction(pool.level_at(now), 60_000) == model.bucket(row, now)
+            assert (pool.rate, pool.clears_at_ms, pool.recent) == (row["rate"], row["clears"], row["recent"])
+            orders = [(o.id, o.account, o.tokens, o.limit_per_1000_ucr, o.expires_at_ms) for o in pool.orders.values()]
+            assert orders == [
+                (o["id"], o["account"], o["tokens"], o["limit"], o["end"]) for o in row["orders"].values()
+            ]
+            live = [g for g in pool.grants.values() if not g.is_over(now)]
+            assert {g.id: (g.account, g.tokens, g.used, g.expires_at_ms) for g in live} == {
+                i: (g["account"], g["tokens"], g["used"], g["end"]) for i, g in model.live_grants(row, now).items()
+            }
+
     def repeat(self, index: int) -> Answer:
         """Post an earlier record again."""
         return self.post(*self.posted[index % len(self.posted)])
@@ -255,7 +285,8 @@ class Play:
     def open_account(self, name: str, *, credits_ucr: int = 0, by: str = "bank") -> Answer:
         """Have the bank open an account, and give it credits."""
         project = "other" if name == "dan" else "project"
-        answer = self.by(by, c.OpenAccount(name, project, "root", self.pair(f"key of {name[:9]}").public, INBOX_KEY))
+        root = f"root of {name}" if name in ("cat", "dan") else "root"
+        answer = self.by(by, c.OpenAccount(name, project, root, self.pair(f"key of {name[:9]}").public, INBOX_KEY))
         if credits_ucr:
             self.by("bank", c.IssueCredits(answer.id, credits_ucr, ""))
         return answer

@@ -31,12 +31,23 @@ GROUPS = {"BidGrouped", "HoldResized"}
 INVITATIONS = {"AccountInvited"}
 PURCHASES = {"PurchaseOpened", "UnitsOffered", "WorkReported"}
 OF_6 = GROUPS | INVITATIONS | NEGOTIATIONS | PURCHASES
+OF_7 = {
+    "PriorityChanged",
+    "StandingOrderEnded",
+    "StandingOrderPlaced",
+    "TokenPoolCleared",
+    "TokenPoolCreated",
+    "TokenPoolResized",
+    "TokenRateChanged",
+    "TokensGranted",
+    "UsageReported",
+}
 EVENTS_LATER = {
-    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | OF_6,
-    3: BUDGETS | DECISIONS | OF_6,
-    4: DECISIONS | OF_6,
-    5: OF_6,
-    6: set[str](),
+    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | OF_6 | OF_7,
+    3: BUDGETS | DECISIONS | OF_6 | OF_7,
+    4: DECISIONS | OF_6 | OF_7,
+    5: OF_6 | OF_7,
+    6: OF_7,
     7: set[str](),
 }
 OF_BUDGETS = {Code.BAD_BUDGET, Code.UNKNOWN_BUDGET, Code.BUDGET_EXCEEDED}
@@ -71,12 +82,20 @@ CODES_OF_6 = OF_NEGOTIATIONS | {
     Code.NOT_INVITED,
     Code.BAD_INVITATION,
 }
+CODES_OF_7 = {
+    Code.BAD_TOKENS,
+    Code.UNKNOWN_ORDER,
+    Code.UNKNOWN_GRANT,
+    Code.GRANT_SPENT,
+    Code.NO_TOKENS,
+    Code.NOT_SYSTEM,
+}
 CODES_LATER = {
-    1: OF_BUDGETS | OF_DECISIONS | CODES_OF_6,
-    3: OF_BUDGETS | OF_DECISIONS | CODES_OF_6,
-    4: OF_DECISIONS | CODES_OF_6,
-    5: CODES_OF_6,
-    6: set[Code](),
+    1: OF_BUDGETS | OF_DECISIONS | CODES_OF_6 | CODES_OF_7,
+    3: OF_BUDGETS | OF_DECISIONS | CODES_OF_6 | CODES_OF_7,
+    4: OF_DECISIONS | CODES_OF_6 | CODES_OF_7,
+    5: CODES_OF_6 | CODES_OF_7,
+    6: CODES_OF_7,
     7: set[Code](),
 }
 """What earlier versions did not know."""

@@ -18,6 +18,7 @@ from tests.market.directed import SCENARIOS
 from tests.market.histories_budgets import Budgeting, amounts, banks
 from tests.market.histories_negotiations import Bargaining
 from tests.market.histories_purchases import PurchaseHistories
+from tests.market.histories_tokens import TokenHistories
 from tests.market.play import Play, Reached, with_small_limits
 from tests.market.town import BANK, INBOX_KEY, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call, managed
 
@@ -38,7 +39,7 @@ steps_ms = st.sampled_from([0, 1, 10, 49, 50, 99, 100, 101, 500, 2_000, 29_999, 
 sequences = st.sampled_from([-(2**63), -5, 1, 2, 3, 10, 2**63 - 1])
 
 
-class Histories(PurchaseHistories, Bargaining, Budgeting):
+class Histories(PurchaseHistories, Bargaining, Budgeting, TokenHistories):
     """What may happen to a market, in any order."""
 
     def __init__(self) -> None:
@@ -288,7 +289,7 @@ class Histories(PurchaseHistories, Bargaining, Budgeting):
         keys = [k for k, row in self.play.model.keys.items() if row["account"] == ident] or [INBOX_KEY]
         self.play.by(who, c.RevokeKey(ident, keys[number % len(keys)]))
 
-    @rule(who=anyone, version=st.sampled_from([0, 1, 2, 3, 4, 5, 6]))
+    @rule(who=anyone, version=st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7]))
     def activate(self, who: str, version: int) -> None:
         """Other rules."""
         self.play.by(who, c.ActivateRules(version))

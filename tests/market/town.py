@@ -62,7 +62,8 @@ def as_plain(value: Any, *, past: bool = True) -> Any:
         if isinstance(value, State) and not past:
             plain["agenda"] = sorted(filter(value.is_pending, value.agenda))
             # Looked up by id only: a restored market has them CFP by CFP, a live one in order of arrival.
-            plain["bids"] = sorted(plain["bids"], key=lambda item: item[0])
+            for name in ("bids", "token_orders", "token_grants"):
+                plain[name] = sorted(plain[name], key=lambda item: item[0])
         return plain
     if isinstance(value, dict):
         return [(key, as_plain(item, past=past)) for key, item in value.items()]
@@ -307,6 +308,22 @@ def budget(account: bytes | None = None, project: str = "", /, **changes: Any) -
         "warn_permille": 800,
     }
     return c.SetBudget(account, project, **(usual | changes))
+
+
+def token_pool(
+    name: str, owner: bytes, *, resize: bool = False, **changes: int
+) -> c.CreateTokenPool | c.ResizeTokenPool:
+    """A pool of 100 tokens a minute, burst 100, of which a fifth is reserved, cleared each second; with `changes`."""
+    usual = {
+        "tokens_per_minute": 100,
+        "burst_tokens": 100,
+        "reserve_permille": 200,
+        "interval_ms": 1_000,
+        "reserve_per_1000_ucr": 0,
+        "grant_ms": 5_000,
+    }
+    terms = usual | changes
+    return c.ResizeTokenPool(name, **terms) if resize else c.CreateTokenPool(name, owner, **terms)
 
 
 def small_town(

@@ -14,6 +14,7 @@ from tests.mutants.planted_invitations import INVITATION_MUTANTS
 from tests.mutants.planted_negotiations import NEGOTIATION_MUTANTS
 from tests.mutants.planted_purchases import PURCHASE_MUTANTS
 from tests.mutants.planted_rules import RULE_MUTANTS
+from tests.mutants.planted_tokens import TOKEN_MUTANTS
 
 SHELLS = "tests/streams/test_shells.py::test_the_clock_ticks_only_for_a_reason"
 STORE = "tests/projections/test_store.py"
@@ -273,5 +274,6 @@ PLANTED = (
     *INVITATION_MUTANTS,
     *NEGOTIATION_MUTANTS,
     *PURCHASE_MUTANTS,
+    *TOKEN_MUTANTS,
     *PROJECTOR_MUTANTS,
 )

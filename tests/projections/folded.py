@@ -51,6 +51,12 @@ class Folded:
     projects: dict[Key, str] = field(default_factory=dict)
     budgets: dict[Key, tuple[str | None, str | None, bool]] = field(default_factory=dict)
     windows: dict[Key, list[Window]] = field(default_factory=dict)
+    token_pools: dict[Key, tuple[int, int]] = field(default_factory=dict)
+    """Burst, and the rate that holds."""
+    token_orders: dict[Key, tuple[str, str, int]] = field(default_factory=dict)
+    token_grants: dict[Key, tuple[str, str, int, bool]] = field(default_factory=dict)
+    token_usage: Counter[tuple[str, str, str, int, int]] = field(default_factory=Counter)
+    system: dict[Key, bool] = field(default_factory=dict)
     spent_ucr: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     types: Counter[str] = field(default_factory=Counter)
 
@@ -67,6 +73,7 @@ def fold(market: str, entries: Iterable[Entry], state: Folded) -> None:
         _fold_contracts(market, event, state)
         _fold_negotiations(market, event, state)
         _fold_purchases(market, event, state)
+        _fold_tokens(market, event, state)
 
 
 def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
@@ -82,6 +89,33 @@ def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
             state.weights[market, event.account.hex()] = event.weight_permille
         case ev.PoolCreated() | ev.PoolResized():
             state.pools[market, event.pool] = event.units
+
+
+def _fold_tokens(market: str, event: ev.Event, state: Folded) -> None:
+    match event:
+        case ev.MarketOpened():
+            state.system[market, event.bank.hex()] = False
+        case ev.AccountOpened():
+            state.system[market, event.account.hex()] = False
+        case ev.PriorityChanged():
+            state.system[market, event.account.hex()] = event.system
+        case ev.TokenPoolCreated() | ev.TokenPoolResized():
+            state.token_pools[market, event.pool] = (event.burst_tokens, event.tokens_per_minute)
+        case ev.TokenRateChanged():
+            burst, _ = state.token_pools[market, event.pool]
+            state.token_pools[market, event.pool] = (burst, event.tokens_per_minute)
+        case ev.StandingOrderPlaced():
+            agent = state.names[market, event.account.hex()]
+            state.token_orders[market, event.order.hex()] = (agent, "standing", event.limit_per_1000_ucr)
+        case ev.StandingOrderEnded():
+            agent, _, limit = state.token_orders[market, event.order.hex()]
+            state.token_orders[market, event.order.hex()] = (agent, str(event.reason).lower(), limit)
+        case ev.TokensGranted():
+            agent = state.names[market, event.account.hex()]
+            state.token_grants[market, event.grant.hex()] = (agent, event.task, event.tokens, event.system)
+        case ev.UsageReported():
+            agent = state.names[market, event.account.hex()]
+            state.token_usage[market, event.grant.hex(), agent, event.tokens, event.throttled] += 1
 
 
 def _fold_keys(market: str, event: ev.Event, state: Folded) -> None:
@@ -107,7 +141,7 @@ def _fold_money(market: str, event: ev.Event, state: Folded) -> None:
         case ev.CreditsTransferred():
             state.balance_ucr[market, event.debit.hex()] -= event.amount_ucr
             state.balance_ucr[market, event.credit.hex()] += event.amount_ucr
-            if event.reason in ("AWARD", "DEAL", "FORFEIT"):
+            if event.reason in ("AWARD", "DEAL", "FORFEIT", "TOKENS"):
                 state.spent_ucr[market, event.project, event.pool] += event.amount_ucr
         case ev.HoldPlaced():
             state.held_ucr[market, event.account.hex()] += event.amount_ucr
@@ -148,7 +182,7 @@ def _fold_budgets(market: str, event: ev.Event, state: Folded) -> None:
             windows[-1] = (*windows[-1][:7], event.decayed_ucr, True)
             bounds = (event.starts_at_ms, event.ends_at_ms, event.limit_ucr)
             windows.append((*bounds, 0, 0, False, event.issued_ucr, 0, False))
-        case ev.CreditsTransferred(reason="AWARD" | "DEAL" | "FORFEIT"):
+        case ev.CreditsTransferred(reason="AWARD" | "DEAL" | "FORFEIT" | "TOKENS"):
             payer = event.debit.hex()
             for (name, ident), (owner, project, over) in state.budgets.items():
                 mine = owner == payer or (owner is None and project == state.projects[market, payer])
@@ -255,6 +289,11 @@ def read_back(data_dir: Path) -> Folded:
             by_invitation=table("SELECT market, cfp_id, by_invitation FROM cfps"),
             invitations=set(rows("SELECT market, cfp_id, agent FROM invitations")),
             refusals=set(rows("SELECT market, cfp_id, agent, reason FROM refusals")),
+            token_pools=table("SELECT market, pool, burst_tokens, rate_per_minute FROM token_pools"),
+            token_orders=table("SELECT market, order_id, agent, status, limit_per_1000_ucr FROM token_orders"),
+            token_grants=table("SELECT market, grant_id, agent, task, tokens, is_system FROM token_grants"),
+            token_usage=Counter(rows("SELECT market, grant_id, agent, tokens, throttled FROM token_usage")),
+            system=table("SELECT market, account_id, is_system FROM accounts"),
             talks=table("SELECT market, negotiation_id, status, cap_ucr, options, price_ucr FROM negotiations"),
             offers=Counter(
                 rows("SELECT market, negotiation_id, round, agent, options::VARCHAR || ' at ' || price_ucr FROM offers")

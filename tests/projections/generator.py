@@ -26,6 +26,7 @@ from contractnet.messages import events as ev
 from tests.projections.bought import Work, bought, ended, started
 from tests.projections.generator_budgets import Budget, Budgeting
 from tests.projections.generator_talks import Talks
+from tests.projections.generator_tokens import TokenPools
 from tests.projections.parts import Cfp
 
 START_AT_MS = 1_790_000_000_000
@@ -51,6 +52,7 @@ class History(Budgeting):
         self._grouped: dict[bytes, tuple[bytes, int]] = {}
         self._unheld: set[bytes] = set()
         self._talks = Talks(self._random)
+        self._tokens = TokenPools(self._random)
         self._works: list[tuple[Work, int | None]] = []
         self._accounts_wanted = accounts
         self.bank = self._id()
@@ -102,8 +104,9 @@ class History(Budgeting):
             self._change_budget,
             self._other,
             self._bargain,
+            lambda command: self._tokens.step(command, self._account()),
         )
-        maker = self._random.choices(makers, (50, 8, 12, 10, 8, 3, 1, 12, 2, 5, 6, 3, 1, 5, 10, 12))[0]
+        maker = self._random.choices(makers, (50, 8, 12, 10, 8, 3, 1, 12, 2, 5, 6, 3, 1, 5, 10, 12, 8))[0]
         return maker(command)
 
     def _account(self) -> bytes:

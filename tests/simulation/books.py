@@ -12,6 +12,7 @@ from tests.simulation.books_budgets import BudgetBooks
 from tests.simulation.books_groups import GroupBooks
 from tests.simulation.books_negotiations import NegotiationBooks
 from tests.simulation.books_purchases import PurchaseBooks
+from tests.simulation.books_tokens import TokenBooks
 
 
 @dataclass(slots=True)
@@ -37,13 +38,14 @@ class Auction:
         return [i for i, b in self.bids.items() if i not in over and b.price_ucr >= least_ucr]
 
 
-class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks):
+class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks):
     """Takes entries in order; every broken promise is an AssertionError."""
 
     def __init__(self) -> None:
         super().__init__()
         NegotiationBooks.__init__(self)
         PurchaseBooks.__init__(self)
+        TokenBooks.__init__(self)
         self.now_ms = self.rules = 0
         self.head = b""
         """Chain head before the record whose entries are written down: it decides ties."""
@@ -149,8 +151,9 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks):
         self.balances[event.debit] -= event.amount_ucr
         self.balances[event.credit] += event.amount_ucr
         self.post(event)
+        self.pay_tokens(event)
         if event.award is not None:
-            assert event.award in self.awards or event.award in self.talks
+            assert event.award in self.awards or event.award in self.talks or event.award in self.grants
 
     def _HoldPlaced(self, _: Entry, event: e.HoldPlaced) -> None:
         assert event.hold not in self.holds

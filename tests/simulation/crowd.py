@@ -34,6 +34,7 @@ from tests.market.town import (
 )
 from tests.simulation.books import Books
 from tests.simulation.letters import Letter, Unsigned
+from tests.simulation.token_crowd import token_command
 
 AGENTS = ("ann", "bob", "cat", "dan")
 LATER = "gpu-us-east"
@@ -74,7 +75,8 @@ class Crowd:
 
     def open_account(self, name: str, keys: KeyPair) -> Letter:
         """The bank opens an account."""
-        return self.seal(c.OpenAccount(name, "project", "root", keys.public, INBOX_KEY), BANK)
+        root = "root" if name in ("ann", "bob") else f"root of {name}"
+        return self.seal(c.OpenAccount(name, "project", root, keys.public, INBOX_KEY), BANK)
 
     def seal(
         self,
@@ -158,7 +160,10 @@ class Crowd:
         """The rest of what a market does."""
         dice, books = self.dice, self.books
         who = dice.choice(AGENTS)
-        kind = dice.randrange(22)
+        kind = dice.randrange(28)
+        if kind > 21:
+            command, sender = token_command(dice, books, who)
+            return self.seal(command, self.keys_of(sender))
         if kind > 16:
             return self._work(who)
         if kind > 11:
