@@ -19,7 +19,7 @@ founded_7 = partial(founded, version=7, units=4, credits_ucr=10_000)
 def pooled(play: Play, *agents: str, **terms: int) -> None:
     """Agents, and a pool of 100 tokens a minute, burst 100, of which a fifth is reserved, cleared each second."""
     founded_7(play, *agents)
-    assert play.by("bank", token_pool(GPT, play.account("manager"), **terms)).code is Code.ACCEPTED
+    assert play.by("bank", token_pool(GPT, play.account("manager"), resize=False, **terms)).code is Code.ACCEPTED
 
 
 def second(play: Play, step_ms: int = 1_000) -> list[e.TokensGranted]:

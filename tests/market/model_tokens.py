@@ -21,7 +21,8 @@ class Tokens(Books):
 
     def bucket(self, pool: Row, at: int) -> Fraction:
         """What is in a pool."""
-        return min(Fraction(pool["burst"]), pool["level"] + Fraction(pool["rate"] * (at - pool["at"]), 60_000))
+        flowed = Fraction(pool["rate"] * (at - pool["at"]), 60_000)
+        return min(Fraction(pool["burst"]), Fraction(pool["level"] + flowed))
 
     def _fill(self, pool: Row, at: int) -> None:
         pool |= {"level": self.bucket(pool, at), "at": at}

@@ -18,7 +18,7 @@ NAMES = ("a", "b", "c", "d")
 def market(**terms: int) -> tuple[Town, dict[str, bytes]]:
     """A pool, and four agents of one project and root each, of whom `a` is a System agent."""
     town, ids = small_town(*NAMES)
-    assert town.send(token_pool(GPT, ids["manager"], **terms), BANK).code is Code.ACCEPTED
+    assert town.send(token_pool(GPT, ids["manager"], resize=False, **terms), BANK).code is Code.ACCEPTED
     assert town.send(c.SetPriority(ids["a"], True), OPERATOR).code is Code.ACCEPTED
     return town, ids
 
