@@ -10,6 +10,7 @@ from analytics import checker_decisions as decisions
 from analytics import checker_holds as holds
 from analytics import checker_keys as keys
 from analytics import checker_negotiations as bargains
+from analytics import checker_pools as pools
 from analytics import checker_tokens as buckets
 from analytics.checker_budgets import Budgets
 from analytics.checker_groups import Groups
@@ -232,16 +233,6 @@ class Book:
         need(self.holds.pop(hold) == (account, amount_ucr), f"hold {hold.hex()} is resolved whole")
         self._account(account).held_ucr -= amount_ucr
 
-    def _pool_created(self, e: Fields, _: Fields) -> None:
-        need(e["pool"] not in self.pools, "a pool is created once")
-        self._account(e["owner"])
-        self.pools[e["pool"]] = Pool(e["owner"], e["units"])
-
-    def _pool_resized(self, e: Fields, source: Fields) -> None:
-        pool = self._pool(e["pool"])
-        pool.units = e["units"]
-        need(pool.is_respected(source["at_ms"], 2**63), "units in use cannot be taken away")
-
     def _cfp_opened(self, e: Fields, source: Fields) -> None:
         need(e["cfp"] == source["command"] and e["cfp"] not in self.cfps, "a CFP has its command's id")
         buys = e["direction"] == "BUY"
@@ -384,8 +375,8 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "BudgetToppedUp": lambda book, e, source: book.budgets.topped_up(e, source),
     "BudgetWarned": lambda book, e, source: book.budgets.warn(e, source),
     "BudgetWindowStarted": lambda book, e, source: book.budgets.next_window(e, source),
-    "PoolCreated": Book._pool_created,
-    "PoolResized": Book._pool_resized,
+    "PoolCreated": pools.created,
+    "PoolResized": pools.resized,
     "CfpOpened": Book._cfp_opened,
     "AwardDeferred": lambda book, e, source: decisions.defer(book._cfp(e["cfp"]), e, source),
     "AccountInvited": lambda book, e, source: decisions.invite(

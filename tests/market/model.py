@@ -154,11 +154,6 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         """What an account's bids, negotiations and work hold."""
         return self.held_by_bids(account) + self.caps(account) + self.held_for_work(account)
 
-    def free(self, account: bytes) -> int:
-        """What an account can spend."""
-        balance: int = self.accounts[account]["balance"]
-        return balance - self.held(account)
-
     # Capacity: all leases, looked at one instant after the other.
 
     def peak(self, pool: str, start: int, end: int | None, leases: list[Row]) -> int:

@@ -95,7 +95,8 @@ class Books:
 
     def free(self, account: bytes) -> int:
         """What an account can spend."""
-        raise NotImplementedError
+        balance: int = self.accounts[account]["balance"]
+        return balance - self.held(account)
 
     def open_cfp(self, ident: bytes) -> Row | None:
         """A CFP that takes bids."""
