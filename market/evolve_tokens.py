@@ -66,8 +66,6 @@ def _cleared(state: State, source: Source, event: e.TokenPoolCleared) -> None:
     pool = state.token_pools[event.pool]
     assert 0 < pool.clears_at_ms <= source.at_ms, "a clearing happens once an interval"
     pool.settle(source.at_ms)
-    for ident in pool.drop_over(source.at_ms):
-        del state.token_grants[ident]
     pool.forget_some()
     _next(state, pool, source)
 

@@ -105,6 +105,12 @@ def test_splitting_a_root_gains_nothing(market: tuple[list[Ask], int, int], shar
     assert {r: t for r, t in one.items() if r != "a"} == {r: t for r, t in two.items() if r != "a"}
 
 
+def test_a_root_raises_no_price_for_itself() -> None:
+    """What a root's other account is refused is no part of what the root displaces."""
+    asks = [ask("a", 6_000, 20), ask("b", 6_000, 15), ask("a too", 6_000, 10, root="a"), ask("c", 2_000, 5)]
+    assert by_root(cleared(asks, 12_000)) == {"a": (6_000, 10), "b": (6_000, 6 * 10)}
+
+
 def test_the_pricing_follows_the_number_and_the_size_of_roots() -> None:
     """One price from ten roots on, if none asks for more than a fifth; else VCG. Accounts of a root count once."""
 
