@@ -18,6 +18,7 @@ def load(book: Book, m: Fields) -> None:
         account = Account(balance_ucr, 0, [(e, w) for e, w in weights], name, project)
         book.add_account(bytes.fromhex(ident), account)
     book.budgets.load(m["budgets"])
+    book.policy.load(m["policy"])
     for public, account, revoked, floor, expires_at_ms, seen in m["keys"]:
         owner = None if account is None else bytes.fromhex(account)
         book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)

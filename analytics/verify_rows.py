@@ -55,6 +55,7 @@ COLUMNS: dict[str, str] = {
     " offset_ms, decay_permille, cap_allowances, warn_permille, epoch_ms(set_at), epoch_ms(cleared_at)",
     "budget_windows": "partition, ledger_offset, market, budget_id, epoch_ms(starts_at), epoch_ms(ends_at), limit_ucr,"
     " topped_up_ucr, spent_ucr, epoch_ms(warned_at), issued_ucr, decayed_ucr, epoch_ms(ended_at)",
+    "policies": "partition, ledger_offset, market, issue_limit_ucr, issue_window_ms, round_fee_ucr, epoch_ms(set_at)",
     "meta": "partition, next_offset, events, epoch_ms(newest_event_at)",
 }
 """What is compared of each published table: every column that follows from the ledger."""
@@ -73,6 +74,7 @@ BY_OFFSET = (
     "offers",
     "rejections",
     "budget_windows",
+    "policies",
 )
 """Tables whose rows have a ledger offset of their own: the first two columns identify them."""
 

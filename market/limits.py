@@ -121,3 +121,9 @@ OPTIONS_MAX = 64
 ISSUES_BYTES_MAX = 1_024
 # An ended negotiation is remembered for precise answers.
 NEGOTIATIONS_REMEMBERED = 1_024
+
+# The operator's policy. The first version of the rules that has one. Windows as those of budgets: shorter, and a bound
+# on what is issued in one would bound nothing.
+POLICIES_RULES_VERSION = 7
+ISSUE_WINDOW_MS_MIN = BUDGET_WINDOW_MS_MIN
+ISSUE_WINDOW_MS_MAX = BUDGET_WINDOW_MS_MAX

@@ -16,6 +16,7 @@ from typing import Any
 from contractnet.messages import Code, Direction, Pricing, Winner
 from market.budget import Budget
 from market.capacity import Timeline
+from market.policy import Policy
 from market.shard import Shard
 from market.snapshot_negotiations import dump_negotiation, load_negotiation
 from market.state import Account, Bid, Cfp, Group, Key, Lease, Pool, State, Terms, Work
@@ -63,6 +64,7 @@ def _dump_state(s: State) -> dict[str, Any]:
         "budgets": [_dump_budget(b) for b in s.budgets.values()],
         "negotiations": [dump_negotiation(n) for n in s.negotiations.values()],
         "negotiated": [n.hex() for n in s.negotiated],
+        "policy": None if s.policy is None else [getattr(s.policy, field.name) for field in fields(s.policy)],
     }
 
 
@@ -92,6 +94,7 @@ def _load_state(d: dict[str, Any]) -> State:
     for negotiation in map(load_negotiation, d["negotiations"]):
         s.add_negotiation(negotiation)
         s.agenda.append((negotiation.until_ms, negotiation.id))
+    s.policy = None if d["policy"] is None else Policy(*d["policy"])
     # A snapshot may lie between the entries of one record: some holds are resolved then, or not placed yet.
     for hold, holder, _ in s.backed():
         s.accounts[holder].held_ucr += s.holds.get(hold, 0)

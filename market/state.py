@@ -11,6 +11,7 @@ from contractnet.messages import Code, Direction, Pricing, Winner
 from market.bargaining import BUYER, Negotiation
 from market.budget import Budget
 from market.capacity import Timeline
+from market.policy import Policy
 
 DECOY_DOMAIN = b"contractnet/decoy/1"
 ESCROW_DOMAIN = b"contractnet/escrow/1"
@@ -258,6 +259,8 @@ class State:
     """The budget of each account id and each project name that has one. Derived."""
     projects: dict[str, list[bytes]] = field(default_factory=dict)
     """The accounts of each project in order of opening, without the bank. Derived."""
+    policy: Policy | None = None
+    """The operator's; None: it has set none."""
     agenda: list[tuple[int, bytes]] = field(default_factory=list)
     """Heap of (due, CFP, award, budget or negotiation id). Derived; entries of things that ended early are dropped when
     they surface."""

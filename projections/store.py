@@ -25,10 +25,10 @@ from projections.sql import fold_statements, read
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 5
+FORMAT_VERSION = 6
 """Raised with every change of tables.sql or fold.sql: the projection is then rebuilt from the ledger."""
 
-APPENDED = ("events", "awards", "transfers", "rejections", "refusals", "invitations", "offers")
+APPENDED = ("events", "awards", "transfers", "rejections", "refusals", "invitations", "offers", "policies")
 """Tables whose rows never change."""
 CHANGING = ("cfps", "bids", "works", "reservations", "holds", "budget_windows", "negotiations")
 """Tables whose rows change until their final_offset."""

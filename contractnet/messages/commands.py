@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from contractnet.messages.command import Command as Command  # noqa: PLC0414, part of this module
+from contractnet.messages.commands_policy import SetPolicy as SetPolicy  # noqa: PLC0414, part of this module
 from contractnet.messages.types import Awarder, Claim, Direction, Issue, NegotiationProtocol, Pricing, Progress
-
-
-class Command:
-    """Base of the commands records."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from contractnet.messages.events_negotiations import NegotiationJoined as Negoti
 from contractnet.messages.events_negotiations import NegotiationOpened as NegotiationOpened  # noqa: PLC0414, part of this module
 from contractnet.messages.events_negotiations import OfferMade as OfferMade  # noqa: PLC0414, part of this module
 from contractnet.messages.events_negotiations import OffersOpened as OffersOpened  # noqa: PLC0414, part of this module
+from contractnet.messages.events_policy import PolicySet as PolicySet  # noqa: PLC0414, part of this module
 from contractnet.messages.purchases import PurchaseOpened as PurchaseOpened  # noqa: PLC0414, part of this module
 from contractnet.messages.purchases import UnitsOffered as UnitsOffered  # noqa: PLC0414, part of this module
 from contractnet.messages.purchases import WorkReported as WorkReported  # noqa: PLC0414, part of this module

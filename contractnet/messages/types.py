@@ -58,7 +58,8 @@ class Cause(StrEnum):
 class PostingReason(StrEnum):
     """Why credits moved. ISSUE: new credits from the bank. TRANSFER: the bank moved them. AWARD: payment for an
     award. ALLOWANCE: a budget's credits for a window. DECAY: what a window's end took back. DEAL: payment for a lease
-    that was bargained for. FORFEIT: the bond of work that failed."""
+    that was bargained for. FORFEIT: the bond of work that failed.
+    FEE: what an offer in a negotiation costs."""
 
     UNSPECIFIED = "UNSPECIFIED"
     ISSUE = "ISSUE"
@@ -68,6 +69,7 @@ class PostingReason(StrEnum):
     DECAY = "DECAY"
     DEAL = "DEAL"
     FORFEIT = "FORFEIT"
+    FEE = "FEE"
 
 
 class ReleaseReason(StrEnum):
@@ -219,6 +221,7 @@ class Code(StrEnum):
     OUT_OF_TURN = "OUT_OF_TURN"
     ROUND_OVER = "ROUND_OVER"
     WRONG_PROTOCOL = "WRONG_PROTOCOL"
+    ISSUE_EXCEEDED = "ISSUE_EXCEEDED"
 
 
 CODE_TEXT: dict[Code, str] = {
@@ -287,6 +290,7 @@ CODE_TEXT: dict[Code, str] = {
     Code.OUT_OF_TURN: "it is not this party's turn, or the round has not begun",
     Code.ROUND_OVER: "the round is over: what is meant for it comes too late",
     Code.WRONG_PROTOCOL: "in monotonic concession a party accepts by making the other's offer its own",
+    Code.ISSUE_EXCEEDED: "the operator's policy leaves less to issue in this window",
 }
 """Each outcome in words, for people."""
 

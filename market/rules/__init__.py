@@ -7,7 +7,19 @@ from typing import Any
 
 from contractnet.messages import Command, Event
 from contractnet.messages import commands as c
-from market.rules import accounts, budgets, buying, contracts, decisions, groups, invitations, keys, negotiations, pools
+from market.rules import (
+    accounts,
+    budgets,
+    buying,
+    contracts,
+    decisions,
+    groups,
+    invitations,
+    keys,
+    negotiations,
+    policies,
+    pools,
+)
 from market.rules.context import Context
 
 Decide = Callable[[Context, Any], list[Event]]
@@ -79,8 +91,11 @@ V6: dict[type[Command], Decide] = V5 | {
 
 V7: dict[type[Command], Decide] = V6 | {
     c.CallForProposals: invitations.call_for_proposals_7,
+    c.SetPolicy: policies.set_policy,
+    c.IssueCredits: policies.issue_7,
+    c.MakeOffer: policies.make_offer_7,
 }
-"""Managers that award what they buy themselves (docs/purchases.md)."""
+"""Managers that award what they buy themselves (docs/purchases.md), the operator's policy (docs/guards.md)."""
 
 RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7}
 

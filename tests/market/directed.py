@@ -16,6 +16,7 @@ from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
 from tests.market.directed_invitations import INVITATION_SCENARIOS
 from tests.market.directed_negotiations import NEGOTIATION_SCENARIOS
+from tests.market.directed_policies import POLICY_SCENARIOS
 from tests.market.directed_purchases import PURCHASE_SCENARIOS
 from tests.market.play import SMALL, Play, founded
 from tests.market.test_rules import CASES
@@ -253,4 +254,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *INVITATION_SCENARIOS,
     *NEGOTIATION_SCENARIOS,
     *PURCHASE_SCENARIOS,
+    *POLICY_SCENARIOS,
 )

@@ -25,6 +25,7 @@ from contractnet.signing import KeyPair
 from market import Shard, limits, told
 from market.rules import RULES
 from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, WHEN, joined, negotiation
+from tests.market.golden_policies import policies
 from tests.market.golden_purchases import purchases
 from tests.market.test_rules import CASES, busy_town
 from tests.market.town import (
@@ -83,6 +84,8 @@ def session(version: int) -> Town:
         negotiations(town, key_pair("bank's third"))
     if version >= limits.PURCHASES_RULES_VERSION:
         purchases(town, key_pair("bank's third"), version)
+    if version >= limits.POLICIES_RULES_VERSION:
+        policies(town, key_pair("bank's third"), key_pair("operator's second"))
     return town
 
 

@@ -30,13 +30,14 @@ NEGOTIATIONS = {"NegotiationOpened", "NegotiationJoined", "OfferMade", "OffersOp
 GROUPS = {"BidGrouped", "HoldResized"}
 INVITATIONS = {"AccountInvited"}
 PURCHASES = {"PurchaseOpened", "UnitsOffered", "WorkReported"}
-OF_6 = GROUPS | INVITATIONS | NEGOTIATIONS | PURCHASES
+OF_7 = {"PolicySet"}
+OF_6 = GROUPS | INVITATIONS | NEGOTIATIONS | PURCHASES | OF_7
 EVENTS_LATER = {
     1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | OF_6,
     3: BUDGETS | DECISIONS | OF_6,
     4: DECISIONS | OF_6,
     5: OF_6,
-    6: set[str](),
+    6: OF_7,
     7: set[str](),
 }
 OF_BUDGETS = {Code.BAD_BUDGET, Code.UNKNOWN_BUDGET, Code.BUDGET_EXCEEDED}
@@ -64,19 +65,24 @@ OF_NEGOTIATIONS = {
     Code.ROUND_OVER,
     Code.WRONG_PROTOCOL,
 }
-CODES_OF_6 = OF_NEGOTIATIONS | {
-    Code.BAD_GROUP,
-    Code.GROUP_DIFFERS,
-    Code.GROUP_WON,
-    Code.NOT_INVITED,
-    Code.BAD_INVITATION,
-}
+CODES_OF_7 = {Code.ISSUE_EXCEEDED}
+CODES_OF_6 = (
+    OF_NEGOTIATIONS
+    | CODES_OF_7
+    | {
+        Code.BAD_GROUP,
+        Code.GROUP_DIFFERS,
+        Code.GROUP_WON,
+        Code.NOT_INVITED,
+        Code.BAD_INVITATION,
+    }
+)
 CODES_LATER = {
     1: OF_BUDGETS | OF_DECISIONS | CODES_OF_6,
     3: OF_BUDGETS | OF_DECISIONS | CODES_OF_6,
     4: OF_DECISIONS | CODES_OF_6,
     5: CODES_OF_6,
-    6: set[Code](),
+    6: CODES_OF_7,
     7: set[Code](),
 }
 """What earlier versions did not know."""

@@ -1,0 +1,7 @@
+"""The base of all commands."""
+
+
+class Command:
+    """Base of the commands records."""
+
+    __slots__ = ()
