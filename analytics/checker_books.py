@@ -16,6 +16,7 @@ from analytics.checker_budgets import Budgets
 from analytics.checker_groups import Groups
 from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need
 from analytics.checker_plain import load
+from analytics.checker_policy import Policy
 from analytics.checker_prices import Lease
 from analytics.checker_purchases import Purchases, check_manager, check_purchase
 from analytics.checker_sales import check_sale
@@ -44,13 +45,14 @@ class Book:
     budgets: Budgets = field(init=False)
     purchases: Purchases = field(default_factory=Purchases)
     tokens: buckets.Tokens = field(default_factory=buckets.Tokens)
+    policy: Policy = field(default_factory=Policy)
     parts: dict[bytes, tuple[Cfp, list[str]]] = field(default_factory=dict)
     """What follows an award in its own record, by award."""
     choices: list[Cfp] = field(default_factory=list)
     """CFPs on which this record has the manager's decision."""
 
     def __post_init__(self) -> None:
-        self.budgets = Budgets(self.bank, self.accounts)
+        self.budgets = Budgets(self.bank, self.accounts, self.policy)
 
     @classmethod
     def opened(cls, _: str, event: Fields, source: Fields) -> Book:
@@ -96,6 +98,7 @@ class Book:
         self.purchases.end(self.holds)
         self.tokens.end()
         self.budgets.end()
+        self.policy.end()
 
     def look_over(self) -> None:
         """Sums over the whole market."""
@@ -117,6 +120,7 @@ class Book:
         need(self.purchases.works == other.purchases.works, "the works are those of the state")
         self.tokens.agree(other.tokens, self.now_ms)
         need(self.budgets.by_id == other.budgets.by_id, "the budgets are those of the state")
+        need(self.policy.plain() == other.policy.plain(), "the policy is that of the state")
         need(self.groups.plain() == other.groups.plain(), "the groups are those of the state")
         revoked = [
             {k: (key.account, key.revoked, key.expires_at_ms) for k, key in b.keys.items()} for b in (self, other)
@@ -177,6 +181,7 @@ class Book:
         need(issued == (e["debit"] == self.bank), "credits are issued by the bank alone")
         if e["reason"] in ("ALLOWANCE", "DECAY"):
             self.budgets.post(e)
+        self.policy.post(e, self.bank, self.now_ms)
         debit.balance_ucr -= amount_ucr
         credit.balance_ucr += amount_ucr
         need(e["debit"] == self.bank or debit.balance_ucr >= debit.held_ucr, "nobody spends what it does not have")
@@ -257,15 +262,6 @@ class Book:
         price_ucr, delay_ms = e["price_ucr"], e["start_delay_ms"]
         bid = Bid(e["account"], price_ucr, weight, delay_ms, e["task"], e["pass_hash"])
         cfp.bids[e["bid"]], self.groups.newest = bid, {e["bid"]: bid}
-
-    def _bid_withdrawn(self, e: Fields, source: Fields) -> None:
-        cfp = self._cfp(e["cfp"])
-        need(source["at_ms"] < cfp.closes_at_ms, "a bid is withdrawn before the deadline")
-        bid = cfp.bids.get(e["bid"])
-        need(bid is not None and bid.account == e["account"] and not bid.withdrawn, "a live bid is withdrawn")
-        assert bid is not None
-        bid.withdrawn = True
-        cfp.bidders.remove(bid.account)
 
     def _bid_rejected(self, e: Fields, source: Fields) -> None:
         cfp = self._cfp(e["cfp"])
@@ -375,6 +371,7 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "BudgetToppedUp": lambda book, e, source: book.budgets.topped_up(e, source),
     "BudgetWarned": lambda book, e, source: book.budgets.warn(e, source),
     "BudgetWindowStarted": lambda book, e, source: book.budgets.next_window(e, source),
+    "PolicySet": lambda book, e, _: book.policy.set(e),
     "PoolCreated": pools.created,
     "PoolResized": pools.resized,
     "CfpOpened": Book._cfp_opened,
@@ -389,7 +386,7 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "DecisionOpened": lambda book, e, source: decisions.begin(book._cfp(e["cfp"]), e, source),
     "BidPlaced": Book._bid_placed,
     "BidGrouped": lambda book, e, source: book.groups.join(e, source, book.holds),
-    "BidWithdrawn": Book._bid_withdrawn,
+    "BidWithdrawn": lambda book, e, source: decisions.withdraw(book._cfp(e["cfp"]), e, source),
     "BidRejected": Book._bid_rejected,
     "AwardMade": Book._award_made,
     "SlotReserved": Book._slot_reserved,

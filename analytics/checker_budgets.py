@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from analytics.checker_parts import Account, Fields, need
+from analytics.checker_policy import Policy
 
 AMOUNT_UCR_MAX, ISSUED_UCR_MAX = 10**15, 4 * 10**18
 MINUTE_MS, WINDOW_MS_MAX = 60_000, 366 * 24 * 3600 * 1000
@@ -48,6 +49,7 @@ class Budgets:
 
     bank: bytes
     accounts: dict[bytes, Account]
+    policy: Policy
     by_id: dict[bytes, Budget] = field(default_factory=dict)
     ids: dict[Scope, bytes] = field(default_factory=dict)
     members: dict[str, list[bytes]] = field(default_factory=dict)
@@ -155,7 +157,7 @@ class Budgets:
         need((e["starts_at_ms"], e["ends_at_ms"]) == bounds, "a window begins where the last one ended")
         need(e["limit_ucr"] == budget.terms["limit_ucr"], "a window has the limit of its budget")
         need(e["spent_ucr"] == budget.spent_ucr, "a window's end tells what was spent")
-        self._owed = self._postings(budget)
+        self._owed = self._postings(budget, source["at_ms"])
         for name, reason in (("decayed_ucr", "DECAY"), ("issued_ucr", "ALLOWANCE")):
             total_ucr = sum(amount_ucr for _, _, amount_ucr, why in self._owed if why == reason)
             need(e[name] == total_ucr, f"{name} is what the postings add up to")
@@ -163,11 +165,13 @@ class Budgets:
         budget.topped_up_ucr = budget.spent_ucr = 0
         budget.warned = False
 
-    def _postings(self, budget: Budget) -> list[Posting]:
+    def _postings(self, budget: Budget, at_ms: int) -> list[Posting]:
         """What the accounts lose and get: decay rounded down, the rest of a shared allowance to the first."""
         owed: list[Posting] = []
         members, terms = self._under(budget.scope), budget.terms
         issuable_ucr = ISSUED_UCR_MAX + self.accounts[self.bank].balance_ucr
+        left_ucr = self.policy.left_ucr(at_ms)
+        by_policy_ucr = ISSUED_UCR_MAX if left_ucr is None else left_ucr
         for place, ident in enumerate(members):
             account = self.accounts[ident]
             free_ucr = account.balance_ucr - account.held_ucr
@@ -176,8 +180,9 @@ class Budgets:
             if terms["cap_allowances"] and share_ucr:
                 lost_ucr = max(lost_ucr, free_ucr - (terms["cap_allowances"] - 1) * share_ucr)
             issuable_ucr += lost_ucr
-            share_ucr = min(share_ucr, issuable_ucr)
+            share_ucr = min(share_ucr, issuable_ucr, by_policy_ucr)
             issuable_ucr -= share_ucr
+            by_policy_ucr -= share_ucr
             both = ((ident, self.bank, lost_ucr, "DECAY"), (self.bank, ident, share_ucr, "ALLOWANCE"))
             owed += [posting for posting in both if posting[2]]
         return owed

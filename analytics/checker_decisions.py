@@ -48,6 +48,16 @@ def refuse(cfp: Cfp, e: Fields, source: Fields, known: Container[bytes], bank: b
     cfp.refused.add(account)
 
 
+def withdraw(cfp: Cfp, e: Fields, source: Fields) -> None:
+    """A bidder takes its bid back."""
+    need(source["at_ms"] < cfp.closes_at_ms, "a bid is withdrawn before the deadline")
+    bid = cfp.bids.get(e["bid"])
+    need(bid is not None and bid.account == e["account"] and not bid.withdrawn, "a live bid is withdrawn")
+    assert bid is not None
+    bid.withdrawn = True
+    cfp.bidders.remove(bid.account)
+
+
 def begin(cfp: Cfp, e: Fields, source: Fields) -> None:
     """The deadline."""
     need(cfp.decide_ms > 0 and not cfp.until_ms, "a manager decides once, on a CFP of its own award")

@@ -130,6 +130,7 @@ def join(book: Book, e: Fields, source: Fields) -> None:
 def offer(book: Book, e: Fields, source: Fields) -> None:
     """A party's offer of a round."""
     talk = find(book, e)
+    book.policy.offer(e)
     need(e["account"] in talk.parties, "only the two parties offer")
     side = talk.parties.index(e["account"])
     need(0 < e["round"] == talk.round and source["at_ms"] < talk.until_ms, "an offer comes in its round")

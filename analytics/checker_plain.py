@@ -20,6 +20,7 @@ def load(book: Book, m: Fields) -> None:
         book.tokens.system |= {bytes.fromhex(ident)} if system else set()
     book.tokens.load(m["token_pools"])
     book.budgets.load(m["budgets"])
+    book.policy.load(m["policy"])
     for public, account, revoked, floor, expires_at_ms, seen in m["keys"]:
         owner = None if account is None else bytes.fromhex(account)
         book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)

@@ -56,10 +56,16 @@ def _window_started(rows: Rows, offset: int, m: str, e: Fields, at_ms: int) -> N
     rows._windows[m, ident] = [rows.partition, offset, m, ident, *bounds, 0, 0, None, e["issued_ucr"], 0, None]
 
 
+def _policy_set(rows: Rows, offset: int, m: str, e: Fields, at_ms: int) -> None:
+    terms = [e["issue_limit_ucr"], e["issue_window_ms"], e["round_fee_ucr"]]
+    rows.keep("policies", [rows.partition, offset, m, *terms, stored_ms(at_ms)])
+
+
 BUDGET_STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "BudgetSet": _set,
     "BudgetCleared": _cleared,
     "BudgetToppedUp": _topped_up,
     "BudgetWarned": _warned,
     "BudgetWindowStarted": _window_started,
+    "PolicySet": _policy_set,
 }

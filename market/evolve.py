@@ -9,6 +9,7 @@ from typing import Any
 from contractnet.messages import Code, Entry, Event, PostingReason, Source, Winner
 from contractnet.messages import events as e
 from market import evolve_groups as groups
+from market import evolve_policies as policies
 from market import evolve_works as works
 from market import limits
 from market.evolve_budgets import BUDGET_CHANGES
@@ -128,7 +129,7 @@ def _weight_changed(state: State, _: Source, event: e.WeightChanged) -> None:
     del weights[: -limits.WEIGHTS_PER_ACCOUNT_MAX]
 
 
-def _transferred(state: State, _: Source, event: e.CreditsTransferred) -> None:
+def _transferred(state: State, source: Source, event: e.CreditsTransferred) -> None:
     assert event.amount_ucr > 0
     assert event.debit != event.credit
     debit = state.accounts[event.debit]
@@ -140,6 +141,7 @@ def _transferred(state: State, _: Source, event: e.CreditsTransferred) -> None:
         for budget in state.budgets_of(debit):
             budget.spent_ucr += event.amount_ucr
             assert budget.room_ucr is None or budget.room_ucr >= 0, "no clearing takes more than a budget leaves"
+    policies.issued(state, source, event)
 
 
 def _hold_placed(state: State, _: Source, event: e.HoldPlaced) -> None:
@@ -349,6 +351,7 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.SlotReserved: _slot_reserved,
     e.LeaseEnded: _lease_ended,
     e.WorkReported: works.reported,
+    e.PolicySet: policies.policy_set,
     **BUDGET_CHANGES,
     **NEGOTIATION_CHANGES,
     **TOKEN_CHANGES,

@@ -155,3 +155,8 @@ RATE_FLOOR_DIVISOR = 16
 RATE_STEP_DIVISOR = 20
 # Nobody slows a pool down alone, unless nobody else has grants, or by being a System agent.
 COMPLAINING_ROOTS_MIN = 2
+# The operator's policy. The first version of the rules that has one. Windows as those of budgets: shorter, and a bound
+# on what is issued in one would bound nothing.
+POLICIES_RULES_VERSION = 7
+ISSUE_WINDOW_MS_MIN = BUDGET_WINDOW_MS_MIN
+ISSUE_WINDOW_MS_MAX = BUDGET_WINDOW_MS_MAX

@@ -16,6 +16,7 @@ from typing import Any
 from contractnet.messages import Code, Direction, Pricing, Winner
 from market.budget import Budget
 from market.capacity import Timeline
+from market.policy import Policy
 from market.shard import Shard
 from market.snapshot_negotiations import dump_negotiation, load_negotiation
 from market.snapshot_tokens import dump_token_pool, load_token_pool
@@ -65,6 +66,7 @@ def _dump_state(s: State) -> dict[str, Any]:
         "negotiations": [dump_negotiation(n) for n in s.negotiations.values()],
         "negotiated": [n.hex() for n in s.negotiated],
         "token_pools": [dump_token_pool(p) for p in s.token_pools.values()],
+        "policy": None if s.policy is None else [getattr(s.policy, field.name) for field in fields(s.policy)],
     }
 
 
@@ -98,6 +100,7 @@ def _load_state(d: dict[str, Any]) -> State:
         s.add_token_pool(pool)
         if pool.clears_at_ms:
             s.agenda.append((pool.clears_at_ms, pool.id))
+    s.policy = None if d["policy"] is None else Policy(*d["policy"])
     # A snapshot may lie between the entries of one record: some holds are resolved then, or not placed yet.
     for hold, holder, _ in s.backed():
         s.accounts[holder].held_ucr += s.holds.get(hold, 0)

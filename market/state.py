@@ -11,6 +11,7 @@ from contractnet.messages import Code, Direction, Pricing, Winner
 from market.bargaining import BUYER, Negotiation
 from market.budget import Budget
 from market.capacity import Timeline
+from market.policy import Policy
 from market.tokens import TokenPool
 
 DECOY_DOMAIN = b"contractnet/decoy/1"
@@ -268,6 +269,8 @@ class State:
     """The token pool of each standing order. Derived."""
     token_grants: dict[bytes, str] = field(default_factory=dict)
     """The token pool of each grant that is not forgotten. Derived."""
+    policy: Policy | None = None
+    """The operator's; None: it has set none."""
     agenda: list[tuple[int, bytes]] = field(default_factory=list)
     """Heap of (due, id of a CFP, award, budget, negotiation or token pool). Derived; entries of things that ended early
     are dropped when they surface."""

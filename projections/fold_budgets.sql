@@ -100,3 +100,9 @@ FROM (
 ) i
 WHERE budget_windows.market = i.market AND budget_windows.budget_id = i.budget_id
     AND budget_windows.ledger_offset = i.ledger_offset;
+
+-- What the operator sets for the whole market.
+-- on PolicySet
+INSERT INTO policies BY NAME
+SELECT market, issue_limit_ucr, issue_window_ms, round_fee_ucr, ts(at_ms) AS set_at, partition, ledger_offset
+FROM in_PolicySet;

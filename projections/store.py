@@ -39,6 +39,7 @@ APPENDED = (
     "token_clearings",
     "token_grants",
     "token_usage",
+    "policies",
 )
 """Tables whose rows never change."""
 CHANGING = ("cfps", "bids", "works", "reservations", "holds", "budget_windows", "negotiations", "token_orders")

@@ -52,6 +52,11 @@ CREATE TABLE budget_windows (
     ended_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
 );
 
+CREATE TABLE policies (
+    market VARCHAR, issue_limit_ucr BIGINT, issue_window_ms BIGINT, round_fee_ucr BIGINT, set_at TIMESTAMP,
+    partition INTEGER, ledger_offset BIGINT
+);
+
 CREATE TABLE events (
     partition INTEGER, ledger_offset BIGINT, market VARCHAR, type VARCHAR, command_offset BIGINT, index INTEGER,
     command_id VARCHAR, occurred_at TIMESTAMP, cause VARCHAR,

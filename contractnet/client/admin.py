@@ -243,6 +243,22 @@ class Operator(Rotating):
         """Make an account a System agent, which may draw tokens of any pool at once and for nothing, or end that."""
         await self._send(c.SetPriority(id_of(account), system), timeout_s)
 
+    async def set_policy(
+        self,
+        *,
+        issue_limit_ucr: int | None = None,
+        issue_window_s: int = 24 * 3600,
+        round_fee_ucr: int = 0,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        """Bound what the bank issues, and set what an offer in a negotiation costs (docs/guards.md).
+
+        In each window of `issue_window_s` seconds (60 to 366 days) the bank issues at most `issue_limit_ucr`, the
+        allowances of budgets included (None: no limit); more is refused with ISSUE_EXCEEDED. Each offer costs its party
+        `round_fee_ucr`, which goes to the bank.
+        """
+        await self._send(c.SetPolicy(issue_limit_ucr, issue_window_s * 1000, round_fee_ucr), timeout_s)
+
     async def activate_rules(self, version: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Switch the market to another version of the rules."""
         await self._send(c.ActivateRules(version), timeout_s)

@@ -58,7 +58,8 @@ class Cause(StrEnum):
 class PostingReason(StrEnum):
     """Why credits moved. ISSUE: new credits from the bank. TRANSFER: the bank moved them. AWARD: payment for an
     award. ALLOWANCE: a budget's credits for a window. DECAY: what a window's end took back. DEAL: payment for a lease
-    that was bargained for. FORFEIT: the bond of work that failed. TOKENS: payment for granted tokens."""
+    that was bargained for. FORFEIT: the bond of work that failed. TOKENS: payment for granted tokens.
+    FEE: what an offer in a negotiation costs."""
 
     UNSPECIFIED = "UNSPECIFIED"
     ISSUE = "ISSUE"
@@ -69,6 +70,7 @@ class PostingReason(StrEnum):
     DEAL = "DEAL"
     FORFEIT = "FORFEIT"
     TOKENS = "TOKENS"
+    FEE = "FEE"
 
 
 class ReleaseReason(StrEnum):
@@ -245,6 +247,7 @@ class Code(StrEnum):
     GRANT_SPENT = "GRANT_SPENT"
     NO_TOKENS = "NO_TOKENS"
     NOT_SYSTEM = "NOT_SYSTEM"
+    ISSUE_EXCEEDED = "ISSUE_EXCEEDED"
 
 
 CODE_TEXT: dict[Code, str] = {
@@ -319,6 +322,7 @@ CODE_TEXT: dict[Code, str] = {
     Code.GRANT_SPENT: "all reports of a grant together say more than was granted",
     Code.NO_TOKENS: "the token pool has not so many tokens now",
     Code.NOT_SYSTEM: "only System agents draw tokens; others place standing orders",
+    Code.ISSUE_EXCEEDED: "the operator's policy leaves less to issue in this window",
 }
 """Each outcome in words, for people."""
 

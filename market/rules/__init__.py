@@ -17,6 +17,7 @@ from market.rules import (
     invitations,
     keys,
     negotiations,
+    policies,
     pools,
     tokens,
 )
@@ -98,8 +99,12 @@ V7: dict[type[Command], Decide] = V6 | {
     c.CancelStandingOrder: tokens.cancel_order,
     c.DrawTokens: tokens.draw,
     c.ReportUsage: tokens.report_usage,
+    c.SetPolicy: policies.set_policy,
+    c.IssueCredits: policies.issue_7,
+    c.MakeOffer: policies.make_offer_7,
 }
-"""Managers that award what they buy themselves (docs/purchases.md), token pools (docs/tokens.md)."""
+"""Managers that award what they buy themselves (docs/purchases.md), token pools (docs/tokens.md), the operator's policy
+(docs/guards.md)."""
 
 RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7}
 

@@ -100,11 +100,13 @@ def warnings(state: State, payments: Iterable[tuple[bytes, int]]) -> list[Event]
     return events
 
 
-def next_window(state: State, budget: Budget) -> list[Event]:
-    """The window right after the one that is over. Held credits do not decay."""
+def next_window(state: State, budget: Budget, at_ms: int) -> list[Event]:
+    """The window right after the one that is over. Held credits do not decay, and allowances end where a policy's limit
+    is reached."""
     accounts = [state.accounts[ident] for ident in state.accounts_under(budget)]
     bank = state.accounts[state.bank]
     issuable_ucr = limits.ISSUED_UCR_MAX + bank.balance_ucr
+    left_ucr = None if state.policy is None else state.policy.left_ucr(at_ms)
     postings: list[Event] = []
     decayed_ucr = issued_ucr = 0
     for account, share_ucr in zip(accounts, _shares(budget.allowance_ucr, len(accounts)), strict=True):
@@ -112,8 +114,9 @@ def next_window(state: State, budget: Budget) -> list[Event]:
         if decay_ucr:
             postings.append(posting(account, bank, decay_ucr, PostingReason.DECAY))
             issuable_ucr += decay_ucr
-        # Nobody gets what all credits together may not be.
-        given_ucr = min(share_ucr, issuable_ucr)
+        # Nobody gets what all credits together, or those of the policy's window, may not be.
+        most_ucr = issuable_ucr if left_ucr is None else min(issuable_ucr, left_ucr - issued_ucr)
+        given_ucr = min(share_ucr, most_ucr)
         if given_ucr:
             postings.append(posting(bank, account, given_ucr, PostingReason.ALLOWANCE))
             issuable_ucr -= given_ucr

@@ -25,7 +25,7 @@ def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
         return negotiations.lease_over(state, ended, lease.award)
     budget = state.budgets.get(due_id)
     if budget is not None:
-        return budgets.next_window(state, budget)
+        return budgets.next_window(state, budget, at_ms)
     pool = state.token_ids.get(due_id)
     if pool is not None:
         return clearings.interval_over(state, pool, at_ms, head)

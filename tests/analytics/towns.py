@@ -29,7 +29,7 @@ from projections.publish import Publisher
 from projections.settings import ProjectionSettings
 from projections.store import Store
 from streams.snapshots import Manifest
-from tests.market.buyers import ask, buying, done, failed, started
+from tests.market.buyers import ask, buying, chosen, done, failed, started
 from tests.market.town import START_MS, budget, key_pair
 
 PARTITIONS = 4
@@ -185,15 +185,18 @@ class Traffic:
     def buy(self) -> None:
         """A CFP that buys: asks, and after the deadline work that starts, ends, or times out."""
         r = self.random
-        cfp = self.send(
-            buying(slots=r.randint(1, 2), duration_ms=100, grace_ms=r.choice((0, 50)), open_ms=60), self.agents[3]
-        )
+        terms = {"slots": r.randint(1, 2), "duration_ms": 100, "grace_ms": r.choice((0, 50)), "open_ms": 60}
+        chooses = r.random() < 0.4
+        wanted = chosen(**terms, decide_ms=r.choice((100, 400))) if chooses else buying(**terms)
+        cfp = self.send(wanted, self.agents[3])
         asks: list[tuple[bytes, KeyPair]] = []
         for i in r.sample((1, 2), r.randint(1, 2)):
             asked = self.send(ask(cfp, f"own-{i}", r.randint(20, 90), r.choice((0, 0, 40)), "render"), self.agents[i])
             asks.append((asked, self.agents[i]))
         self.at_ms += 60
         self.tick()
+        for placed, _ in r.sample(asks, len(asks)) if chooses else ():
+            self.send(c.AwardBid(placed) if r.random() < 0.8 else c.RejectBid(placed), self.agents[3])
         for award, keys in asks:
             for report in r.choice(((), (started,), (started, done), (started, done), (started, failed), (failed,))):
                 self.send(report(award), keys)
@@ -245,7 +248,14 @@ class Traffic:
         elif what in (18, 19):
             self.invite()
         else:
-            self.budget()
+            self.random.choice((self.budget, self.policy))()
+
+    def policy(self) -> None:
+        """The operator sets a policy; the bank issues something."""
+        r = self.random
+        self.send(c.SetPolicy(r.choice((None, 90, 400)), 60_000, r.choice((0, 2))), OPERATOR)
+        for _ in range(2):
+            self.send(c.IssueCredits(r.choice(self.accounts), r.choice((30, 60)), ""), BANK)
 
     def budget(self) -> None:
         """A budget is set, topped up, or ended."""

@@ -16,6 +16,7 @@ from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
 from tests.market.directed_invitations import INVITATION_SCENARIOS
 from tests.market.directed_negotiations import NEGOTIATION_SCENARIOS
+from tests.market.directed_policies import POLICY_SCENARIOS
 from tests.market.directed_purchases import PURCHASE_SCENARIOS
 from tests.market.directed_tokens import TOKEN_SCENARIOS
 from tests.market.play import SMALL, Play, founded
@@ -255,4 +256,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *NEGOTIATION_SCENARIOS,
     *PURCHASE_SCENARIOS,
     *TOKEN_SCENARIOS,
+    *POLICY_SCENARIOS,
 )

@@ -17,13 +17,14 @@ from tests.market.model_groups import Groups
 from tests.market.model_invitations import Invitations
 from tests.market.model_negotiations import Negotiations
 from tests.market.model_parts import DAY_MS, MONEY_MAX, Letter, Row, good_text, new_key
+from tests.market.model_policies import Policies
 from tests.market.model_purchases import Purchases, is_known
 from tests.market.model_tokens import Tokens
 
 UNITS_MAX = 1_000_000
 
 
-class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, Tokens):
+class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, Tokens, Policies):
     """One market as plain dicts. `take` gives the codes that may answer a letter: none for a tick, one if accepted."""
 
     def __init__(self, name: str, operator: bytes, partitions: int, limits: dict[str, int], versions: set[int]) -> None:
@@ -45,6 +46,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         self.token_pools: dict[str, Row] = {}
         self.payments: list[tuple[bytes, int]] = []
         self.awards: list[tuple[bytes, bytes, int, int]] = []
+        self.policy, self.issued = None, []
         self.repeated = False
         self.bad: set[str] = set()
 
@@ -198,7 +200,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
             elif ident in self.leases:
                 self.end_lease(ident)
             elif ident in self.budgets:
-                self.next_window(ident)
+                self.next_window(ident, at)
             elif self.cfps[ident]["decide"]:
                 self.decision_due(ident, at)
             elif self.cfps[ident]["buys"]:
@@ -311,7 +313,10 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         self._move(self.bank, command.account, command.amount_ucr, command.memo)
         issued = command.amount_ucr - self.accounts[self.bank]["balance"]
         self.need(issued <= self.limits["issued"], "LIMIT_REACHED")
+        self.need_issuable(command.amount_ucr)
         self._post(self.bank, command.account, command.amount_ucr)
+        if not self.bad:
+            self.issued.append((self.now, command.amount_ucr))
 
     def _TransferCredits(self, command: c.TransferCredits) -> None:
         self._move(command.debit, command.credit, command.amount_ucr, command.memo)

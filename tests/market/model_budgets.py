@@ -53,7 +53,7 @@ class Budgets(Books):
                     share = self.spent(row) * 1000 >= row["warn"] * (row["limit"] + row["topped"])
                     row["warned"] = row["warned"] or share
 
-    def next_window(self, ident: bytes) -> None:
+    def next_window(self, ident: bytes, at: int) -> None:
         """One window ends, the next one begins right there."""
         row = self.budgets[ident]
         who = self.under(row)
@@ -65,7 +65,8 @@ class Budgets(Books):
                 kept = min(kept, (row["cap"] - 1) * share)
             self.accounts[account]["balance"] += kept - free
             self.accounts[self.bank]["balance"] -= kept - free
-            given = min(share, self.limits["issued"] + self.accounts[self.bank]["balance"])
+            given = min(share, self.limits["issued"] + self.accounts[self.bank]["balance"], self.may_issue(at))
+            self.issued.append((at, given))
             self.accounts[account]["balance"] += given
             self.accounts[self.bank]["balance"] -= given
         row |= {"start": row["end"], "end": row["end"] + row["window"], "since": len(self.payments)}

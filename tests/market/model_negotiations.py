@@ -161,10 +161,12 @@ class Negotiations(Books):
         self.need(known and all(0 <= o < n for o, n in zip(options, talk["options"], strict=True)), "BAD_OFFER")
         self.need(0 < price <= MONEY_MAX, "BAD_AMOUNT")
         self.need(side == 0 or price <= talk["cap"], "ABOVE_CAP")
+        self.need_fee()
         if not talk["mono"]:
             turn = 1 - talk["round"] % 2
             self.need(side == turn and talk["round"] <= talk["rounds"], "OUT_OF_TURN")
             if not self.bad:
+                self.pay_fee()
                 talk["stands"][side].append((options, price))
                 talk |= {"round": talk["round"] + 1, "until": self.now + talk["ms"]}
             return
@@ -172,6 +174,7 @@ class Negotiations(Books):
         before = [p for o, p in talk["stands"][side] if o == options]
         self.need(all(price >= p if side else price <= p for p in before), "NOT_MONOTONIC")
         if not self.bad:
+            self.pay_fee()
             talk["sealed"][side] = (options, price)
             if None not in talk["sealed"]:
                 self._open(command.negotiation, self.now)

@@ -60,6 +60,7 @@ class Books:
     leases: dict[bytes, Row]
     awards: list[tuple[bytes, bytes, int, int]]
     works: dict[bytes, Row]
+    issued: list[tuple[int, int]]
 
     def need(self, holds: bool, code: str) -> bool:
         """Note a broken rule."""
@@ -128,6 +129,18 @@ class Books:
 
     def held_under(self, row: Row) -> int:
         """What their open bids hold."""
+        raise NotImplementedError
+
+    def may_issue(self, at: int) -> int:
+        """What the operator's policy leaves to issue."""
+        raise NotImplementedError
+
+    def need_fee(self) -> None:
+        """Whether the sender has the fee of an offer."""
+        raise NotImplementedError
+
+    def pay_fee(self) -> None:
+        """The sender's offer is made."""
         raise NotImplementedError
 
     def need_held(self, amount: int) -> None:

@@ -214,6 +214,9 @@ class Play:
             i: (b["limit"], b["topped"], model.spent(b), model.held_under(b), b["start"], b["end"], b["warned"])
             for i, b in model.budgets.items()
         }
+        assert (state.policy is None) == (model.policy is None)
+        if state.policy is not None and state.policy.issue_limit_ucr is not None:
+            assert state.policy.left_ucr(state.now_ms) == model.may_issue(state.now_ms)
         assert {p.name: p.units for p in state.pools.values()} == {n: p["units"] for n, p in model.pools.items()}
         assert {k: x.revoked for k, x in state.keys.items()} == {k: x["revoked"] for k, x in model.keys.items()}
 

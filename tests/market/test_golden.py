@@ -32,6 +32,7 @@ INVITATIONS = {"AccountInvited"}
 PURCHASES = {"PurchaseOpened", "UnitsOffered", "WorkReported"}
 OF_6 = GROUPS | INVITATIONS | NEGOTIATIONS | PURCHASES
 OF_7 = {
+    "PolicySet",
     "PriorityChanged",
     "StandingOrderEnded",
     "StandingOrderPlaced",
@@ -83,6 +84,7 @@ CODES_OF_6 = OF_NEGOTIATIONS | {
     Code.BAD_INVITATION,
 }
 CODES_OF_7 = {
+    "PolicySet",
     Code.BAD_TOKENS,
     Code.UNKNOWN_ORDER,
     Code.UNKNOWN_GRANT,

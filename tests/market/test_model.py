@@ -142,6 +142,15 @@ class Histories(PurchaseHistories, Bargaining, Budgeting, TokenHistories):
 
     second_private_auction = private_auction
 
+    @rule(
+        who=st.sampled_from(["operator"] * 5 + ["bank", "ann"]),
+        limit=st.one_of(st.none(), amounts),
+        fee=st.sampled_from([0, 0, 1, 40, -1]),
+    )
+    def policy(self, who: str, limit: int | None, fee: int) -> None:
+        """The operator, or somebody else, bounds what the bank issues."""
+        self.play.by(who, c.SetPolicy(limit, 60_000, fee))
+
     @rule(who=sellers, number=numbers, accept=st.booleans())
     def decide(self, who: str, number: int, accept: bool) -> None:
         """The manager, or somebody else, decides on a bid."""

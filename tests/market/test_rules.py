@@ -19,6 +19,7 @@ from tests.market.cases_decisions import DECISION_CASES, DECISION_IDS, leave_to_
 from tests.market.cases_groups import GROUP_CASES, bid_in_groups
 from tests.market.cases_invitations import INVITATION_CASES, INVITATION_IDS, invite
 from tests.market.cases_negotiations import NEGOTIATION_CASES, NEGOTIATION_IDS, bargain
+from tests.market.cases_policies import POLICY_CASES
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
@@ -190,6 +191,7 @@ CASES: list[Case] = [
     *GROUP_CASES,
     *INVITATION_CASES,
     *NEGOTIATION_CASES,
+    *POLICY_CASES,
 ]
 
 

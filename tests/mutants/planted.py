@@ -12,6 +12,7 @@ from tests.mutants.planted_decisions import DECISION_MUTANTS
 from tests.mutants.planted_groups import GROUP_MUTANTS
 from tests.mutants.planted_invitations import INVITATION_MUTANTS
 from tests.mutants.planted_negotiations import NEGOTIATION_MUTANTS
+from tests.mutants.planted_policies import POLICY_MUTANTS
 from tests.mutants.planted_purchases import PURCHASE_MUTANTS
 from tests.mutants.planted_rules import RULE_MUTANTS
 from tests.mutants.planted_tokens import TOKEN_MUTANTS
@@ -275,5 +276,6 @@ PLANTED = (
     *NEGOTIATION_MUTANTS,
     *PURCHASE_MUTANTS,
     *TOKEN_MUTANTS,
+    *POLICY_MUTANTS,
     *PROJECTOR_MUTANTS,
 )

@@ -146,11 +146,11 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
     def _OperatorKeyRotated(self, _: Entry, event: e.OperatorKeyRotated) -> None:
         assert event.signing_key not in self.keys
 
-    def _CreditsTransferred(self, _: Entry, event: e.CreditsTransferred) -> None:
+    def _CreditsTransferred(self, entry: Entry, event: e.CreditsTransferred) -> None:
         assert event.amount_ucr > 0
         self.balances[event.debit] -= event.amount_ucr
         self.balances[event.credit] += event.amount_ucr
-        self.post(event)
+        self.post(entry, event)
         self.pay_tokens(event)
         if event.award is not None:
             assert event.award in self.awards or event.award in self.talks or event.award in self.grants

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from contractnet.messages import Entry, PostingReason
@@ -28,6 +29,11 @@ class BudgetBooks:
         self.purses: dict[bytes, Purse] = {}
         self.projects: dict[bytes, str] = {}
         self.unposted = {PostingReason.DECAY: 0, PostingReason.ALLOWANCE: 0}
+        self.policy: e.PolicySet | None = None
+        self.issued: Counter[int] = Counter()
+        """What the bank issued under the policy, by window."""
+        self.fees: list[bytes] = []
+        """Who has paid for an offer that is to come."""
 
     def purses_of(self, account: bytes) -> list[Purse]:
         """The budgets that an account falls under."""
@@ -47,14 +53,32 @@ class BudgetBooks:
         for purse in self.purses_of(account):
             purse.spent_ucr += amount_ucr
 
-    def post(self, event: e.CreditsTransferred) -> None:
+    def post(self, entry: Entry, event: e.CreditsTransferred) -> None:
         """Credits moved, maybe by a window's start."""
         if event.reason in self.unposted:
             self.unposted[event.reason] -= event.amount_ucr
+        if self.policy is not None and event.reason in (PostingReason.ISSUE, PostingReason.ALLOWANCE):
+            window, limit_ucr = entry.source.at_ms // self.policy.issue_window_ms, self.policy.issue_limit_ucr
+            self.issued[window] += event.amount_ucr
+            assert limit_ucr is None or self.issued[window] <= limit_ucr, "more was issued than the policy leaves"
+        if event.reason is PostingReason.FEE:
+            assert self.policy is not None
+            assert event.amount_ucr == self.policy.round_fee_ucr
+            self.fees.append(event.debit)
+
+    def need_fee(self, account: bytes) -> None:
+        """An offer was made."""
+        fee_ucr = 0 if self.policy is None else self.policy.round_fee_ucr
+        assert self.fees == ([account] if fee_ucr else []), "an offer without its fee, or with another's"
+        self.fees.clear()
+
+    def _PolicySet(self, _: Entry, event: e.PolicySet) -> None:
+        self.policy, self.issued = event, Counter()
 
     def check_budgets(self) -> None:
         """Between records: a window's start has posted what it said."""
         assert not any(self.unposted.values()), "a window's start and its postings differ"
+        assert not self.fees, "a fee without an offer"
 
     def _BudgetSet(self, entry: Entry, event: e.BudgetSet) -> None:
         assert event.ends_at_ms - event.starts_at_ms == event.window_ms

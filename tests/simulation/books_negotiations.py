@@ -37,6 +37,10 @@ class NegotiationBooks:
         self.ended_talks: list[bytes] = []
         self.captured: int | None = None
 
+    def need_fee(self, account: bytes) -> None:
+        """An offer was made."""
+        raise NotImplementedError
+
     def check_negotiations(self) -> None:
         """Between records."""
         for ident, talk in self.talks.items():
@@ -65,6 +69,7 @@ class NegotiationBooks:
     def _OfferMade(self, _: Entry, event: e.OfferMade) -> None:
         talk = self.talks[event.negotiation]
         buyer = talk.opened.counterpart
+        self.need_fee(event.account)
         assert event.account in (talk.opened.holder, buyer)
         assert event.round == talk.round
         assert all(offer.round < event.round for offer in talk.of(event.account)), "two offers in a round"

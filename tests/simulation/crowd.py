@@ -188,7 +188,7 @@ class Crowd:
             moved = c.TransferCredits(self.account(who), self.account(other), dice.randrange(1, 200), "")
             return self.seal(moved, self.keys_of("bank"))
         if kind in (8, 9):
-            return self._budget(who)
+            return self._budget(who) if dice.random() < 0.8 else self._policy()
         return self.seal(c.IssueCredits(self.account(who), dice.randrange(100, 900), ""), self.keys_of("bank"))
 
     def _work(self, who: str) -> Letter:
@@ -239,6 +239,11 @@ class Crowd:
         if kind == 1:
             made = c.ClearBudget(*scope)
         return self.seal(made, self.keys_of("bank"))
+
+    def _policy(self) -> Letter:
+        """What the operator sets. Versions before the seventh know none of it."""
+        limit_ucr = self.dice.choice((None, None, 900, 9_000))
+        return self.seal(c.SetPolicy(limit_ucr, 60_000, self.dice.choice((0, 0, 3))), OPERATOR)
 
     def _decision(self, who: str) -> Letter:
         """A manager's choice among the bids it was shown, or an agent's refusal. Versions before the fifth know

@@ -1,0 +1,178 @@
+"""Attacks on the market itself, each without its guard and with it (docs/guards.md).
+
+Without means: under the limit or the policy that a market without this guard would have. An attack that does no harm
+without the guard would prove nothing.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from contractnet.messages import Code, PostingReason
+from contractnet.messages import commands as c
+from contractnet.messages import events as e
+from market import limits
+from tests.market.cases_negotiations import ALTERNATING, joined, negotiation
+from tests.market.cases_policies import policy
+from tests.market.town import ANN, BANK, MANAGER, OPERATOR, Town, bid, budget, call, key_pair, small_town
+
+BOB, MALLORY = key_pair("bob"), key_pair("mallory")
+MINUTE_MS = 60_000
+
+
+@pytest.mark.parametrize(("guarded", "honest"), [(False, Code.LIMIT_REACHED), (True, Code.ACCEPTED)])
+def test_a_flood_of_bids_fills_no_call(guarded: bool, honest: Code, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One account places and withdraws bids until the call takes no more: nobody else can bid. Its own bound is
+    reached first."""
+    monkeypatch.setattr(limits, "BIDS_PER_CFP_MAX", 12)
+    if not guarded:
+        monkeypatch.setattr(limits, "BIDS_PER_ACCOUNT_AND_CFP_MAX", 10**9)
+    town, _ = small_town("mallory", "bob")
+    cfp = town.cfp()
+    placed = 0
+    while (answer := town.send(bid(cfp, 1), MALLORY)).code is Code.ACCEPTED:
+        placed += 1
+        town.send(c.WithdrawBid(answer.id), MALLORY)
+    assert answer.code is Code.LIMIT_REACHED
+    assert placed == (8 if guarded else 12)
+    assert town.send(bid(cfp, 50), BOB).code is honest
+
+
+@pytest.mark.parametrize(("guarded", "honest"), [(False, Code.LIMIT_REACHED), (True, Code.ACCEPTED)])
+def test_a_flood_of_calls_fills_no_market(guarded: bool, honest: Code, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One manager opens calls until the market takes no more: nobody else can call."""
+    monkeypatch.setattr(limits, "OPEN_CFPS_MAX", 12)
+    monkeypatch.setattr(limits, "OPEN_CFPS_PER_MANAGER_MAX", 6 if guarded else 10**9)
+    town, ids = small_town("mallory", "bob")
+    for name in ("mallory", "bob"):
+        town.pool(name, ids[name], 1)
+    while (answer := town.send(call(pool="mallory", open_ms=10_000), MALLORY)).code is Code.ACCEPTED:
+        pass
+    assert answer.code is Code.LIMIT_REACHED
+    assert town.send(call(pool="bob"), BOB).code is honest
+
+
+def test_bidding_high_and_leaving_costs_liquidity() -> None:
+    """A withdrawn bid keeps its hold until the call ends: whoever bids more than it means can bid less elsewhere."""
+    town, ids = small_town("mallory", credits_ucr=100)
+    first, second = town.cfp(), town.cfp()
+    high = town.bid(first, "mallory", 90)
+    town.send(c.WithdrawBid(high.id), MALLORY)
+    assert town.bid(second, "mallory", 11).code is Code.INSUFFICIENT_CREDIT
+    town.settle(first)
+    assert town.state.accounts[ids["mallory"]].held_ucr == 0
+
+
+def issue_all_day(town: Town, account: bytes) -> int:
+    """What a bank that means no good can issue in three minutes, 400 at a time."""
+    before_ucr = -town.state.accounts[town.state.bank].balance_ucr
+    for number in range(60):
+        if number % 20 == 0:
+            town.at_ms += MINUTE_MS
+        town.send(c.IssueCredits(account, 400, "more"), BANK)
+    return -town.state.accounts[town.state.bank].balance_ucr - before_ucr
+
+
+@pytest.mark.parametrize(("guarded", "issued"), [(False, 24_000), (True, 6_000)])
+def test_inflation_ends_at_the_policy(guarded: bool, issued: int) -> None:
+    """60 times 400 credits are 24,000; a policy of 2,000 a minute leaves five postings a minute."""
+    town, ids = small_town("ann", credits_ucr=1)
+    town.at_ms += MINUTE_MS - town.at_ms % MINUTE_MS
+    town.send(policy(2_000 if guarded else None), OPERATOR)
+    assert issue_all_day(town, ids["ann"]) == issued
+
+
+def test_only_the_operator_loosens_the_policy() -> None:
+    """A bank cannot help itself, neither by another policy nor by an allowance."""
+    town, ids = small_town("ann", credits_ucr=1)
+    town.send(policy(100), OPERATOR)
+    assert town.send(policy(None), BANK).code is Code.NOT_PERMITTED
+    town.send(budget(ids["ann"], allowance_ucr=10**9), BANK)
+    town.at_ms += MINUTE_MS
+    given = [p.amount_ucr for p in town.tick().of(e.CreditsTransferred) if p.reason is PostingReason.ALLOWANCE]
+    assert given == [100]
+
+
+@pytest.mark.parametrize(("fee_ucr", "offers"), [(0, 250), (4, 27)])
+def test_endless_negotiation_costs(fee_ucr: int, offers: int) -> None:
+    """A holder that never means to sell keeps its counterpart busy for as many rounds as it may. With a fee for each
+    offer it runs out of credits; and 256 rounds are the end in any case."""
+    town, ids = small_town("ann", "bob", credits_ucr=120)
+    lease = town.bid(cfp := town.cfp(duration_ms=3_600_000), "ann", 20).id
+    town.settle(cfp)
+    town.send(policy(None, fee_ucr=fee_ucr), OPERATOR)
+    town.send(c.IssueCredits(ids["bob"], 10_000, ""), BANK)
+    terms = {"protocol": ALTERNATING, "rounds_max": limits.ROUNDS_MAX, "round_ms": 60_000}
+    talk = town.send(negotiation(lease, ids["bob"], **terms), ANN).id
+    town.send(joined(talk, 50), BOB)
+    made = 0
+    while made < 250:
+        turn = town.state.negotiations[talk].round
+        mine = turn % 2 == 1
+        answer = town.send(c.MakeOffer(talk, turn, (), 90 if mine else 1), ANN if mine else BOB)
+        if answer.code is not Code.ACCEPTED:
+            assert answer.code is Code.INSUFFICIENT_CREDIT
+            break
+        made += mine
+        if turn == limits.ROUNDS_MAX:
+            town.send(c.LeaveNegotiation(talk), BOB)
+            talk = town.send(negotiation(lease, ids["bob"], **terms), ANN).id
+            town.send(joined(talk, 50), BOB)
+    assert made == offers
+
+
+def test_nobody_makes_accounts_for_itself() -> None:
+    """A second identity needs the bank, which says which budget root it belongs to; and it brings no credits."""
+    town, ids = small_town("mallory")
+    opening = c.OpenAccount("mallory 2", "project", "elsewhere", key_pair("second").public, bytes(32))
+    assert town.send(opening, MALLORY).code is Code.NOT_PERMITTED
+    second = town.send(opening, BANK).id
+    assert town.state.accounts[second].balance_ucr == 0
+    assert town.send(c.TransferCredits(ids["mallory"], second, 5, ""), MALLORY).code is Code.NOT_PERMITTED
+
+
+@pytest.mark.parametrize(("offset_ms", "kept"), [(0, 900), (30_000, 1_000)])
+def test_a_round_trip_of_fake_trades_saves_no_credits_from_decay(offset_ms: int, kept: int) -> None:
+    """Mallory pays an accomplice for a slot before its window ends, and is paid back after it: decay is the
+    accomplice's instead, so that together they have what they would have had. That needs budgets whose windows end
+    together; in staggered ones (the default) the credits are away whenever one ends, and the pair saves a tenth."""
+    town, ids = small_town(credits_ucr=0)
+    town.at_ms += MINUTE_MS - town.at_ms % MINUTE_MS
+    pair = ("mallory", "ann")
+    for name in pair:
+        ids[name] = town.account(name)
+        town.pool(name, ids[name], 1)
+        own_ms = 0 if name == "mallory" else offset_ms
+        town.send(budget(ids[name], limit_ucr=None, decay_permille=100, offset_ms=own_ms), BANK)
+    town.send(c.IssueCredits(ids["mallory"], 1_000, ""), BANK)
+
+    def pay(payer: str, seller: str) -> None:
+        amount_ucr = town.state.accounts[ids[payer]].available_ucr
+        cfp = town.cfp(key_pair(seller), pool=seller, open_ms=50, duration_ms=100, reserve_price_ucr=amount_ucr)
+        town.bid(cfp, payer, amount_ucr)
+        (award,) = town.settle(cfp)
+        assert award.price_ucr == amount_ucr
+
+    start_ms = town.at_ms
+    town.at_ms = start_ms + 50_000
+    pay("mallory", "ann")
+    town.at_ms = start_ms + 70_000
+    town.tick()
+    pay("ann", "mallory")
+    assert sum(town.state.accounts[ids[name]].balance_ucr for name in pair) == kept
+
+
+def test_a_deadlock_ends_by_itself() -> None:
+    """Two that wait for each other wait no longer than a round, a decision or a lease may take: each has its end on the
+    agenda, and nothing that is due waits for a command of anybody."""
+    town, ids = small_town("ann", "bob")
+    lease = town.bid(cfp := town.cfp(duration_ms=3_600_000), "ann", 20).id
+    town.settle(cfp)
+    talk = town.send(negotiation(lease, ids["bob"]), ANN).id
+    town.send(joined(talk, 50), BOB)
+    chosen = town.send(call(open_ms=50), MANAGER).id
+    town.at_ms += 1_000
+    town.tick()
+    assert talk not in town.state.negotiations
+    assert chosen not in town.state.cfps
+    assert town.state.accounts[ids["bob"]].held_ucr == 0
