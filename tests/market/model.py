@@ -16,12 +16,10 @@ from tests.market.model_decisions import Decisions
 from tests.market.model_groups import Groups
 from tests.market.model_invitations import Invitations
 from tests.market.model_negotiations import Negotiations
-from tests.market.model_parts import DAY_MS, MONEY_MAX, Letter, Row, good_text, new_key
+from tests.market.model_parts import DAY_MS, MONEY_MAX, UNITS_MAX, Letter, Row, good_text, new_key
 from tests.market.model_policies import Policies
 from tests.market.model_purchases import Purchases, is_known
 from tests.market.model_tokens import Tokens
-
-UNITS_MAX = 1_000_000
 
 
 class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, Tokens, Policies):
@@ -47,8 +45,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         self.payments: list[tuple[bytes, int]] = []
         self.awards: list[tuple[bytes, bytes, int, int]] = []
         self.policy, self.issued = None, []
-        self.repeated = False
-        self.bad: set[str] = set()
+        self.repeated, self.bad = False, set[str]()
 
     def take(self, letter: Letter) -> set[str]:
         """Judge one record."""

@@ -10,7 +10,7 @@ from contractnet.messages import Command
 from contractnet.messages.commands import CallForProposals
 
 Row = dict[str, Any]
-MONEY_MAX, DAY_MS = 10**15, 24 * 3600 * 1000
+MONEY_MAX, UNITS_MAX, DAY_MS = 10**15, 1_000_000, 24 * 3600 * 1000
 
 
 @dataclass(frozen=True)

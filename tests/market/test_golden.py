@@ -84,7 +84,7 @@ CODES_OF_6 = OF_NEGOTIATIONS | {
     Code.BAD_INVITATION,
 }
 CODES_OF_7 = {
-    "PolicySet",
+    Code.ISSUE_EXCEEDED,
     Code.BAD_TOKENS,
     Code.UNKNOWN_ORDER,
     Code.UNKNOWN_GRANT,

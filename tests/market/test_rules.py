@@ -235,6 +235,13 @@ ELSEWHERE = {
     Code.STALE_SEQUENCE: "test_records.py: replay",
     Code.CAPACITY_RESERVED: "below: a lease keeps its units",
     Code.LIMIT_REACHED: "test_limits.py, and below",
+    Code.ISSUE_EXCEEDED: "test_guards.py: inflation",
+    Code.BAD_TOKENS: "directed_tokens.py",
+    Code.UNKNOWN_ORDER: "directed_tokens.py",
+    Code.UNKNOWN_GRANT: "directed_tokens.py",
+    Code.GRANT_SPENT: "directed_tokens.py",
+    Code.NO_TOKENS: "directed_tokens.py",
+    Code.NOT_SYSTEM: "directed_tokens.py",
 }
 
 

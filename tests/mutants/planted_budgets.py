@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.mutants.mutant import DIRECTED, GOLDEN, SEEDS, Mutant
 
 BUDGETS, STATE, EVOLVE = "market/rules/budgets.py", "market/state.py", "market/evolve.py"
+BUDGET = "market/budget.py"
 WINDOWS = "market/evolve_budgets.py"
 OF_BUDGETS = "tests/market/test_budgets.py"
 
@@ -19,7 +20,7 @@ BUDGET_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "what is held does not count",
-        STATE,
+        BUDGET,
         "most - self.spent_ucr - self.held_ucr",
         "most - self.spent_ucr",
         "a flood of bids goes through a hard stop",
@@ -75,7 +76,7 @@ BUDGET_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a warning at every close",
-        STATE,
+        BUDGET,
         "return not self.warned and most is not None",
         "return most is not None",
         "a budget warns more than once a window",

@@ -68,8 +68,8 @@ DECISION_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "one slot too many",
         DECISIONS,
-        "    full = slot + 1 == cfp.slots\n",
-        "    full = slot == cfp.slots\n",
+        "    full = awards == cfp.slots\n",
+        "    full = awards > cfp.slots\n",
         "a CFP goes on although all its slots are given",
         (DIRECTED,),
     ),
@@ -108,8 +108,8 @@ DECISION_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no warning for a manager's award",
         DECISIONS,
-        "    return [*events, *budgets.warnings(state, [(bid.account, bid.price_ucr)])]\n",
-        "    return events\n",
+        "    return [*events, *_rest(state, cfp, bid, slot + 1), *warnings]\n",
+        "    return [*events, *_rest(state, cfp, bid, slot + 1)]\n",
         "a budget is spent in silence",
         (DIRECTED,),
     ),
@@ -140,8 +140,8 @@ DECISION_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a declined bid may still win",
         STATE,
-        "if not bid.withdrawn and bid.id in self.holds and bid.price_ucr >= cfp.reserve_price_ucr",
-        "if not bid.withdrawn and bid.price_ucr >= cfp.reserve_price_ucr",
+        "if not bid.withdrawn and self.is_undecided(bid) and cfp.admits(bid.price_ucr)",
+        "if not bid.withdrawn and cfp.admits(bid.price_ucr)",
         "a CFP waits for a choice that nobody can make",
         (DIRECTED,),
     ),

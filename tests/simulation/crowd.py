@@ -188,7 +188,7 @@ class Crowd:
             moved = c.TransferCredits(self.account(who), self.account(other), dice.randrange(1, 200), "")
             return self.seal(moved, self.keys_of("bank"))
         if kind in (8, 9):
-            return self._budget(who) if dice.random() < 0.8 else self._policy()
+            return self._budget(who)
         return self.seal(c.IssueCredits(self.account(who), dice.randrange(100, 900), ""), self.keys_of("bank"))
 
     def _work(self, who: str) -> Letter:
@@ -220,8 +220,11 @@ class Crowd:
         return called
 
     def _budget(self, who: str) -> Letter:
-        """A budget is set, topped up or ended. Versions before the fourth know none, and answer UNKNOWN_RULES."""
+        """A budget is set, topped up or ended, or the operator's policy set: UNKNOWN_RULES before versions 4 and 7."""
         dice = self.dice
+        if dice.random() < 0.2:
+            limit_ucr = dice.choice((None, None, 900, 9_000))
+            return self.seal(c.SetPolicy(limit_ucr, 60_000, dice.choice((0, 0, 3))), OPERATOR)
         scope: tuple[bytes | None, str] = dice.choice(((self.account(who), ""), (None, "project")))
         made: Command = budget(
             *scope,
@@ -239,11 +242,6 @@ class Crowd:
         if kind == 1:
             made = c.ClearBudget(*scope)
         return self.seal(made, self.keys_of("bank"))
-
-    def _policy(self) -> Letter:
-        """What the operator sets. Versions before the seventh know none of it."""
-        limit_ucr = self.dice.choice((None, None, 900, 9_000))
-        return self.seal(c.SetPolicy(limit_ucr, 60_000, self.dice.choice((0, 0, 3))), OPERATOR)
 
     def _decision(self, who: str) -> Letter:
         """A manager's choice among the bids it was shown, or an agent's refusal. Versions before the fifth know
