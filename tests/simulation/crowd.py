@@ -50,8 +50,7 @@ class Crowd:
         self.dice, self.books, self.signed = dice, books, signed
         self.pairs = {p.public: p for p in (BANK, MANAGER, OPERATOR, *map(pair_of, AGENTS))}
         self.sequences: dict[bytes, int] = {}
-        self.cfps: list[bytes] = []
-        self.bids: list[bytes] = []
+        self.cfps, self.bids = list[bytes](), list[bytes]()
         self.keys_made = 0
         self.genesis = NO_GENESIS
         self.talk = UNKNOWN_ID
@@ -223,8 +222,8 @@ class Crowd:
         """A budget is set, topped up or ended, or the operator's policy set: UNKNOWN_RULES before versions 4 and 7."""
         dice = self.dice
         if dice.random() < 0.2:
-            limit_ucr = dice.choice((None, None, 900, 9_000))
-            return self.seal(c.SetPolicy(limit_ucr, 60_000, dice.choice((0, 0, 3))), OPERATOR)
+            policy = c.SetPolicy(dice.choice((None, None, 900, 9_000)), 60_000, dice.choice((0, 0, 3)))
+            return self.seal(policy, OPERATOR)
         scope: tuple[bytes | None, str] = dice.choice(((self.account(who), ""), (None, "project")))
         made: Command = budget(
             *scope,
