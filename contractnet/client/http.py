@@ -74,8 +74,11 @@ class TokenTransport(httpx.AsyncBaseTransport):
         async with AsyncExitStack() as undo:
             spending = await undo.enter_async_context(self._wallet.tokens(estimate, task=task))
             response = await self._sent(request, spending)
-            kept = undo.pop_all()
-        response.stream = _Counted(response, spending, kept)
+            body = _Counted(response, spending, undo.pop_all())
+        if response.is_closed:
+            await body.was(response.content)
+        else:
+            response.stream = body
         return response
 
     async def aclose(self) -> None:
@@ -122,8 +125,8 @@ class _Counted(httpx.AsyncByteStream):
         assert isinstance(response.stream, httpx.AsyncByteStream)
         self._inner = response.stream
         self._status = response.status_code
-        headers = response.headers
-        self._reader = UsageReader(headers.get("content-type", ""), headers.get("content-encoding", ""))
+        self._type = response.headers.get("content-type", "")
+        self._reader = UsageReader(self._type, response.headers.get("content-encoding", ""))
         self._spending = spending
         self._kept: AsyncExitStack | None = kept
         self._whole = False
@@ -133,6 +136,13 @@ class _Counted(httpx.AsyncByteStream):
             self._reader.feed(chunk)
             yield chunk
         self._whole = True
+
+    async def was(self, body: bytes) -> None:
+        """The transport under this one has read all of it, and decoded it."""
+        self._reader = UsageReader(self._type)
+        self._reader.feed(body)
+        self._whole = True
+        await self._settle()
 
     async def aclose(self) -> None:
         """Close, and settle."""

@@ -51,7 +51,7 @@ def play(
 
     async def run() -> None:
         async with providing(provider or Provider(10**9)) as server:
-            terms = {"backoff_s": 0.01, "dice": random.Random(1)} | options
+            terms: dict[str, Any] = {"backoff_s": 0.01, "dice": random.Random(1)} | options
             transport = TokenTransport(httpx.AsyncHTTPTransport(), tokens, lambda _: ESTIMATE, **terms)
             async with httpx.AsyncClient(transport=transport, base_url=server.url) as client:
                 await script(client, server, tokens, transport)
@@ -91,7 +91,7 @@ def test_a_stream_that_is_closed_early_counts_as_the_estimate_at_least() -> None
 
 
 def test_429_is_retried_when_the_server_says_and_told() -> None:
-    """The bucket is empty: the next call waits for `retry-after-ms`, once, and succeeds. The market hears of one 429."""
+    """The bucket is empty: the next call waits for `retry-after-ms`, once, and succeeds. One 429 is told."""
 
     async def script(client: httpx.AsyncClient, server: Provider, tokens: Tokens, transport: TokenTransport) -> None:
         await client.post("/v1/chat/completions", json=call(1_000, 0))
@@ -176,10 +176,33 @@ def test_a_request_that_fails(error: type[BaseException], spent: int) -> None:
 
 
 def test_a_compressed_answer_is_read() -> None:
-    """Only encodings that can be read are asked for; the client gets the body as it was."""
+    """In pieces, and where the transport below has read it already."""
     body = gzip.compress(json.dumps({"usage": {"total_tokens": 42}}).encode())
-    response = httpx.Response(200, content=body, headers={"content-encoding": "gzip"})
-    assert asyncio.run(_answered(response)).spent == 42
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 5):
+            yield body[start : start + 5]
+
+    for content in (body, pieces()):
+        response = httpx.Response(200, content=content, headers={"content-encoding": "gzip"})
+        assert asyncio.run(_answered(response)).spent == 42
+
+
+def test_only_encodings_that_can_be_read_are_asked_for() -> None:
+    """httpx itself asks for more where their libraries are there."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.headers["accept-encoding"])
+        return httpx.Response(200)
+
+    async def run() -> None:
+        transport = TokenTransport(httpx.MockTransport(answer), Tokens(), lambda _: ESTIMATE)
+        async with httpx.AsyncClient(transport=transport) as client:
+            await client.get("http://provider/", headers={"accept-encoding": "br, zstd, gzip"})
+
+    asyncio.run(run())
+    assert asked == ["gzip, deflate"]
 
 
 def test_backoff_doubles_with_full_jitter() -> None:
