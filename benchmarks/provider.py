@@ -54,7 +54,7 @@ class Provider:
         self.refused = 0
         self.tokens = 0
         self.bucket = Leaky(tokens_per_minute, tokens_per_minute / minute_s)
-        self._latency_s = latency_s
+        self.latency_s = latency_s
 
     @property
     def refused_per_1000(self) -> float:
@@ -75,7 +75,7 @@ class Provider:
             return web.json_response({"error": {"type": "rate_limit_error"}}, status=429, headers=left | after)
         self.answered += 1
         self.tokens += prompt + completion
-        await asyncio.sleep(self._latency_s)
+        await asyncio.sleep(self.latency_s)
         events = anthropic(prompt, completion) if request.path.endswith("messages") else openai(prompt, completion)
         if not asked.get("stream"):
             return web.json_response(events[-1] if len(events) == 1 else merged(events), headers=left)
