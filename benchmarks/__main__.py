@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bargaining, groups, latency, projection, scaling, segments, speed
+from benchmarks import bargaining, groups, latency, projection, scaling, segments, speed, tokens
 from benchmarks.stage import start_faust_eos, start_peer, start_worker
 
 OUT = Path(__file__).parent / "out"
@@ -210,6 +210,15 @@ def bench_groups(*, short: bool) -> list[dict[str, object]]:
     return rows
 
 
+def bench_tokens(*, short: bool) -> list[dict[str, object]]:
+    """Requests to a provider with a limit, with tokens of a pool and without; AZURE_TRACES=folder has real demand."""
+    runs, seconds = (1, 30.0) if short else (3, 60.0)
+    # Two demands: one that the limit would serve were it even, and one that is more than the limit.
+    scales = [tokens.Scale(seconds, speed=6.0, begin_s=600.0, limit_share=share) for share in (1.1, 0.8)]
+    found, source = tokens.compare(scales, runs)
+    return [tokens.row(source, share, name, made, found[share, tokens.ALONE]) for (share, name), made in found.items()]
+
+
 def bench_segments(*, short: bool) -> list[dict[str, object]]:
     """The same rows in small and in merged segments."""
     return segments.costs(1_600_000, 3) if short else segments.costs(6_400_000, 9)
@@ -226,6 +235,7 @@ SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "lag": bench_lag,
     "bargaining": bench_bargaining,
     "groups": bench_groups,
+    "tokens": bench_tokens,
 }
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from contractnet.client.inbox import Balance, Balances, Budget, Proposal, Work
     from contractnet.client.lease import Award, Token
     from contractnet.client.negotiation import Deal, Negotiation
+    from contractnet.client.spending import Spending
+    from contractnet.client.wallet import Wallet
     from contractnet.credentials import Credential
     from contractnet.gate import Admission, Gate
     from contractnet.messages import (
@@ -54,6 +56,8 @@ _HOMES = {
     "contractnet.client.inbox": ("Balance", "Balances", "Budget", "Proposal", "Work"),
     "contractnet.client.lease": ("Award", "Token"),
     "contractnet.client.negotiation": ("Deal", "Negotiation"),
+    "contractnet.client.spending": ("Spending",),
+    "contractnet.client.wallet": ("Wallet",),
     "contractnet.credentials": ("Credential",),
     "contractnet.gate": ("Admission", "Gate"),
     "contractnet.messages": (
@@ -102,8 +106,10 @@ __all__ = [
     "Priority",
     "Progress",
     "Proposal",
+    "Spending",
     "Subscription",
     "Token",
+    "Wallet",
     "Work",
     "credits",
     "operator_credential",

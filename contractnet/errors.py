@@ -8,6 +8,7 @@
     │   │   └── BudgetExceededError     transient  a bid for which a budget leaves no room in this window
     │   ├── OutcomeTimeoutError         transient  no answer yet: send the same sealed command again
     │   └── CommandUnsendableError      terminal   a command without encoding, too large, or without the effect meant
+    ├── TokensTimeoutError              transient  no tokens of a pool came in time
     ├── ConnectionClosedError           terminal   the connection was closed, here or by an error that ends it
     ├── GateRefusedError                terminal   a gate does not admit: no current lease for this pass
     ├── MarketNotFoundError             terminal   no market of this name on the broker
@@ -110,6 +111,12 @@ class OutcomeTimeoutError(CommandError):
 class CommandUnsendableError(CommandError):
     """The command was not sent: a field has no encoding, it is too large for the brokers of a market, or it cannot
     have the effect that was meant."""
+
+
+class TokensTimeoutError(ContractnetError):
+    """A wallet got no tokens in time; the message names the pool, what is held and waited for, and what to do."""
+
+    transient = True
 
 
 class ConnectionClosedError(ContractnetError):

@@ -11,14 +11,15 @@ from weakref import WeakSet, WeakValueDictionary
 from contractnet import codec
 from contractnet.client.bargainer import Bargainer
 from contractnet.client.book import BidWatch, Subscription
-from contractnet.client.buyer import TokenBuyer
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import TIMEOUT_S, Connection
 from contractnet.client.grants import Grants
 from contractnet.client.groups import BidGroup
 from contractnet.client.inbox import Balance, Balances, Budget, Proposal
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
+from contractnet.client.spender import TokenSpender
 from contractnet.client.talks import Proposals
+from contractnet.client.wallet import Wallet
 from contractnet.client.worker import DECIDE_S, Worker, award_terms, guests
 from contractnet.credentials import Credential, Role
 from contractnet.envelope import Sealed
@@ -87,7 +88,7 @@ class Bid:
         self._agent.connection.book.lose_bid(self.cfp, self.id)
 
 
-class Agent(Worker, Bargainer, TokenBuyer):
+class Agent(Worker, Bargainer, TokenSpender):
     """An agent in a market. All amounts are integer micro-credits (`contractnet.credits(5)` makes 5 credits).
 
     Methods that send a command wait for the market's answer and raise RejectedError (with the code) or
@@ -102,6 +103,7 @@ class Agent(Worker, Bargainer, TokenBuyer):
         super().__init__(connection, credential, path=path, owns=owns)
         self._subscriptions: WeakSet[Subscription | Balances | Proposals | Grants] = WeakSet()
         self._groups: WeakValueDictionary[bytes, BidGroup] = WeakValueDictionary()
+        self._wallets: dict[str, Wallet] = {}
 
     async def call_for_proposals(
         self,
@@ -364,7 +366,8 @@ class Agent(Worker, Bargainer, TokenBuyer):
         return pass_secret(seed, sealed.command_id)
 
     async def close(self) -> None:
-        """End this agent's iterators, and its connection unless it is shared."""
+        """End this agent's wallets and iterators, and its connection unless it is shared."""
+        await self._close_wallets()
         for subscription in list(self._subscriptions):
             subscription.close()
         await super().close()

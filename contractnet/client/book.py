@@ -26,6 +26,7 @@ from contractnet.messages.notices import (
     PurchaseAnnounced,
     Receipt,
     SealedNotice,
+    TokenPoolAnnounced,
 )
 
 T = TypeVar("T")
@@ -149,6 +150,7 @@ class Book:
     def __init__(self, now_ms: Callable[[], int], handle: Handle, position: Callable[[], int]) -> None:
         self.genesis: MarketAnnounced | None = None
         self.pools: dict[str, int] = {}
+        self.token_pools: dict[str, TokenPoolAnnounced] = {}
         self.inboxes = Inboxes(self.lose_bid, self._invited, position)
         self.position = 0
         """All notices below this offset are in the book."""
@@ -173,6 +175,7 @@ class Book:
             Receipt: self._receipt,
             MarketAnnounced: self._market,
             PoolAnnounced: self._pool,
+            TokenPoolAnnounced: self._token_pool,
             ManagerAwards: self._deferred,
             InvitationOnly: self._by_invitation,
             PurchaseAnnounced: self._buys,
@@ -260,6 +263,9 @@ class Book:
 
     def _pool(self, notice: PoolAnnounced) -> None:
         self.pools[notice.pool] = notice.units
+
+    def _token_pool(self, notice: TokenPoolAnnounced) -> None:
+        self.token_pools[notice.pool] = notice
 
     def _deferred(self, notice: ManagerAwards) -> None:
         _remember(self._decide_ms, notice.cfp, notice.decide_ms)

@@ -9,7 +9,7 @@ class MarketClock:
     """Estimates market time: the newest notice's timestamp plus what has passed since it arrived.
 
     Never runs backwards. It lags by the way of a notice, some 10 to 50 ms. Before the first notice that arrived live it
-    goes by this machine's wall clock.
+    goes by this machine's wall clock, which may be minutes off: nothing of that stays.
     """
 
     def __init__(self) -> None:
@@ -25,6 +25,7 @@ class MarketClock:
 
     def now_ms(self) -> int:
         """Estimated market time, milliseconds since the epoch."""
-        base = time.time() * 1000 if self._at_ms is None else self._at_ms + (time.monotonic() - self._seen_s) * 1000
-        self._floor_ms = max(self._floor_ms, int(base))
+        if self._at_ms is None:
+            return max(self._floor_ms, time.time_ns() // 1_000_000)
+        self._floor_ms = max(self._floor_ms, int(self._at_ms + (time.monotonic() - self._seen_s) * 1000))
         return self._floor_ms

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contractnet.strategies.bidding import BiddingStrategy, Call, Outcome, Paced, Pacer, Truthful
 from contractnet.strategies.calibration import Calibrator
+from contractnet.strategies.demand import Demand, Need, Price
 from contractnet.strategies.shading import WinningPrices, uniform_first_price_ucr
 from contractnet.strategies.utility import (
     PRIORITY_WEIGHTS,
@@ -26,9 +27,12 @@ __all__ = [
     "BiddingStrategy",
     "Calibrator",
     "Call",
+    "Demand",
+    "Need",
     "Outcome",
     "Paced",
     "Pacer",
+    "Price",
     "Truthful",
     "WinningPrices",
     "amdahl",

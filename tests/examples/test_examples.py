@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.provider import Provider, providing
 from broker.interface import Broker
 from contractnet import Agent, operator_credential
 from contractnet.credentials import load, save
@@ -163,6 +164,20 @@ def test_a_gate_ends_the_job_with_the_lease(place: Place) -> None:
     output = asyncio.run(play())
     assert "a job runs on the units (0,)" in output
     assert "0 jobs run" in output
+
+
+def test_a_model_is_called_through_a_token_pool(place: Place) -> None:
+    """`llm.py` creates a pool, sends its requests, and holds what it did not need; it can be run again."""
+
+    async def play() -> tuple[str, Provider]:
+        async with providing(Provider(600_000)) as provider:
+            await asyncio.to_thread(place.run, "llm", provider.url)
+            return await asyncio.to_thread(place.run, "llm", provider.url), provider
+
+    output, provider = asyncio.run(play())
+    assert output.count("200 850 tokens") == 5
+    assert "tokens are held" in output
+    assert (provider.answered, provider.refused) == (10, 0)
 
 
 def test_every_example_is_run_here_and_a_bidder_takes_ten_lines() -> None:

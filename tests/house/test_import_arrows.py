@@ -21,7 +21,8 @@ ROOFS = ("services", "faults")
 PACKAGES = ("contractnet", "market", *SERVICES, *ROOFS)
 
 # The import names of the runtime dependencies in pyproject.toml: an agent's environment has nothing else.
-AGENT_LIBRARIES = frozenset({"confluent_kafka", "fastavro", "nacl", "rich", "typer"})
+# httpx only with the extra `http`: nothing but contractnet.client.http imports it.
+AGENT_LIBRARIES = frozenset({"confluent_kafka", "fastavro", "httpx", "nacl", "rich", "typer"})
 
 
 def arrow_problem(importer: str, imported: str) -> str | None:
