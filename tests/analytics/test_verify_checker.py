@@ -40,7 +40,7 @@ class Ledger:
 @pytest.fixture(scope="module")
 def sound() -> Ledger:
     """A market with awards, withdrawals, cancels, releases, rejections and budgets."""
-    topics = judged({PARTITION: traffic(PARTITION, 1000, seed=19)})
+    topics = judged({PARTITION: traffic(PARTITION, 2500, seed=43)})
     records = topics[LEDGER.name][PARTITION]
     commands = [open_record(*record) for record in topics[COMMANDS.name][PARTITION]]
     entries = [plain_entry(record.value) for record in records]
