@@ -144,12 +144,14 @@ def test_callers_are_served_in_turn() -> None:
         order = next(iter(market.orders))
         market._grant(100, order)
         await until(lambda: wallet.held == 100)
-        assert served == []
-        market._grant(830, order)
+        callers.append(asyncio.create_task(call(50)))
+        await asyncio.sleep(0.01)
+        assert served == [], "enough is held for who came last, and it is not their turn"
+        market._grant(880, order)
         await asyncio.gather(*callers)
 
     play(script)
-    assert served == [900, 10, 20]
+    assert served == [900, 10, 20, 50]
 
 
 @pytest.mark.parametrize("holds_it", [False, True])
