@@ -105,7 +105,7 @@ class TokenTransport(httpx.AsyncBaseTransport):
             return await self._inner.handle_async_request(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             raise
-        except BaseException:
+        except BaseException:  # a cancellation too: whatever ended it, the provider may have counted the request
             spending.used(spending.tokens)
             raise
 

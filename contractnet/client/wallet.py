@@ -110,12 +110,9 @@ class Wallet:
         spending = Spending(self.pool, task, await self._take(estimate, task, timeout_s))
         try:
             yield spending
-        except BaseException:
-            self._settle(spending)
-            raise
-        else:
             if not spending.calls:
                 spending.used(spending.tokens)
+        finally:
             self._settle(spending)
 
     async def close(self) -> None:
@@ -159,7 +156,7 @@ class Wallet:
         except TimeoutError as error:
             self._leave(waiter)
             raise TokensTimeoutError(self._why(tokens, wait_s)) from error
-        except BaseException:
+        except BaseException:  # a cancellation too: whatever ended it, what it was given must not be lost
             self._leave(waiter)
             raise
 
