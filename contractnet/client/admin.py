@@ -9,9 +9,9 @@ from pathlib import Path
 
 from contractnet.access import Access
 from contractnet.client.accounts import Account, id_of
-from contractnet.client.buyer import TokenBank
 from contractnet.client.connection import TIMEOUT_S
 from contractnet.client.rotation import Rotating
+from contractnet.client.token_pools import TokenBank
 from contractnet.credentials import Credential, Role, fingerprint, save
 from contractnet.envelope import Sealed, seal
 from contractnet.errors import CredentialError, RejectedError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from contextlib import AbstractAsyncContextManager
 
-from contractnet.client.buyer import TokenBuyer
 from contractnet.client.spending import Spending
 from contractnet.client.supply import MarketSupply, WalletTerms
+from contractnet.client.token_pools import TokenBuyer
 from contractnet.client.wallet import Wallet
 from contractnet.errors import CommandUnsendableError
 from contractnet.strategies.demand import Price

@@ -12,7 +12,7 @@ from contractnet.messages import Code
 from contractnet.strategies.demand import Price
 
 if TYPE_CHECKING:
-    from contractnet.client.buyer import TokenBuyer
+    from contractnet.client.token_pools import TokenBuyer
     from contractnet.envelope import Sealed
 
 INTERVAL_S = 5.0
