@@ -1,5 +1,4 @@
-"""Token pools through the SDK and a real market: orders are cleared, a System agent draws, usage is reported, and a
-worker that starts anew goes on."""
+"""Token pools through the SDK and a real market: orders are cleared, a System agent draws, usage is reported."""
 
 from __future__ import annotations
 
