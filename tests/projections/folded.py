@@ -51,6 +51,8 @@ class Folded:
     projects: dict[Key, str] = field(default_factory=dict)
     budgets: dict[Key, tuple[str | None, str | None, bool]] = field(default_factory=dict)
     windows: dict[Key, list[Window]] = field(default_factory=dict)
+    policies: Counter[tuple[str, int | None, int, int]] = field(default_factory=Counter)
+    """Limit and window of what is issued, and the fee of an offer."""
     token_pools: dict[Key, tuple[int, int]] = field(default_factory=dict)
     """Burst, and the rate that holds."""
     token_orders: dict[Key, tuple[str, str, int]] = field(default_factory=dict)
@@ -89,6 +91,8 @@ def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
             state.weights[market, event.account.hex()] = event.weight_permille
         case ev.PoolCreated() | ev.PoolResized():
             state.pools[market, event.pool] = event.units
+        case ev.PolicySet():
+            state.policies[market, event.issue_limit_ucr, event.issue_window_ms, event.round_fee_ucr] += 1
 
 
 def _fold_tokens(market: str, event: ev.Event, state: Folded) -> None:
@@ -289,6 +293,7 @@ def read_back(data_dir: Path) -> Folded:
             by_invitation=table("SELECT market, cfp_id, by_invitation FROM cfps"),
             invitations=set(rows("SELECT market, cfp_id, agent FROM invitations")),
             refusals=set(rows("SELECT market, cfp_id, agent, reason FROM refusals")),
+            policies=Counter(rows("SELECT market, issue_limit_ucr, issue_window_ms, round_fee_ucr FROM policies")),
             token_pools=table("SELECT market, pool, burst_tokens, rate_per_minute FROM token_pools"),
             token_orders=table("SELECT market, order_id, agent, status, limit_per_1000_ucr FROM token_orders"),
             token_grants=table("SELECT market, grant_id, agent, task, tokens, is_system FROM token_grants"),
