@@ -105,10 +105,13 @@ class History(Budgeting):
             self._other,
             self._bargain,
             lambda command: self._tokens.step(command, self._account()),
-            lambda _: [ev.PolicySet(self._random.choice((None, 0, 10**12)), 60_000, self._random.randrange(3))],
+            self._set_policy,
         )
         maker = self._random.choices(makers, (50, 8, 12, 10, 8, 3, 1, 12, 2, 5, 6, 3, 1, 5, 10, 12, 8, 1))[0]
         return maker(command)
+
+    def _set_policy(self, _: bytes) -> list[Event]:
+        return [ev.PolicySet(self._random.choice((None, 0, 10**12)), 60_000, self._random.randrange(3))]
 
     def _account(self) -> bytes:
         return self._random.choice(list(self._names))
