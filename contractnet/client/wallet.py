@@ -29,6 +29,18 @@ PASSING = {Code.BELOW_RESERVE, Code.LIMIT_REACHED, Code.NO_TOKENS, Code.BUDGET_E
 CLOSE_S = 10.0
 """How long closing waits for the last reports."""
 
+LOOKS = 4
+"""How often an interval the order may be replaced."""
+
+PRICE_SLACK = 0.05
+"""A limit that moved by no more than this share stays."""
+
+DRAW_PAUSE_S = 0.1
+"""How long to wait after a draw that found nothing; doubled up to half an interval."""
+
+REMEMBERED_MAX = 1_024
+"""How many grants of unknown orders, own orders and own draws are remembered."""
+
 
 @dataclass(slots=True)
 class _Waiter:
@@ -199,9 +211,7 @@ class Wallet:
             if grant.order in self._orders or grant.id in self._draws:
                 self._got(grant)
             else:
-                self._early[grant.id] = grant
-                if len(self._early) > EARLY_MAX:
-                    del self._early[next(iter(self._early))]
+                _remember(self._early, grant.id, grant)
         if not self._closed:
             raise ConnectionClosedError("the connection to the market was closed")
 
@@ -213,9 +223,7 @@ class Wallet:
         self._serve()
 
     def _is_mine(self, order: bytes) -> None:
-        self._orders[order] = None
-        if len(self._orders) > EARLY_MAX:
-            del self._orders[next(iter(self._orders))]
+        _remember(self._orders, order, None)
         for grant in [grant for grant in self._early.values() if grant.order == order]:
             self._got(grant)
 
@@ -317,7 +325,7 @@ class Wallet:
             except RejectedError as error:
                 self._refused(error)
                 continue
-            self._draws[ident] = None
+            _remember(self._draws, ident, None)
             if grant is not None:
                 self._got(grant)
                 return True
@@ -353,14 +361,7 @@ class Wallet:
         )
 
 
-LOOKS = 4
-"""How often an interval the order may be replaced."""
-
-PRICE_SLACK = 0.05
-"""A limit that moved by no more than this share stays."""
-
-DRAW_PAUSE_S = 0.1
-"""How long to wait after a draw that found nothing; doubled up to half an interval."""
-
-EARLY_MAX = 1_024
-"""How many grants of unknown orders, and how many own orders, are remembered."""
+def _remember(known: dict[bytes, Any], ident: bytes, what: Any) -> None:
+    known[ident] = what
+    if len(known) > REMEMBERED_MAX:
+        del known[next(iter(known))]
