@@ -52,6 +52,13 @@ def a_budget_is_spent_and_comes_back(play: Play) -> None:
     assert len(sale(play, ann=100).of(e.BudgetWarned)) == 1
 
 
+def a_budget_has_one_scope(play: Play) -> None:
+    """An account or a project, not both and not neither."""
+    founded_4(play, "ann")
+    for scope in ((None, ""), (play.account("ann"), "project")):
+        assert play.by("bank", budget(*scope)).code is Code.BAD_BUDGET
+
+
 def both_budgets_bind(play: Play) -> None:
     """An agent within its project: the smaller rest decides, whoever spent the project's."""
     founded_4(play, "ann", "bob", "dan")
@@ -197,6 +204,7 @@ def busy_budgets(play: Play) -> None:
 
 BUDGET_SCENARIOS: tuple[Callable[[Play], None], ...] = (
     a_budget_is_spent_and_comes_back,
+    a_budget_has_one_scope,
     both_budgets_bind,
     windows_give_and_take,
     terms_change_and_the_window_stays,

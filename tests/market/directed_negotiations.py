@@ -12,7 +12,7 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, WHEN, joined, negotiation
 from tests.market.play import SMALL, Play, founded
-from tests.market.town import BANK, OPERATOR, PARTITIONS, Answer, bid, budget, call
+from tests.market.town import BANK, OPERATOR, PARTITIONS, UNKNOWN_ID, Answer, bid, budget, call
 
 founded_6 = partial(founded, version=6, units=8)
 """A market whose leases can be bargained for."""
@@ -85,6 +85,15 @@ def a_reservation_that_begins_later_is_sold(play: Play) -> None:
     offer(play, "bob", talk, 1, 50)
     (reserved,) = offer(play, "ann", talk, 1, 50).of(e.SlotReserved)
     assert reserved.starts_at_ms == starts_at_ms
+
+
+def nobody_bargains_with_itself(play: Play) -> None:
+    """Nor with the bank; and of a negotiation that is not there nothing can be said."""
+    founded_6(play, "ann")
+    lease = leased(play, "ann")
+    for name in ("ann", "bank"):
+        assert play.by("ann", negotiation(lease, play.account(name))).code is Code.BAD_COUNTERPART
+    assert play.by("ann", joined(UNKNOWN_ID, 200)).code is Code.UNKNOWN_NEGOTIATION
 
 
 def nothing_is_taken_back(play: Play) -> None:
@@ -355,6 +364,7 @@ def busy_traders(play: Play) -> None:
 NEGOTIATION_SCENARIOS: tuple[Callable[[Play], None], ...] = (
     a_lease_is_sold_on,
     a_reservation_that_begins_later_is_sold,
+    nobody_bargains_with_itself,
     nothing_is_taken_back,
     both_come_over,
     nobody_concedes,

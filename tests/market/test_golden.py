@@ -176,7 +176,7 @@ def test_a_released_version_is_never_written_again(capsys: pytest.CaptureFixture
     assert [make_golden.file_of(version).read_bytes() for version in VERSIONS] == before
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-def test_the_session_can_be_made_again(version: int) -> None:
-    """The session has no clock and no randomness of its own: made twice, it is the same."""
-    assert make_golden.lines(version) == make_golden.lines(version)
+def test_the_session_can_be_made_again() -> None:
+    """The session has no clock and no randomness of its own: made twice, it is the same. The newest has every part."""
+    newest = max(VERSIONS)
+    assert make_golden.lines(newest) == make_golden.lines(newest)

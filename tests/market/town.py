@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from contractnet import codec
@@ -50,26 +51,40 @@ OPERATOR, BANK, MANAGER, ANN = map(key_pair, ("operator", "bank", "manager", "an
 
 
 def as_plain(value: Any, *, past: bool = True) -> Any:
-    """A state as nested builtins, derived parts included, so that two of them can be compared.
+    """A state as nested builtins and immutable parts, derived parts included, so that two of them can be compared.
 
     Without `past`, what a snapshot need not restore is left out: steps of a timeline, and things in the agenda that
     ended early.
     """
-    if isinstance(value, Timeline):
-        return [value.times, value.used] if past else None
-    if is_dataclass(value) and not isinstance(value, type):
-        plain = {f.name: as_plain(getattr(value, f.name), past=past) for f in fields(value)}
-        if isinstance(value, State) and not past:
-            plain["agenda"] = sorted(filter(value.is_pending, value.agenda))
-            # Looked up by id only: a restored market has them CFP by CFP, a live one in order of arrival.
-            for name in ("bids", "token_orders", "token_grants"):
-                plain[name] = sorted(plain[name], key=lambda item: item[0])
-        return plain
-    if isinstance(value, dict):
-        return [(key, as_plain(item, past=past)) for key, item in value.items()]
-    if isinstance(value, list | tuple):
+    kind = type(value)
+    if kind in LEAVES:
+        return value
+    if kind is dict:
+        return [(key, item if type(item) in LEAVES else as_plain(item, past=past)) for key, item in value.items()]
+    if kind is list:
         return [as_plain(item, past=past) for item in value]
-    return value
+    if kind is Timeline:
+        return [value.times, value.used] if past else None
+    names = names_of(kind)
+    if not names:
+        return value
+    plain = {name: as_plain(getattr(value, name), past=past) for name in names}
+    if kind is State and not past:
+        plain["agenda"] = sorted(filter(value.is_pending, value.agenda))
+        # Looked up by id only: a restored market has them CFP by CFP, a live one in order of arrival.
+        for name in ("bids", "token_orders", "token_grants"):
+            plain[name] = sorted(plain[name], key=lambda item: item[0])
+    return plain
+
+
+LEAVES = {int, bytes, str, bool, tuple, type(None)}
+
+
+@cache
+def names_of(kind: type) -> tuple[str, ...]:
+    """The fields of a dataclass that can change; of anything else none."""
+    mutable = is_dataclass(kind) and not kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    return tuple(f.name for f in fields(kind)) if mutable else ()
 
 
 def outcome_of(event: Event) -> Code | None:
