@@ -64,10 +64,10 @@ def win(state: State, bid: Bid) -> None:
 
 def leave(state: State, bid: Bid) -> None:
     """A bid is settled. A group without bids ends; what has won something is remembered for a while."""
-    group = state.group_of(bid)
-    if group is None or bid.group is None:
+    if bid.group is None:
         return
     account, ident, bid.group = state.accounts[bid.account], bid.group, None
+    group = account.groups[ident]
     del group.bids[bid.id]
     if group.bids:
         return

@@ -11,6 +11,7 @@ from contractnet.messages import events as e
 from tests.market.cases_decisions import DECISION_IDS
 from tests.market.cases_invitations import INVITATION_IDS
 from tests.market.cases_negotiations import NEGOTIATION_IDS
+from tests.market.cases_tokens import TOKEN_IDS
 from tests.market.directed_budgets import BUDGET_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
@@ -50,7 +51,8 @@ def strangers_at_the_door(play: Play) -> None:
 def every_broken_rule(play: Play) -> None:
     """The commands of `test_rules`, each of which breaks one rule, in one market."""
     play.send(c.OpenMarket(BANK.public, PARTITIONS, 1, True), OPERATOR)
-    ids = {"bank": play.model.bank} | dict.fromkeys((*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS), UNKNOWN_ID)
+    unknown = (*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *TOKEN_IDS)
+    ids = {"bank": play.model.bank} | dict.fromkeys(unknown, UNKNOWN_ID)
     for name in ("manager", "ann", "bob"):
         keys = play.pair(name)
         ids[name] = play.send(c.OpenAccount(name, "project", "root", keys.public, INBOX_KEY), BANK).id

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from contractnet.messages import Code
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import limits, shard
-from market.invariants import violations
-from market.state import Account, State
-from tests.market.town import BANK, Town, budget, small_town
+from tests.market.town import BANK, INBOX_KEY, MANAGER, budget, key_pair, managed, small_town
 
 
 def test_a_record_that_has_its_fill_of_entries_settles_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,47 +38,26 @@ def test_a_weight_older_than_the_oldest_cfp_may_go() -> None:
     assert change(21) is Code.LIMIT_REACHED
 
 
-def leased_town() -> Town:
-    """A market with a lease of both units, another that begins when it ends, an open bid, and two budgets over it."""
-    town, ids = small_town("ann", "bob", units=2)
-    for scope in ((ids["bob"], ""), (None, "project")):
-        town.send(budget(*scope, limit_ucr=1_000), BANK)
-    for delay_ms in (0, 900):
-        cfp = town.cfp(units=2)
-        town.bid(cfp, "ann", 50, delay_ms)
-        town.settle(cfp)
-    town.bid(town.cfp(), "bob", 60)
-    first, second = town.state.leases.values()
-    assert first.ends_at_ms == second.starts_at_ms
-    assert violations(town.state) == []
-    return town
+def test_bids_that_a_manager_chooses_from_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record begins no third decision once those of two may have told their managers of as many bids as fit."""
+    monkeypatch.setattr(shard, "DUE_ENTRIES_PER_COMMAND_MAX", 4)
+    town, _ = small_town("ann")
+    for _ in range(3):
+        cfp = town.send(managed(), MANAGER).id
+        assert town.bid(cfp, "ann", 20).code is Code.ACCEPTED
+    town.at_ms += 100
+    assert [len(town.tick().of(e.DecisionOpened)) for _ in range(2)] == [2, 1]
 
 
-def bob(state: State) -> Account:
-    """The one with an open bid of 60."""
-    return state.accounts[state.account_names["bob"]]
-
-
-BREAKS: dict[str, Callable[[State], None]] = {
-    "balances sum to": lambda s: setattr(bob(s), "balance_ucr", bob(s).balance_ucr + 1),
-    "holds 1000000001": lambda s: setattr(bob(s), "held_ucr", 10**9 + 1),
-    "holds and what they back differ": lambda s: s.holds.clear(),
-    "its holds say 60": lambda s: setattr(bob(s), "held_ucr", 59),
-    "pool gpu has 1 units, 2 are reserved": lambda s: setattr(s.pools["gpu"], "units", 1),
-    "counters of account": lambda s: setattr(bob(s), "open_bids", 0),
-    "counts 61 held, the holds 60": lambda s: setattr(s.scopes[bob(s).id], "held_ucr", 61),
-    "is not that of its scope": lambda s: s.scopes.update({bob(s).id: s.scopes["project"]}),
-    "has spent -1": lambda s: setattr(s.scopes["project"], "spent_ucr", -1),
-    "has a window": lambda s: setattr(s.scopes["project"], "offset_ms", 1),
-    "is on no agenda": lambda s: s.agenda.clear(),
-    "more scopes than budgets": lambda s: s.scopes.update({"other": s.scopes["project"]}),
-    "pool gpu counts 3 leases": lambda s: setattr(s.pools["gpu"], "leases", 3),
-}
-
-
-@pytest.mark.parametrize("says", BREAKS)
-def test_a_broken_invariant_is_named(says: str) -> None:
-    """What the writer looks at after its batches notices each kind of damage."""
-    state = leased_town().state
-    BREAKS[says](state)
-    assert any(says in text for text in violations(state)), violations(state)
+def test_a_window_counts_two_entries_an_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it might give and take: with its own, a project of three has its fill of seven at one window."""
+    monkeypatch.setattr(shard, "DUE_ENTRIES_PER_COMMAND_MAX", 7)
+    town, _ = small_town("ann", "bob", credits_ucr=0)
+    for name in ("cat", "dan", "eve"):
+        town.send(c.OpenAccount(name, "other", "root", key_pair(name).public, INBOX_KEY), BANK)
+    town.at_ms += -town.at_ms % 60_000
+    for project in ("project", "other"):
+        assert len(town.state.projects[project]) == 3
+        assert town.send(budget(None, project, decay_permille=1), BANK).code is Code.ACCEPTED
+    town.at_ms += 60_000
+    assert [len(town.tick().of(e.BudgetWindowStarted)) for _ in range(2)] == [1, 1]

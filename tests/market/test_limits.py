@@ -13,8 +13,9 @@ from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
 from market import limits
 from tests.market.cases_negotiations import SUE, negotiation
+from tests.market.cases_tokens import GPT, order
 from tests.market.test_rules import ANN, BOB, NEW, Ids, busy_town, opening
-from tests.market.town import BANK, MANAGER, bid, budget, call
+from tests.market.town import BANK, MANAGER, bid, budget, call, token_pool
 
 Limit = tuple[str, int, KeyPair, Callable[[Ids], Command]]
 
@@ -33,6 +34,9 @@ LIMITS: list[Limit] = [
     ("ACCOUNTS_PER_BUDGET_MAX", 0, BANK, lambda i: opening(project="unlimited")),
     ("ISSUED_UCR_MAX", 6_001, BANK, lambda i: c.IssueCredits(i["ann"], 2, "")),
     ("NEGOTIATIONS_MAX", 3, SUE, lambda i: negotiation(i["spare"], i["tom"])),
+    ("TOKEN_POOLS_MAX", 1, BANK, lambda i: token_pool("claude", i["manager"])),
+    ("ORDERS_PER_POOL_MAX", 1, ANN, lambda i: order()),
+    ("GRANTS_PER_POOL_MAX", 1, SUE, lambda i: c.DrawTokens(GPT, 1, "task")),
     ("NEGOTIATIONS_PER_HOLDER_MAX", 3, SUE, lambda i: negotiation(i["spare"], i["tom"])),
 ]
 

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 
@@ -20,6 +22,7 @@ from tests.market.cases_groups import GROUP_CASES, bid_in_groups
 from tests.market.cases_invitations import INVITATION_CASES, INVITATION_IDS, invite
 from tests.market.cases_negotiations import NEGOTIATION_CASES, NEGOTIATION_IDS, bargain
 from tests.market.cases_policies import POLICY_CASES
+from tests.market.cases_tokens import TOKEN_CASES, TOKEN_IDS, grant_tokens
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
@@ -46,8 +49,13 @@ Ids = dict[str, bytes]
 
 def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     """A market in which bob holds a lease, and ann has an open bid on the CFP `cfp`; with budgets where there are any:
-    bob's is 500, a project's has no limit; with CFPs that their manager awards, groups, and negotiations, where there
-    are such."""
+    bob's is 500, a project's has no limit; with CFPs that their manager awards, groups, negotiations, and a token
+    pool, where there are such."""
+    return copy.deepcopy(_busy_town(rules))
+
+
+@cache
+def _busy_town(rules: int) -> tuple[Town, Ids]:
     town, ids = small_town("ann", "bob", units=2, credits_ucr=1_000, rules=rules)
     if rules >= limits.BUDGETS_RULES_VERSION:
         town.send(budget(ids["bob"], limit_ucr=500, window_ms=24 * 3600 * 1000), BANK)
@@ -58,7 +66,7 @@ def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     ids["cfp"] = town.cfp(open_ms=10_000)
     ids["bid"] = town.bid(ids["cfp"], "ann", 100).id
     ids["quiet"] = town.cfp(open_ms=10_000)
-    ids |= dict.fromkeys((*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS), UNKNOWN_ID)
+    ids |= dict.fromkeys((*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *TOKEN_IDS), UNKNOWN_ID)
     if rules >= limits.DECISIONS_RULES_VERSION:
         leave_to_the_manager(town, ids)
     if rules >= limits.GROUPS_RULES_VERSION:
@@ -67,6 +75,8 @@ def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
         invite(town, ids)
     if rules >= limits.NEGOTIATIONS_RULES_VERSION:
         bargain(town, ids)
+    if rules >= limits.TOKENS_RULES_VERSION:
+        grant_tokens(town, ids)
     return town, ids
 
 
@@ -192,6 +202,7 @@ CASES: list[Case] = [
     *INVITATION_CASES,
     *NEGOTIATION_CASES,
     *POLICY_CASES,
+    *TOKEN_CASES,
 ]
 
 
@@ -236,12 +247,6 @@ ELSEWHERE = {
     Code.CAPACITY_RESERVED: "below: a lease keeps its units",
     Code.LIMIT_REACHED: "test_limits.py, and below",
     Code.ISSUE_EXCEEDED: "test_guards.py: inflation",
-    Code.BAD_TOKENS: "directed_tokens.py",
-    Code.UNKNOWN_ORDER: "directed_tokens.py",
-    Code.UNKNOWN_GRANT: "directed_tokens.py",
-    Code.GRANT_SPENT: "directed_tokens.py",
-    Code.NO_TOKENS: "directed_tokens.py",
-    Code.NOT_SYSTEM: "directed_tokens.py",
 }
 
 

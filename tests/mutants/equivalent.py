@@ -22,4 +22,8 @@ EQUIVALENT: dict[str, str] = {
     '`assert sequence > key.floor, "a command has one outcome"`': (
         "an assertion about what the rules never let through; it shows when another bug does"
     ),
+    'market/capacity.py `0` -> `1` in `assert 0 < start_ms < end_ms, f"empty interval [{start_ms}, {end_ms})"`': (
+        "an assertion about instants of 1970, which no market time reaches"
+    ),
+    "market/state.py `2` -> `3` in `floor: int = -(2**63)`": "a sequence is a signed 64-bit number, none below either",
 }

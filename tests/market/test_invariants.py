@@ -1,0 +1,138 @@
+"""What the writer looks at after its batches notices each kind of damage to a state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from contractnet.messages import Offer
+from market.bargaining import Negotiation
+from market.invariants import violations
+from market.state import Account, State, Work
+from market.tokens import PARTS, TokenPool
+from tests.market.buyers import BUYER, ask, bazaar, buying, started
+from tests.market.cases_tokens import GPT
+from tests.market.test_rules import busy_town
+from tests.market.town import BANK, Town, budget, key_pair, small_town
+
+Break = Callable[[State], None]
+
+
+def leased_town() -> Town:
+    """A market with a lease of both units, another that begins when it ends, an open bid, and two budgets over it."""
+    town, ids = small_town("ann", "bob", units=2)
+    for scope in ((ids["bob"], ""), (None, "project")):
+        town.send(budget(*scope, limit_ucr=1_000), BANK)
+    for delay_ms in (0, 900):
+        cfp = town.cfp(units=2)
+        town.bid(cfp, "ann", 50, delay_ms)
+        town.settle(cfp)
+    town.bid(town.cfp(), "bob", 60)
+    first, second = town.state.leases.values()
+    assert first.ends_at_ms == second.starts_at_ms
+    return town
+
+
+def talking_town() -> Town:
+    """The busy town of test_rules.py, with negotiations and a token pool."""
+    return busy_town()[0]
+
+
+def working_town() -> Town:
+    """A market with work that has started, and a CFP that buys with an ask."""
+    town, _ = bazaar("ann", "bob")
+    for name in ("ann", "bob"):
+        cfp = town.send(buying(), BUYER).id
+        award = town.send(ask(cfp, name, 20), key_pair(name)).id
+        if name == "ann":
+            town.at_ms += 100
+            town.tick()
+            town.send(started(award), key_pair(name))
+    return town
+
+
+def bob(state: State) -> Account:
+    """The one with an open bid of 60."""
+    return state.accounts[state.account_names["bob"]]
+
+
+def talk(state: State) -> Negotiation:
+    """The monotonic one, in its second round, in which the holder has offered."""
+    return next(n for n in state.negotiations.values() if n.parties[0].sealed)
+
+
+def work(state: State) -> Work:
+    """What has started."""
+    (only,) = state.works.values()
+    return only
+
+
+def pool(state: State) -> TokenPool:
+    """The pool with an order and a grant."""
+    return state.token_pools[GPT]
+
+
+LEASED: dict[str, Break] = {
+    "balances sum to": lambda s: setattr(bob(s), "balance_ucr", bob(s).balance_ucr + 1),
+    "holds 1000000001": lambda s: setattr(bob(s), "held_ucr", 10**9 + 1),
+    "holds and what they back differ": lambda s: s.holds.clear(),
+    "its holds say 60": lambda s: setattr(bob(s), "held_ucr", 59),
+    "pool gpu has 1 units, 2 are reserved": lambda s: setattr(s.pools["gpu"], "units", 1),
+    "counters of account": lambda s: setattr(bob(s), "open_bids", 0),
+    "counts 61 held, the holds 60": lambda s: setattr(s.scopes[bob(s).id], "held_ucr", 61),
+    "is not that of its scope": lambda s: s.scopes.update({bob(s).id: s.scopes["project"]}),
+    "has spent -1": lambda s: setattr(s.scopes["project"], "spent_ucr", -1),
+    "has a window": lambda s: setattr(s.scopes["project"], "offset_ms", 1),
+    "is on no agenda": lambda s: s.agenda.clear(),
+    "more scopes than budgets": lambda s: s.scopes.update({"other": s.scopes["project"]}),
+    "pool gpu counts 3 leases": lambda s: setattr(s.pools["gpu"], "leases", 3),
+}
+TALKING: dict[str, Break] = {
+    "not bargained for once each": lambda s: s.bargained.clear(),
+    "not over a lease of its holder": lambda s: setattr(talk(s).parties[0], "account", talk(s).parties[1].account),
+    "end of negotiation": lambda s: setattr(talk(s), "until_ms", talk(s).until_ms + 1),
+    "gone on for too long": lambda s: setattr(talk(s), "round", talk(s).rounds_max + 2),
+    "are not opened": lambda s: setattr(talk(s).parties[1], "sealed", Offer((0,), 1)),
+    "not set aside": lambda s: talk(s).parties[1].stands.update({(1,): 101}),
+    "there is no deal": lambda s: talk(s).parties[1].stands.update({(0,): 90}),
+    "holds 6000001 parts": lambda s: setattr(pool(s), "level", 100 * PARTS + 1),
+    "holds -1 parts": lambda s: setattr(pool(s), "level", -1),
+    "refills at 101": lambda s: setattr(pool(s), "rate", 101),
+    "refills at 5": lambda s: setattr(pool(s), "rate", 5),
+    "next clearing of token pool": lambda s: setattr(pool(s), "clears_at_ms", 0),
+    "is used twice": lambda s: setattr(next(iter(pool(s).grants.values())), "used", 41),
+    "is another account's": lambda s: pool(s).orders.update({s.bank: next(iter(pool(s).orders.values()))}),
+    "and remembers": lambda s: pool(s).recent.update({"root": 0}),
+    "not where they are looked for": lambda s: s.token_grants.clear(),
+}
+WORKING: dict[str, Break] = {
+    "has no lease of its contractor": lambda s: setattr(work(s), "account", s.bank),
+    "started after -1 ms": lambda s: setattr(work(s), "delay_ms", -1),
+    "do not go with its direction": lambda s: setattr(next(iter(s.cfps.values())), "terms", None),
+    "names the pool 'ann'": lambda s: setattr(next(bid for bid in s.bids.values() if bid.pool == "bob"), "pool", "ann"),
+}
+BREAKS = [(leased_town, LEASED), (talking_town, TALKING), (working_town, WORKING)]
+
+
+@pytest.mark.parametrize(
+    ("make", "says", "damage"),
+    [(make, says, damage) for make, breaks in BREAKS for says, damage in breaks.items()],
+    ids=[says for _, breaks in BREAKS for says in breaks],
+)
+def test_a_broken_invariant_is_named(make: Callable[[], Town], says: str, damage: Break) -> None:
+    """The sound state breaks nothing; the damaged one is told of in words."""
+    state = make().state
+    assert violations(state) == []
+    damage(state)
+    assert any(says in text for text in violations(state)), violations(state)
+
+
+def test_the_last_round_is_not_too_long() -> None:
+    """One round after the last is where a negotiation ends; up to it nothing is wrong."""
+    state = talking_town().state
+    negotiation = talk(state)
+    negotiation.round, negotiation.still_rounds = negotiation.rounds_max + 1, negotiation.still_rounds_max
+    assert violations(state) == []
+    negotiation.still_rounds += 1
+    assert any("too long" in text for text in violations(state))
