@@ -23,7 +23,6 @@ from pathlib import Path
 
 import httpx
 
-from benchmarks.demand import Call, azure, synthetic, window
 from benchmarks.provider import Provider, providing
 from benchmarks.stage import stage
 from contractnet import Agent, Bank, Connection, Operator, Spending, Wallet, credits, operator_credential
@@ -32,6 +31,7 @@ from contractnet.client.http import TokenSource, TokenTransport
 from contractnet.errors import TokensTimeoutError
 from contractnet.strategies import Need
 from faults.world import World
+from services.demo.calls import Call, azure, synthetic, window
 
 TRACES = "AZURE_TRACES"
 POOL = "provider/model"
@@ -85,7 +85,7 @@ def demand() -> tuple[list[Call], str]:
     folder = os.environ.get(TRACES)
     if folder:
         return azure(Path(folder)), "Azure"
-    print(f"{TRACES} names no folder with the two Azure traces: the demand is synthetic (benchmarks/demand.py)")
+    print(f"{TRACES} names no folder with the two Azure traces: the demand is synthetic (services/demo/calls.py)")
     return synthetic(3_600), "synthetic"
 
 

@@ -17,6 +17,7 @@ from functools import partial
 from contractnet.topics import COMMANDS
 from faults.checker import Verdict, check
 from faults.load import Load
+from faults.mix import furnish
 from faults.plan import Plan
 from faults.rows import compare_rows
 from faults.tally import Tally
@@ -210,6 +211,7 @@ def arena_in(world: World, plan: Plan) -> Iterator[Arena]:
     for market in markets:
         market.open(agents=AGENTS)
         market.set_budgets()
+        furnish(market)
     assert world.producer.flush(30) == 0
     watch = Watch(world.broker.bootstrap, PARTITIONS)
     load = Load(markets, plan.rate, plan.seed)

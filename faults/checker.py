@@ -11,7 +11,7 @@ from confluent_kafka import TopicPartition
 from contractnet.chain import CHAIN_START, chain
 from contractnet.codec import decode_entry, encode
 from contractnet.envelope import is_proven, open_record
-from contractnet.messages import Entry
+from contractnet.messages import Direction, Entry, NegotiationOutcome, PostingReason, Progress
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.sealing import values_of
@@ -19,8 +19,11 @@ from contractnet.topics import LEDGER, NOTICES
 from contractnet.watermarks import watermarks
 from faults.records import stored
 from market import Shard, told
+from market.state import escrow_of
 from streams.reading import new_consumer, read_partition
 
+ENDS = {Progress.DONE, Progress.FAILED, Progress.TIMED_OUT}
+PAYMENTS = {PostingReason.AWARD, PostingReason.DEAL, PostingReason.FORFEIT}
 OUTCOMES = (e.CommandAccepted, e.CommandRejected, e.CommandRepeated, e.CommandUnreadable)
 
 
@@ -113,22 +116,36 @@ def _differences(expected: list[bytes], found: list[bytes]) -> int:
 
 
 def _check_awards(entries: list[Entry], verdict: Verdict) -> None:
-    awards: Counter[bytes] = Counter()
+    """Each award and each deal once, with its lease, its hold's capture and its payment; of work that is bought the
+    latter two at its one end."""
+    calls = {x.event.cfp: x.event for x in entries if isinstance(x.event, e.CfpOpened)}
+    made = [x.event for x in entries if isinstance(x.event, e.AwardMade)]
+    times = Counter(award.award for award in made)
+    slots = Counter(award.cfp for award in made)
+    works = {award.award for award in made if calls[award.cfp].direction is Direction.BUY}
+    ends = Counter(x.event.award for x in entries if isinstance(x.event, e.WorkReported) and x.event.progress in ENDS)
+    closed = [x.event for x in entries if isinstance(x.event, e.NegotiationClosed)]
+    deals = Counter(x.negotiation for x in closed if x.outcome is NegotiationOutcome.DEAL)
+    parts = _parts(entries, {escrow_of(work): work for work in works})
+    wanted = {ident: 1 + 2 * ends[ident] if ident in works else 3 for ident in [*times, *deals]}
+    verdict.awards = len(made)
+    verdict.unclosed = len(set(calls) - {x.event.cfp for x in entries if isinstance(x.event, e.CfpClosed)})
+    verdict.unclosed += sum(not ends[work] for work in works)
+    verdict.duplicate += sum(n > 1 for found in (times, ends, deals) for n in found.values())
+    verdict.duplicate += sum(n > calls[cfp].slots for cfp, n in slots.items())
+    verdict.torn += sum(parts[ident] != n for ident, n in wanted.items())
+    verdict.torn += sum(part not in wanted for part in parts)
+
+
+def _parts(entries: list[Entry], escrows: dict[bytes, bytes]) -> Counter[bytes]:
+    """How many events lock something, capture a hold or pay for an award or a deal, by its id."""
     parts: Counter[bytes] = Counter()
-    slots: Counter[bytes] = Counter()
     for entry in entries:
         event = entry.event
-        if isinstance(event, e.AwardMade):
-            awards[event.award] += 1
-            slots[event.cfp] += 1
-        elif isinstance(event, e.SlotReserved):
+        if isinstance(event, e.SlotReserved):
             parts[event.award] += 1
         elif isinstance(event, e.HoldCaptured):
-            parts[event.hold] += 1
-        elif isinstance(event, e.CreditsTransferred) and event.award is not None:
+            parts[escrows.get(event.hold, event.hold)] += 1
+        elif isinstance(event, e.CreditsTransferred) and event.award is not None and event.reason in PAYMENTS:
             parts[event.award] += 1
-    wanted = {x.event.cfp: x.event.slots for x in entries if isinstance(x.event, e.CfpOpened)}
-    verdict.awards = sum(awards.values())
-    verdict.unclosed = len(set(wanted) - {x.event.cfp for x in entries if isinstance(x.event, e.CfpClosed)})
-    verdict.duplicate += sum(n > 1 for n in awards.values()) + sum(n > wanted[cfp] for cfp, n in slots.items())
-    verdict.torn += sum(parts[award] != 3 for award in awards) + sum(part not in awards for part in parts)
+    return parts

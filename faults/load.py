@@ -1,4 +1,4 @@
-"""The load: calls for proposals and bids on several markets, at a steady rate."""
+"""The load: on several markets, at a steady rate, calls and bids and whatever else agents do (mix.py)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import time
 
 from confluent_kafka import KafkaException
 
+from faults.mix import Mix
 from faults.world import Market
 
 BIDS = 4
@@ -22,8 +23,9 @@ class Load:
         self.sent = 0
         self.error: Exception | None = None
         self._markets = markets
-        self._pause_s = COMMANDS_PER_CFP / rate
+        self._rate = rate
         self._rng = random.Random(seed)
+        self._mixes = {market.name: Mix(market, self._rng) for market in markets}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._send)
         self._thread.start()
@@ -38,16 +40,19 @@ class Load:
         due_at = time.monotonic()
         while not self._stopping.is_set():
             try:
-                self._negotiate(self._rng.choice(self._markets))
+                sent = self._trade(self._rng.choice(self._markets))
             except (BufferError, KafkaException) as error:
                 self.error = error
                 return
-            due_at = max(due_at + self._pause_s, time.monotonic() - 1)
+            self.sent += sent
+            due_at = max(due_at + sent / self._rate, time.monotonic() - 1)
             if self._stopping.wait(max(0.0, due_at - time.monotonic())):
                 return
 
-    def _negotiate(self, market: Market) -> None:
+    def _trade(self, market: Market) -> int:
+        """How many commands were sent."""
+        mix = self._mixes[market.name]
         cfp = market.call(open_ms=self._rng.randrange(100, OPEN_MS_MAX), duration_ms=500)
         for keys in self._rng.sample(market.agents, BIDS):
             market.bid(cfp, keys, self._rng.randrange(10, 10**6))
-        self.sent += COMMANDS_PER_CFP
+        return COMMANDS_PER_CFP + mix.begin(time.monotonic()) + mix.go_on(time.monotonic())

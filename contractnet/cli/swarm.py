@@ -1,4 +1,4 @@
-"""`demo` and `simulate`: a swarm of agents that compete for GPUs."""
+"""`demo` and `simulate`: a swarm of agents that trade GPUs, work and tokens."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contractnet.cli.lazy import service
 from contractnet.cli.root import app, where
 
 _TRACE_HELP = "Demand from a GPU cluster trace (openb CSV of alibaba/clusterdata) instead of made-up demand."
+_CALLS_HELP = "Folder with the two Azure LLM inference traces (Azure/AzurePublicDataset) instead of made-up calls."
 
 
 @app.command(
@@ -19,6 +20,7 @@ _TRACE_HELP = "Demand from a GPU cluster trace (openb CSV of alibaba/clusterdata
 def demo(
     ctx: typer.Context,
     trace: Annotated[Path | None, typer.Option(help=_TRACE_HELP)] = None,
+    calls: Annotated[Path | None, typer.Option(help=_CALLS_HELP)] = None,
     agents: Annotated[int, typer.Option(help="How many agents bid.", min=3, max=2000)] = 48,
     duration: Annotated[float, typer.Option(help="Seconds that the agents bid for.", min=2)] = 45.0,
     seed: Annotated[int, typer.Option(help="The same seed makes the same demand.")] = 1,
@@ -26,7 +28,7 @@ def demo(
     """Run a market with a swarm of agents and show who spent what. Leaves the ledger for your own queries."""
     here = where(ctx)
     engine = service("services.demo.run")
-    options = engine.SwarmOptions(agents=agents, duration_s=duration, seed=seed, trace=trace)
+    options = engine.SwarmOptions(agents=agents, duration_s=duration, seed=seed, trace=trace, calls=calls)
     raise typer.Exit(engine.demo(here.directory, here.bootstrap_flag, here.market, options))
 
 
@@ -36,11 +38,14 @@ def simulate(
     agents: Annotated[int, typer.Option(help="How many agents bid.", min=3, max=2000)] = 48,
     seed: Annotated[int, typer.Option(help="The same seed makes the same demand.")] = 1,
     trace: Annotated[Path | None, typer.Option(help=_TRACE_HELP)] = None,
+    calls: Annotated[Path | None, typer.Option(help=_CALLS_HELP)] = None,
     duration: Annotated[float, typer.Option(help="Seconds that the agents bid for.", min=2)] = 60.0,
     processes: Annotated[int, typer.Option(help="How many processes the agents share.", min=1, max=64)] = 4,
 ) -> None:
     """Run a swarm against the market that `up` runs here, or else against one of its own that is deleted afterwards."""
     here = where(ctx)
     engine = service("services.demo.run")
-    options = engine.SwarmOptions(agents=agents, duration_s=duration, seed=seed, trace=trace, processes=processes)
+    options = engine.SwarmOptions(
+        agents=agents, duration_s=duration, seed=seed, trace=trace, processes=processes, calls=calls
+    )
     raise typer.Exit(engine.simulate(here.directory, here.bootstrap_flag, here.market, options))

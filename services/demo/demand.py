@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from contractnet.messages import Priority
+from services.demo.calls import Call
 
 PROJECTS = ("vision", "language", "robotics")
 TASKS_PER_S = 26
@@ -21,11 +22,14 @@ VALUE_UCR = {
 
 @dataclass(frozen=True, slots=True)
 class PoolSpec:
-    """A pool of the demo. A unit does `speed` times the work of an l4; `lanes` are the sizes of the slots it sells."""
+    """A pool of the demo. A unit does `speed` times the work of an l4; `lanes` are the sizes of the slots it sells, and
+    `slot_s` how long a slot may be: managers draw one of these. The rest of a long slot is `resold` by its holder."""
 
     name: str
     speed: float
     lanes: tuple[int, ...]
+    slot_s: tuple[float, ...] = (0.6, 1.0, 1.6)
+    resold: bool = False
 
     @property
     def units(self) -> int:
@@ -34,13 +38,26 @@ class PoolSpec:
 
 
 POOLS = (
+    PoolSpec("h200", 8.0, (1, 1, 1, 1), slot_s=(6.0,), resold=True),
     PoolSpec("h100", 5.0, (4, 2, 1, 1)),
     PoolSpec("a100", 2.5, (2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1)),
     PoolSpec("l4", 1.0, (1,) * 24),
 )
 SPEEDS = {pool.name: pool.speed for pool in POOLS}
-SLOT_S = (0.6, 1.0, 1.6)
-"""How long a slot may be: managers draw one of these."""
+
+CLOUDS = ("cloud-1", "cloud-2", "cloud-3")
+"""Contractors, each with a pool of its name, who do work that is bought."""
+CLOUD_UNITS, CLOUD_SPEED = 4, 2.0
+
+CHAT = "provider/chat"
+"""The token pool: what a provider of a language model lets all agents use together."""
+CALLERS = 16
+"""How many of the agents call that model."""
+CHAT_SHARE = 0.8
+"""Its rate, as a share of the mean demand: what is scarce has a price."""
+CHAT_BURST_S = 4.0
+ONCALL = "oncall"
+"""A System agent: it draws tokens for incidents, whatever the others buy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +74,19 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """All tasks by agent, in the order of arrival, and one sentence on where they come from."""
+    """All tasks and calls by agent, in the order of arrival, and one sentence on where they come from."""
 
     tasks: dict[str, list[Task]]
     told: str
+    calls: dict[str, list[Call]] = field(default_factory=dict)
+    """Calls of a language model, by agent."""
+
+    @property
+    def tokens_per_minute(self) -> int:
+        """The mean rate that the calls ask for; 0 where there are none."""
+        calls = [call for ours in self.calls.values() for call in ours]
+        spread_s = max((call.at_s for call in calls), default=0.0)
+        return round(60 * sum(call.tokens for call in calls) / max(1.0, spread_s))
 
     @property
     def count(self) -> int:

@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contractnet.access import Access, own_access
 from contractnet.cli.directory import DataDirectory
-from contractnet.client import Bank, Connection
+from contractnet.client import Bank, Connection, Operator
 from contractnet.credentials import Credential, access_of_file, load
 from contractnet.errors import CredentialError, RejectedError, SettingsError
 from contractnet.messages import Code
 from contractnet.principals import Principals
-from services.demo.demand import POOLS, names
+from services.demo.demand import CHAT, CHAT_BURST_S, CLOUD_UNITS, CLOUDS, ONCALL, POOLS, names
 from services.quotas import set_shares
 
 MANAGERS_PROJECT = "operations"
+PROVIDER = "provider"
+"""Owns the token pool."""
+CHAT_TERMS: dict[str, int] = {"reserve_permille": 250, "interval_s": 1, "grant_s": 5}
 _AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """Credential files by name, and the market's genesis hash."""
+    """Credential files by name, and the market's genesis hash. `oncall` is the System agent's file, "" for none."""
 
     genesis: bytes
     members: dict[str, str]
     managers: dict[str, str]
+    contractors: dict[str, str]
+    oncall: str
 
 
-async def enrol(directory: DataDirectory, bootstrap: str, market: str, agents: int, allowance_ucr: int) -> Enrolled:
-    """Accounts with credits for all agents, and pools with their managers. Raises SettingsError, CredentialError."""
+async def enrol(
+    directory: DataDirectory, bootstrap: str, market: str, agents: int, allowance_ucr: int, tokens_per_minute: int
+) -> Enrolled:
+    """Accounts with credits for all agents and contractors, and pools with their managers; a token pool where there is
+    a rate for it. Raises SettingsError, CredentialError."""
     # All notices are read, so that it is known which pools there are.
     async with Connection.open(bootstrap, market=market) as connection:
         bank_file = directory.bank(market)
@@ -41,16 +49,25 @@ async def enrol(directory: DataDirectory, bootstrap: str, market: str, agents: i
         bank = Bank(connection, load(bank_file))
         desk = _Desk(directory, connection, bank)
         managers = {pool.name: f"manager-{pool.name}" for pool in POOLS}
-        projects = {**names(agents), **dict.fromkeys(managers.values(), MANAGERS_PROJECT)}
+        paid = [*names(agents), *CLOUDS]
+        served = dict.fromkeys(CLOUDS, "clouds") | dict.fromkeys(
+            [*managers.values(), PROVIDER, ONCALL], MANAGERS_PROJECT
+        )
+        projects = {**names(agents), **served}
         await asyncio.to_thread(desk.make_users, projects)
         await _gathered(desk.account(name, project) for name, project in projects.items())
-        await _gathered(bank.issue(desk.id_of(name), allowance_ucr, "allowance for a run") for name in names(agents))
+        await _gathered(bank.issue(desk.id_of(name), allowance_ucr, "allowance for a run") for name in paid)
         for pool in POOLS:
             await desk.pool(pool.name, managers[pool.name], pool.units)
+        for name in CLOUDS:
+            await desk.pool(name, name, CLOUD_UNITS)
+        oncall = tokens_per_minute > 0 and await desk.token_pool(tokens_per_minute)
         return Enrolled(
             connection.genesis,
             {name: str(directory.agent(name)) for name in names(agents)},
             {pool: str(directory.agent(manager)) for pool, manager in managers.items()},
+            {name: str(directory.agent(name)) for name in CLOUDS},
+            str(directory.agent(ONCALL)) if oncall else "",
         )
 
 
@@ -118,6 +135,27 @@ class _Desk:
             )
         elif known != units:
             await self._bank.resize_pool(name, units)
+
+    async def token_pool(self, tokens_per_minute: int) -> bool:
+        """The token pool with this rate, and its System agent; whether the operator was there to make it one."""
+        burst = max(1, round(tokens_per_minute / 60 * CHAT_BURST_S))
+        try:
+            await self._bank.create_token_pool(
+                CHAT, self.id_of(PROVIDER), tokens_per_minute=tokens_per_minute, burst_tokens=burst, **CHAT_TERMS
+            )
+        except RejectedError as error:
+            if error.code is not Code.NAME_TAKEN:
+                raise
+            await self._bank.resize_token_pool(
+                CHAT, tokens_per_minute=tokens_per_minute, burst_tokens=burst, **CHAT_TERMS
+            )
+        rotated = self._directory.operator_of(self._connection.market)
+        file = rotated if rotated.is_file() else self._directory.operator
+        if not file.is_file():
+            return False
+        credential = replace(load(file), market=self._connection.market, genesis=self._connection.genesis)
+        await Operator(self._connection, credential).set_priority(self.id_of(ONCALL))
+        return True
 
 
 async def _gathered(work: Iterable[Awaitable[object]]) -> None:

@@ -126,6 +126,9 @@ class Show:
             ("bids", f"{score.total('bids'):,}"),
             ("close->notice p50", as_ms(quantile(score.latencies_ms, 0.5))),
             ("p99", as_ms(quantile(score.latencies_ms, 0.99))),
+            ("work", f"{score.total('bought_done'):,}"),
+            ("resold", f"{score.total('deals'):,}"),
+            ("tokens", f"{score.total('tokens_used'):,}"),
             ("spent", f"{score.total('spent_ucr') / 1e6:,.1f} credits"),
         ]
 

@@ -1,8 +1,10 @@
-"""The managers of the pools, all in one process: each sells the slots of its pool, lane by lane.
+"""The supply side, all in one process: managers sell the slots of their pools, lane by lane; contractors do work that
+is bought; and a System agent draws tokens.
 
     python -m services.demo.managers PLAN
 
-A lane is a part of a pool that is leased as a whole. Its next CFP closes right after its present lease ends.
+A lane is a part of a pool that is leased as a whole. Its next CFP closes right after its present lease ends; one that
+is sold on by its holder is over when it would have been.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from contractnet.client import Agent, Connection
 from contractnet.credentials import access_of_file, load
 from contractnet.errors import OutcomeTimeoutError
 from contractnet.messages import CfpOutcome, Pricing
-from services.demo.demand import POOLS, SLOT_S, PoolSpec
+from services.demo.contractors import Contractor, OnCall
+from services.demo.demand import POOLS, PoolSpec
 from services.demo.plan import Plan, on_parent_end, report
 
 OPEN_S = 0.4
@@ -54,7 +57,7 @@ class Lanes:
         # Spread the lanes' deadlines: real demand has no common beat.
         await asyncio.sleep(rng.random() * OPEN_S)
         while not self.ending.is_set():
-            duration_s = rng.choice(SLOT_S)
+            duration_s = rng.choice(pool.slot_s)
             try:
                 cfp = await agent.call_for_proposals(
                     pool.name,
@@ -71,35 +74,51 @@ class Lanes:
                 continue
             if ended.outcome is CfpOutcome.AWARDED:
                 self.awarded += 1
-                await self._until_free(ended.winners[0].bid)
+                await self._until_free(ended.winners[0].bid, pool)
             else:
                 await asyncio.sleep(_IDLE_S)
 
-    async def _until_free(self, award: bytes) -> None:
+    async def _until_free(self, award: bytes, pool: PoolSpec) -> None:
         """Return when a CFP opened now would close after the lease has ended, or when it was given back."""
-        leases = self._connection.book.leases
+        leases, lease = self._connection.book.leases, None
         while not self.ending.is_set():
-            lease = leases.get(award)
+            here = leases.get(award)
+            lease = here if here is not None or not pool.resold else lease
             if lease is None or self._connection.now_ms() >= lease.ends_at_ms - OPEN_S * 1000 + MARGIN_MS:
                 return
             await asyncio.sleep(_LOOK_S)
 
 
 async def run(plan: Plan) -> None:
-    """Sell slots until the parent is done."""
+    """Sell, work and draw until the parent is done."""
     loop = asyncio.get_running_loop()
     access = access_of_file(plan.managers_files[0])
     async with Connection.open(
         plan.bootstrap, market=plan.market, genesis=bytes.fromhex(plan.genesis), access=access
     ) as connection:
         lanes = Lanes(connection, plan)
+        contractors = [
+            Contractor(connection.agent(load(file)), name, random.Random(f"contractor {plan.seed} {name}"))
+            for name, file in plan.contractors.items()
+        ]
+        oncall = OnCall(connection.agent(load(plan.oncall)), plan.starts_at_s) if plan.oncall else None
         on_parent_end(lambda: loop.call_soon_threadsafe(lanes.ending.set))
         report("ready")
-        selling = asyncio.ensure_future(lanes.run())
-        while not selling.done():
-            await asyncio.wait([selling], timeout=_REPORT_S)
-            report("managers", opened=lanes.opened, awarded=lanes.awarded, open=len(connection.open_cfps))
-        await selling
+        sides = [lanes.run(), *(contractor.run(lanes.ending) for contractor in contractors)]
+        if oncall is not None:
+            sides.append(oncall.run(lanes.ending))
+        working = asyncio.gather(*sides)
+        while not working.done():
+            await asyncio.wait([working], timeout=_REPORT_S)
+            report(
+                "managers",
+                opened=lanes.opened,
+                awarded=lanes.awarded,
+                open=len(connection.open_cfps),
+                draws=oncall.draws if oncall is not None else 0,
+                draws_refused=oncall.refused if oncall is not None else 0,
+            )
+        await working
 
 
 def main() -> None:

@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from contractnet.messages import Priority
+from services.demo.calls import Call
 from services.demo.demand import Task
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One run. `members` are names and credential files; `gates` the loopback port of each pool's gate.
+    """One run. `members`, `managers` (by pool) and `contractors` are names and credential files, `oncall` that of the
+    System agent, "" for none; `gates` the loopback port of each pool's gate.
 
-    `starts_at_s` is wall clock; `eagerness` the chance that an agent looks at a CFP at all.
+    `starts_at_s` is wall clock; `eagerness` the chance that an agent looks at a CFP at all, `patience` the chance that
+    it looks whether to buy work.
     """
 
     bootstrap: str
@@ -28,11 +31,15 @@ class Plan:
     duration_s: float
     starts_at_s: float
     eagerness: float
+    patience: float
     budget_ucr: int
     members: dict[str, str]
     managers: dict[str, str]
+    contractors: dict[str, str]
+    oncall: str
     gates: dict[str, int]
     tasks: dict[str, list[Task]]
+    calls: dict[str, list[Call]]
 
     def members_of(self, index: int, processes: int) -> list[str]:
         """The credential files of the agents of one process; it shows the broker the first one's."""
@@ -40,8 +47,9 @@ class Plan:
 
     @property
     def managers_files(self) -> list[str]:
-        """The credential files of all managers, who are one process; it shows the broker the first one's."""
-        return sorted(self.managers.values())
+        """The credential files of all managers, contractors and the System agent, who are one process; it shows the
+        broker the first one's."""
+        return sorted({*self.managers.values(), *self.contractors.values(), *filter(None, [self.oncall])})
 
     def write(self, path: Path) -> None:
         """Write the plan for the processes to read."""
@@ -56,7 +64,8 @@ class Plan:
             name: [Task(**{**entry, "priority": Priority(entry["priority"])}) for entry in entries]
             for name, entries in data.pop("tasks").items()
         }
-        return cls(**data, tasks=tasks)
+        calls = {name: [Call(**entry) for entry in entries] for name, entries in data.pop("calls").items()}
+        return cls(**data, tasks=tasks, calls=calls)
 
 
 def report(kind: str, **facts: object) -> None:

@@ -19,11 +19,14 @@ from contractnet.errors import DataDirectoryError, ServiceError
 from contractnet.messages.partition import partition_of
 from services import state
 from services.demo import outcome, trace
+from services.demo.calls import shared
+from services.demo.checks import Run
 from services.demo.children import Children
-from services.demo.demand import POOLS, Demand, synthetic
+from services.demo.demand import CALLERS, CHAT_SHARE, CLOUD_UNITS, CLOUDS, POOLS, Demand, names, synthetic
 from services.demo.enrolment import Enrolled, enrol, share_quotas
 from services.demo.live import Score, Show
 from services.demo.plan import Plan
+from services.demo.purchases import EVERY_S
 from services.status import ledger_ends
 from services.supervisor import Supervisor, UpOptions
 from services.table import command
@@ -32,6 +35,8 @@ from services.up import EXIT_INTERRUPTED, Interrupt, end_orphans, say
 
 ALLOWANCE_UCR = 400_000_000
 BIDDERS_PER_CFP = 10
+PURCHASES_PER_S = 4.0
+"""How often, over all agents, one looks whether there is work to buy."""
 _READY_S = 60.0
 _START_S = 1.0
 _LOOK_S = 0.25
@@ -40,13 +45,15 @@ _DRAIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class SwarmOptions:
-    """What a run is asked for. `deleted`: its data will not stay."""
+    """What a run is asked for. `trace` is a file of GPU tasks and `calls` a folder of calls of language models, in the
+    place of made-up ones. `deleted`: its data will not stay."""
 
     agents: int
     duration_s: float
     seed: int
     trace: Path | None
     processes: int = 4
+    calls: Path | None = None
     deleted: bool = False
 
 
@@ -96,9 +103,12 @@ def _guarded(directory: DataDirectory, bootstrap: str | None, market: str, optio
 
 def _demand(options: SwarmOptions) -> Demand:
     if options.trace is None:
-        return synthetic(options.agents, options.duration_s, options.seed)
-    capacity = sum(pool.units * pool.speed for pool in POOLS)
-    return trace.replay(options.trace, options.agents, options.duration_s, options.seed, capacity)
+        wanted = synthetic(options.agents, options.duration_s, options.seed)
+    else:
+        capacity = sum(pool.units * pool.speed for pool in POOLS)
+        wanted = trace.replay(options.trace, options.agents, options.duration_s, options.seed, capacity)
+    ours, told = shared(options.calls, list(names(options.agents))[:CALLERS], options.duration_s, options.seed)
+    return replace(wanted, calls=ours, told=f"{wanted.told}; {told}")
 
 
 def _market(directory: DataDirectory, bootstrap: str | None, market: str, ending: ExitStack) -> Market:
@@ -132,11 +142,15 @@ def _swarm(market: Market, options: SwarmOptions, demand: Demand) -> bool:
     screen = new_console()
     say(demand.told)
     partition = partition_of(market.market, market.partitions)
-    enrolled = asyncio.run(enrol(market.directory, market.bootstrap, market.market, options.agents, ALLOWANCE_UCR))
+    rate = round(CHAT_SHARE * demand.tokens_per_minute)
+    enrolled = asyncio.run(
+        enrol(market.directory, market.bootstrap, market.market, options.agents, ALLOWANCE_UCR, rate)
+    )
     say(f"{options.agents} agents and {len(POOLS)} pools ({', '.join(f'{p.name}: {p.units}' for p in POOLS)} units)")
+    say(f"{len(CLOUDS)} contractors with {CLOUD_UNITS} units each, and a pool of {rate:,} tokens a minute")
     ends = ledger_ends(market.bootstrap, market.partitions)
     first_offset = 0 if ends is None else ends[partition]
-    run = outcome.Run(
+    run = Run(
         market.directory, market.bootstrap, market.market, partition, market.partitions, first_offset, options.deleted
     )
     score = Score()
@@ -177,11 +191,15 @@ def _start(children: Children, market: Market, options: SwarmOptions, demand: De
         duration_s=options.duration_s,
         starts_at_s=time.time() + _START_S + 0.25 * (options.processes + len(POOLS) + 1),
         eagerness=min(1.0, BIDDERS_PER_CFP * 2.4 / options.agents),
+        patience=min(1.0, PURCHASES_PER_S * EVERY_S / options.agents),
         budget_ucr=ALLOWANCE_UCR,
         members=enrolled.members,
         managers=enrolled.managers,
+        contractors=enrolled.contractors,
+        oncall=enrolled.oncall,
         gates=gates,
         tasks=demand.tasks,
+        calls=demand.calls,
     )
     plan.write(path)
     groups = [plan.members_of(index, options.processes) for index in range(options.processes)]

@@ -17,7 +17,7 @@ def test_the_demo_passes_its_own_checks(tmp_path: Path) -> None:
     done = contractnet("--data", data, "demo", "--duration", "4", "--agents", "12")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAILED" not in done.stdout
-    assert done.stdout.count("ok    ") == 6
+    assert done.stdout.count("ok    ") == 10
     assert "awards/s" in done.stdout
     assert " 0 conflicts in " in done.stdout
     found = contractnet("--data", data, "query", "--csv", "SELECT count(*) > 0 AS some FROM attribution")

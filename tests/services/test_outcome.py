@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from services.demo.outcome import _AGREES
+from services.demo.checks import _AGREES
 
 TABLES = """
 CREATE TABLE accounts (market VARCHAR, account_id VARCHAR, name VARCHAR, balance_ucr BIGINT, is_bank BOOLEAN);

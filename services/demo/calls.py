@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import csv
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from contractnet.errors import SettingsError
 
 SERVICES = ("code", "conv")
 NAME = "AzureLLMInferenceTrace_{}.csv"
@@ -33,18 +35,23 @@ class Call:
 
 
 def azure(folder: Path) -> list[Call]:
-    """Both traces, oldest first. Raises FileNotFoundError, saying what to fetch, unless both are there."""
+    """Both traces, oldest first. Raises SettingsError, saying what to fetch, unless both are there and are such."""
     calls: list[tuple[datetime, str, int, int]] = []
     for service in SERVICES:
         path = folder / NAME.format(service)
         if not path.is_file():
-            raise FileNotFoundError(
+            raise SettingsError(
                 f"{path} is not there: fetch {path.name} from Azure/AzurePublicDataset on GitHub, folder data"
             )
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                at = datetime.fromisoformat(row["TIMESTAMP"][:26])
-                calls.append((at, service, int(row["ContextTokens"]), int(row["GeneratedTokens"])))
+        try:
+            with path.open(newline="", encoding="utf-8") as file:
+                for row in csv.DictReader(file):
+                    at = datetime.fromisoformat(row["TIMESTAMP"][:26])
+                    calls.append((at, service, int(row["ContextTokens"]), int(row["GeneratedTokens"])))
+        except (OSError, ValueError, KeyError) as error:
+            raise SettingsError(f"{path} is no Azure LLM inference trace: {error!r}") from error
+    if not calls:
+        raise SettingsError(f"the traces in {folder} hold no request")
     calls.sort()
     began = calls[0][0]
     return [Call((at - began).total_seconds(), service, *sizes) for at, service, *sizes in calls]
@@ -69,3 +76,22 @@ def window(calls: Iterable[Call], begin_s: float, length_s: float) -> list[Call]
     """The calls of a part of the hour, from 0 on."""
     part = [call for call in calls if begin_s <= call.at_s < begin_s + length_s]
     return [Call(call.at_s - begin_s, call.service, call.prompt, call.completion) for call in part]
+
+
+def shared(folder: Path | None, names: Sequence[str], length_s: float, seed: int) -> tuple[dict[str, list[Call]], str]:
+    """Calls for so long, each of one of the agents drawn with the seed, and one sentence on where they come from.
+
+    From a folder with the Azure traces: a part of their hour that the seed chooses, in real time. Raises SettingsError.
+    """
+    dice = random.Random(f"calls {seed}")
+    if folder is None:
+        calls, told = synthetic(length_s, seed), "synthetic calls of a language model"
+    else:
+        hour = azure(folder)
+        begin_s = dice.uniform(0.0, max(0.0, hour[-1].at_s - length_s))
+        calls = window(hour, begin_s, length_s)
+        told = f"calls of a language model from the Azure traces, {length_s:g} s from {begin_s:.0f} s on"
+    ours: dict[str, list[Call]] = {name: [] for name in names}
+    for call in calls:
+        ours[dice.choice(names)].append(call)
+    return ours, f"{len(calls)} {told}"

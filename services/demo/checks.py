@@ -1,0 +1,174 @@
+"""The checks that a run has to pass: what the agents saw is what the published ledger says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from contractnet.cli.directory import DataDirectory
+from services.demo.live import Score
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A claim about the run, whether it holds, and the numbers behind it."""
+
+    claim: str
+    holds: bool
+    numbers: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Which part of the ledger belongs to the run: a market's partition, from an offset on.
+
+    `deleted`: nothing of it will stay.
+    """
+
+    directory: DataDirectory
+    bootstrap: str
+    market: str
+    partition: int
+    partitions: int
+    first_offset: int
+    deleted: bool
+
+
+def of(run: Run) -> dict[str, Any]:
+    """What RUN needs to know."""
+    return {"market": run.market, "partition": run.partition, "first": run.first_offset}
+
+
+RUN = "market = $market AND partition = $partition AND ledger_offset >= $first"
+"""Which rows of a table are of the run."""
+
+_SEEN = f"""
+SELECT a.award_id, a.price_ucr FROM (FROM awards WHERE {RUN}) a
+JOIN cfps c ON a.market = c.market AND a.cfp_id = c.cfp_id WHERE c.direction = 'SELL'
+"""
+_WORKS = f"SELECT status, count(*)::BIGINT, coalesce(sum(paid_ucr), 0)::BIGINT FROM works WHERE {RUN} GROUP BY ALL"
+_DEALS = f"""
+SELECT count(*)::BIGINT, count(*) FILTER (status = 'deal')::BIGINT,
+    coalesce(sum(price_ucr) FILTER (status = 'deal'), 0)::BIGINT, coalesce(avg(rounds) FILTER (status = 'deal'), 0)
+FROM negotiations WHERE {RUN}
+"""
+# What a bucket can have given since its first grant: its burst, and what flowed in until the last one.
+_TOKENS = f"""
+WITH granted AS (FROM token_grants WHERE {RUN}), used AS (
+    SELECT market, grant_id, sum(tokens)::BIGINT AS tokens FROM token_usage WHERE {RUN} GROUP BY ALL
+)
+SELECT coalesce(sum(g.tokens), 0)::BIGINT, coalesce(sum(u.tokens), 0)::BIGINT, coalesce(sum(g.paid_ucr), 0)::BIGINT,
+    count(*) FILTER (u.tokens > g.tokens)::BIGINT,
+    coalesce(any_value(p.burst_tokens) + any_value(p.tokens_per_minute) / 60000
+        * date_diff('ms', min(g.granted_at), max(g.granted_at)), 0)::BIGINT
+FROM granted g JOIN token_pools p ON g.market = p.market AND g.pool = p.pool LEFT JOIN used u USING (market, grant_id)
+"""
+# What came in and neither is there any more nor was moved on by the bank must be what attribution says was spent.
+_AGREES = """
+WITH paid AS (SELECT agent, sum(credits)::BIGINT AS ucr FROM attribution WHERE market = $market GROUP BY ALL),
+moved AS (
+    SELECT account_id, sum(ucr)::BIGINT AS ucr FROM (
+        SELECT credit_id AS account_id, amount_ucr AS ucr FROM transfers WHERE market = $market
+        UNION ALL
+        SELECT debit_id, -amount_ucr FROM transfers
+        WHERE market = $market AND reason IN ('ISSUE', 'TRANSFER', 'ALLOWANCE', 'DECAY')
+    ) GROUP BY ALL
+)
+SELECT count(*)::BIGINT, count(*) FILTER (
+    coalesce(m.ucr, 0) - a.balance_ucr <> coalesce(p.ucr, 0))::BIGINT, coalesce(sum(p.ucr), 0)::BIGINT
+FROM accounts a LEFT JOIN paid p ON p.agent = a.name LEFT JOIN moved m ON m.account_id = a.account_id
+WHERE a.market = $market AND NOT a.is_bank
+"""
+
+
+def checks(connection: duckdb.DuckDBPyConnection, run: Run, score: Score) -> list[Check]:
+    """All of them, from a published file that holds all of the run."""
+    return [
+        *_ledger_checks(connection, run, score),
+        *_trade_checks(connection, run, score),
+        *_swarm_checks(score),
+    ]
+
+
+def _ledger_checks(connection: duckdb.DuckDBPyConnection, run: Run, score: Score) -> list[Check]:
+    books = connection.execute(
+        "SELECT accounts, sum_balance_ucr, balances_differing, held_differing, ok FROM balances_check WHERE market = ?",
+        [run.market],
+    ).fetchone()
+    assert books is not None, "the market has accounts"
+    accounts, differing, paid_ucr = connection.execute(_AGREES, {"market": run.market}).fetchone() or (0, 1, 0)
+    held = connection.execute("SELECT sum(held_ucr)::BIGINT FROM accounts WHERE market = ?", [run.market]).fetchone()
+    ledger = dict(connection.execute(_SEEN, of(run)).fetchall())
+    seen = score.awards()
+    spent_ucr = score.total("spent_ucr")
+    same = set(ledger) == seen and sum(ledger.values()) == spent_ucr
+    return [
+        Check(
+            "The balances of all accounts, the bank's included, add up to 0 and follow from the transfers",
+            bool(books[4]),
+            f"sum {books[1]}, {books[0]} accounts, {books[2]} balances and {books[3]} holds differ",
+        ),
+        Check(
+            "What attribution says was spent is what left the balances",
+            differing == 0 and accounts > 0,
+            f"{paid_ucr / 1e6:,.2f} credits over all runs, {differing} of {accounts} accounts differ",
+        ),
+        Check(
+            "Awards and prices in the ledger are those that the winners saw",
+            same and bool(seen),
+            f"{len(ledger):,} in the ledger, {len(seen):,} seen, {len(set(ledger) ^ seen)} in one only",
+        ),
+        Check(
+            "Nothing is held any more", held is not None and held[0] == 0, f"{held[0] if held else '?'} micro-credits"
+        ),
+    ]
+
+
+def _trade_checks(connection: duckdb.DuckDBPyConnection, run: Run, score: Score) -> list[Check]:
+    """Work, leases and tokens: what the agents saw of them is what the ledger says."""
+    works = {status: (count, ucr) for status, count, ucr in connection.execute(_WORKS, of(run)).fetchall()}
+    done, paid_ucr = works.get("done", (0, 0))
+    unpaid_ucr = sum(ucr for status, (_, ucr) in works.items() if status != "done")
+    awarded = sum(count for count, _ in works.values())
+    talks, deals, deals_ucr, rounds = connection.execute(_DEALS, of(run)).fetchone() or (0, 0, 0, 0.0)
+    granted, used, tokens_ucr, overspent, most = connection.execute(_TOKENS, of(run)).fetchone() or (0, 0, 0, 1, 0)
+    draws, refused = score.managers.get("draws", 0), score.managers.get("draws_refused", 0)
+    seen = (score.total("bought"), score.total("bought_done"), score.total("bought_paid_ucr"))
+    return [
+        Check(
+            "Work that was bought is paid for where it was done, and nothing else is",
+            seen == (awarded, done, paid_ucr) and unpaid_ucr == 0,
+            f"{awarded} bought, {done} done for {paid_ucr / 1e6:,.2f} credits, {awarded - done} failed or late",
+        ),
+        Check(
+            "Leases changed hands at the prices that both sides agreed on",
+            (score.total("deals"), score.total("deals_paid_ucr")) == (deals, deals_ucr),
+            f"{deals} of {talks} negotiations ended in a deal, after {rounds:.1f} rounds on average",
+        ),
+        Check(
+            "No more tokens were granted than the bucket has, or used than granted",
+            granted <= most and overspent == 0 and used <= score.total("tokens_used"),
+            f"{granted:,} granted of {most:,} for {tokens_ucr / 1e6:,.2f} credits, {used:,} reported for "
+            f"{score.total('calls'):,} calls ({score.total('calls_late')} without tokens in time)",
+        ),
+        Check(
+            "The System agent got its tokens at once, each time", refused == 0, f"{draws - refused} of {draws} draws"
+        ),
+    ]
+
+
+def _swarm_checks(score: Score) -> list[Check]:
+    conflicts, uses = score.gate_total("conflicts"), score.gate_total("uses")
+    shown, admitted = score.total("stale_shown"), score.total("stale_admitted")
+    late = score.counted("not_admitted")
+    kept_out = f", {sum(late.values())} holders not let in ({dict(late)})" if late else ""
+    return [
+        Check(
+            "No GPU slot had two users at a time",
+            conflicts == 0 and uses > 0,
+            f"{conflicts} conflicts in {uses:,} uses{kept_out}",
+        ),
+        Check("Passes of leases that are over were refused", admitted == 0, f"{shown - admitted} of {shown}"),
+    ]

@@ -1,0 +1,120 @@
+"""Leases of a pool with long slots are sold on: who needs its GPU no longer bargains with one who waits for one.
+
+Neither knows what it is worth to the other. Both know the list prices that may be named, and concede by the clock.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Sequence
+
+from contractnet.client import Agent, Award, Deal, Negotiation
+from contractnet.errors import OutcomeTimeoutError, RejectedError
+from contractnet.messages import Code, Offer
+from contractnet.strategies.bargaining import Domain, TimeDependent
+from services.demo.backlog import Backlog, Job
+from services.demo.demand import SPEEDS
+from services.demo.tally import Tally
+
+LEFT_S_MIN = 2.5
+"""Less is not worth the trouble: a negotiation takes a second or two."""
+ROUNDS, ROUND_S = 8, 0.5
+PRICES = 24
+STEP_UCR = 500_000
+"""List prices are multiples of this for a unit that does an l4's work."""
+# A holder concedes slowly, a buyer in a hurry: see TimeDependent.
+HOLDER_SHAPE, BUYER_SHAPE = 0.8, 1.5
+# Over before an answer: the lease ran out, the other has left, or somebody came too late.
+_OVER = {Code.UNKNOWN_LEASE, Code.UNKNOWN_NEGOTIATION, Code.NEGOTIATION_CLOSED, Code.ROUND_OVER}
+
+Use = Callable[[Job, Award], Awaitable[None]]
+
+
+def offers_for(units: int, pool: str) -> list[Offer]:
+    """What may be named for units of a pool, the lowest price first."""
+    return [Offer((), round(STEP_UCR * n * units * SPEEDS[pool])) for n in range(1, PRICES + 1)]
+
+
+def domain_for(offers: Sequence[Offer], worth_ucr: int) -> Domain:
+    """A price is worth itself to the holder, who has no more use for the lease, and what is left of the worth to the
+    buyer."""
+    prices = [offer.price_ucr for offer in offers]
+    return Domain(prices, [worth_ucr - price for price in prices])
+
+
+class Reseller:
+    """Sells what is left of a lease to one of the neighbours."""
+
+    def __init__(self, agent: Agent, neighbours: Sequence[bytes], resold: set[str], rng: random.Random) -> None:
+        self._agent = agent
+        self._neighbours = [account for account in neighbours if account != agent.credential.account]
+        self._resold = resold
+        self._rng = rng
+
+    async def sell(self, award: Award, left_s: float) -> bool:
+        """Whether somebody has bought it."""
+        if award.pool not in self._resold or left_s < LEFT_S_MIN or not self._neighbours:
+            return False
+        offers = offers_for(award.units, award.pool)
+        domain = domain_for(offers, offers[-1].price_ucr)
+        strategy = TimeDependent(domain, 0, rounds=ROUNDS, shape=HOLDER_SHAPE)
+        try:
+            negotiation = await self._agent.open_negotiation(
+                award, self._rng.choice(self._neighbours), rounds_max=ROUNDS, round_s=ROUND_S, still_rounds_max=2
+            )
+            return await self._agent.negotiate(negotiation, strategy, domain, offers, left_s + ROUND_S) is not None
+        except RejectedError as error:
+            if error.code not in _OVER:
+                raise
+        except OutcomeTimeoutError:
+            pass  # the lease ends by itself
+        return False
+
+
+class LeaseBuyer:
+    """Answers whoever offers a lease: bargains where some job waits that it is worth something to."""
+
+    def __init__(self, agent: Agent, backlog: Backlog, tally: Tally, use: Use) -> None:
+        self._agent = agent
+        self._backlog = backlog
+        self._tally = tally
+        self._use = use
+
+    async def answer(self, negotiation: Negotiation) -> None:
+        """See one to its end, and use what it brought."""
+        try:
+            await self._bargain(negotiation)
+        except RejectedError as error:
+            if error.code not in _OVER:
+                self._tally.rejections[error.code] += 1
+        except OutcomeTimeoutError:
+            self._tally.rejections["no end of a negotiation in time"] += 1
+
+    async def _bargain(self, negotiation: Negotiation) -> None:
+        terms = negotiation.terms
+        offers = offers_for(terms.units, terms.pool)
+        # What is left when it is over, if all goes well.
+        left_s = (terms.ends_at_ms - self._agent.connection.now_ms()) / 1000 - 1.0
+
+        def worth(job: Job) -> int:
+            return job.worth_ucr(terms.units, max(0.0, left_s), terms.pool)
+
+        best = self._backlog.best(worth, offers[0].price_ucr)
+        if best is None:
+            await negotiation.leave()
+            return
+        job, worth_ucr = best
+        cap_ucr = max(offer.price_ucr for offer in offers if offer.price_ucr <= worth_ucr)
+        with self._backlog.promised(job, cap_ucr) as promise:
+            await negotiation.join(cap_ucr, task=job.task.name)
+            domain = domain_for(offers, worth_ucr)
+            strategy = TimeDependent(domain, 1, rounds=ROUNDS, shape=BUYER_SHAPE)
+            deal = await self._agent.negotiate(negotiation, strategy, domain, offers, ROUNDS * ROUND_S + 10)
+            if deal is not None and deal.award is not None:
+                promise.paid_ucr = deal.price_ucr
+                self._count(deal)
+                await self._use(job, deal.award)
+
+    def _count(self, deal: Deal) -> None:
+        self._tally.deals += 1
+        self._tally.deals_paid_ucr += deal.price_ucr
