@@ -63,7 +63,8 @@ SELECT coalesce(sum(g.tokens), 0)::BIGINT, coalesce(sum(u.tokens), 0)::BIGINT, c
     count(*) FILTER (u.tokens > g.tokens)::BIGINT,
     coalesce(any_value(p.burst_tokens) + any_value(p.tokens_per_minute) / 60000
         * date_diff('ms', min(g.granted_at), max(g.granted_at)), 0)::BIGINT
-FROM granted g JOIN token_pools p ON g.market = p.market AND g.pool = p.pool LEFT JOIN used u USING (market, grant_id)
+FROM granted g JOIN token_pools p ON g.market = p.market AND g.pool = p.pool
+LEFT JOIN used u ON g.market = u.market AND g.grant_id = u.grant_id
 """
 # What came in and neither is there any more nor was moved on by the bank must be what attribution says was spent.
 _AGREES = """

@@ -1,4 +1,4 @@
-"""Urgent work that finds no slot is bought: contractors with GPUs of their own compete to do it."""
+"""Work that finds no slot is bought: contractors with GPUs of their own compete to do it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import random
 
 from contractnet.client import Agent
 from contractnet.errors import OutcomeTimeoutError, RejectedError
-from contractnet.messages import CfpOutcome, Priority, Progress
+from contractnet.messages import CfpOutcome, Progress
 from services.demo.backlog import Backlog, Job
 from services.demo.demand import CLOUD_SPEED, CLOUD_UNITS
 from services.demo.tally import Tally
@@ -15,7 +15,7 @@ from services.demo.tally import Tally
 KIND = "gpu"
 """What the calls ask for; contractors answer with units of their own pools."""
 PATIENCE_S = 1.5
-"""An urgent job that has waited so long is bought out."""
+"""A job that has waited so long is bought out."""
 EVERY_S = 0.5
 OPEN_S = 0.4
 WORK_S = (0.5, 2.0)
@@ -28,7 +28,7 @@ OUTCOME_S = 60.0
 
 
 class Outsourcer:
-    """Buys work for the urgent jobs of one agent, one at a time."""
+    """Buys work for the jobs of one agent, one at a time, the most valuable first."""
 
     def __init__(self, agent: Agent, backlog: Backlog, tally: Tally, rng: random.Random, chance: float) -> None:
         self._agent = agent
@@ -43,10 +43,9 @@ class Outsourcer:
             await asyncio.sleep(EVERY_S)
             if self._rng.random() > self._chance:
                 continue
-            for job in self._backlog.waiting():
-                if job.task.priority is Priority.HIGH and self._backlog.age_s(job) > PATIENCE_S:
-                    await self._buy(job)
-                    break
+            late = [job for job in self._backlog.waiting() if self._backlog.age_s(job) > PATIENCE_S]
+            if late:
+                await self._buy(max(late, key=lambda job: job.task.value_ucr_per_gpu_s))
 
     async def _buy(self, job: Job) -> None:
         units = min(job.task.gpus, CLOUD_UNITS)

@@ -6,11 +6,13 @@ Neither knows what it is worth to the other. Both know the list prices that may 
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from contractnet.client import Agent, Award, Deal, Negotiation
 from contractnet.errors import OutcomeTimeoutError, RejectedError
 from contractnet.messages import Code, Offer
+from contractnet.messages.notices import RoundBegan
 from contractnet.strategies.bargaining import Domain, TimeDependent
 from services.demo.backlog import Backlog, Job
 from services.demo.demand import SPEEDS
@@ -19,8 +21,12 @@ from services.demo.tally import Tally
 LEFT_S_MIN = 2.5
 """Less is not worth the trouble: a negotiation takes a second or two."""
 ROUNDS, ROUND_S = 8, 0.5
+CONCEDED_BY = 6
+"""The round by which both have given in entirely."""
+ASKED_MAX = 3
+"""How many neighbours are asked, one after the other, as long as they decline."""
 PRICES = 24
-STEP_UCR = 500_000
+STEP_UCR = 100_000
 """List prices are multiples of this for a unit that does an l4's work."""
 # A holder concedes slowly, a buyer in a hurry: see TimeDependent.
 HOLDER_SHAPE, BUYER_SHAPE = 0.8, 1.5
@@ -55,20 +61,35 @@ class Reseller:
         """Whether somebody has bought it."""
         if award.pool not in self._resold or left_s < LEFT_S_MIN or not self._neighbours:
             return False
+        for account in self._rng.sample(self._neighbours, min(ASKED_MAX, len(self._neighbours))):
+            begun_s = time.monotonic()
+            try:
+                sold = await self._ask(award, account, left_s)
+            except RejectedError as error:
+                if error.code not in _OVER:
+                    raise
+                sold = False
+            if sold is not None:
+                return sold
+            left_s -= time.monotonic() - begun_s
+            if left_s < LEFT_S_MIN:
+                break
+        return False
+
+    async def _ask(self, award: Award, account: bytes, left_s: float) -> bool | None:
+        """Whether it has bought the rest of the lease, so many seconds; None where it declines to bargain."""
         offers = offers_for(award.units, award.pool)
         domain = domain_for(offers, offers[-1].price_ucr)
-        strategy = TimeDependent(domain, 0, rounds=ROUNDS, shape=HOLDER_SHAPE)
+        negotiation = await self._agent.open_negotiation(
+            award, account, rounds_max=ROUNDS, round_s=ROUND_S, still_rounds_max=2
+        )
+        if not isinstance(await negotiation.round(), RoundBegan):
+            return None
+        strategy = TimeDependent(domain, 0, rounds=CONCEDED_BY, shape=HOLDER_SHAPE)
         try:
-            negotiation = await self._agent.open_negotiation(
-                award, self._rng.choice(self._neighbours), rounds_max=ROUNDS, round_s=ROUND_S, still_rounds_max=2
-            )
             return await self._agent.negotiate(negotiation, strategy, domain, offers, left_s + ROUND_S) is not None
-        except RejectedError as error:
-            if error.code not in _OVER:
-                raise
         except OutcomeTimeoutError:
-            pass  # the lease ends by itself
-        return False
+            return False  # the lease ends by itself
 
 
 class LeaseBuyer:
@@ -108,7 +129,7 @@ class LeaseBuyer:
         with self._backlog.promised(job, cap_ucr) as promise:
             await negotiation.join(cap_ucr, task=job.task.name)
             domain = domain_for(offers, worth_ucr)
-            strategy = TimeDependent(domain, 1, rounds=ROUNDS, shape=BUYER_SHAPE)
+            strategy = TimeDependent(domain, 1, rounds=CONCEDED_BY, shape=BUYER_SHAPE)
             deal = await self._agent.negotiate(negotiation, strategy, domain, offers, ROUNDS * ROUND_S + 10)
             if deal is not None and deal.award is not None:
                 promise.paid_ucr = deal.price_ucr

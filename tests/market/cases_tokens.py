@@ -57,8 +57,13 @@ def _terms(code: Code, term: str, *values: int) -> list[Case]:
 
 
 def _orders(code: Code, *values: int, **fixed: Any) -> list[Case]:
+    """Orders with one field (the one that is ...) of these values."""
     (name,) = [name for name, value in fixed.items() if value is ...]
-    return [(f"order with {name} {n}", code, TOM, lambda i, n=n: order(**(fixed | {name: n}))) for n in values]
+
+    def case(number: int) -> Case:
+        return f"order with {name} {number}", code, TOM, lambda i: order(**(fixed | {name: number}))
+
+    return [case(number) for number in values]
 
 
 TOKEN_CASES: list[Case] = [
@@ -113,8 +118,8 @@ TOKEN_CASES: list[Case] = [
     ("report on another's grant", Code.NOT_OWNER, SUE, lambda i: c.ReportUsage(i["grant"], 1, 1, 0, "")),
     ("report nothing", Code.BAD_TOKENS, TOM, lambda i: c.ReportUsage(i["grant"], 0, 0, 0, "")),
     *[
-        (f"report {numbers}", Code.BAD_TOKENS, TOM, lambda i, numbers=numbers: c.ReportUsage(i["grant"], *numbers, ""))
-        for numbers in ((-1, 1, 0), (limits.TOKENS_MAX + 1, 1, 0), (1, -1, 0), (1, limits.CALLS_MAX + 1, 0), (1, 1, -1))
+        (f"report {n}", Code.BAD_TOKENS, TOM, lambda i, n=n: c.ReportUsage(i["grant"], n[0], n[1], n[2], ""))
+        for n in ((-1, 1, 0), (limits.TOKENS_MAX + 1, 1, 0), (1, -1, 0), (1, limits.CALLS_MAX + 1, 0), (1, 1, -1))
     ],
     ("report more refusals than calls", Code.BAD_TOKENS, TOM, lambda i: c.ReportUsage(i["grant"], 1, 1, 2, "")),
     ("task of a report", Code.BAD_NAME, TOM, lambda i: c.ReportUsage(i["grant"], 1, 1, 0, "\x1b")),

@@ -56,7 +56,7 @@ def as_plain(value: Any, *, past: bool = True) -> Any:
     Without `past`, what a snapshot need not restore is left out: steps of a timeline, and things in the agenda that
     ended early.
     """
-    kind = type(value)
+    kind: Any = type(value)
     if kind in LEAVES:
         return value
     if kind is dict:
@@ -81,10 +81,11 @@ LEAVES = {int, bytes, str, bool, tuple, type(None)}
 
 
 @cache
-def names_of(kind: type) -> tuple[str, ...]:
+def names_of(kind: Any) -> tuple[str, ...]:
     """The fields of a dataclass that can change; of anything else none."""
-    mutable = is_dataclass(kind) and not kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
-    return tuple(f.name for f in fields(kind)) if mutable else ()
+    if not is_dataclass(kind) or kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        return ()
+    return tuple(f.name for f in fields(kind))
 
 
 def outcome_of(event: Event) -> Code | None:
