@@ -83,7 +83,7 @@ LEAVES = {int, bytes, str, bool, tuple, type(None)}
 @cache
 def names_of(kind: Any) -> tuple[str, ...]:
     """The fields of a dataclass that can change; of anything else none."""
-    if not is_dataclass(kind) or kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    if not is_dataclass(kind) or kind.__dataclass_params__.frozen:  # type: ignore[union-attr]
         return ()
     return tuple(f.name for f in fields(kind))
 
