@@ -187,6 +187,9 @@ class Arena:
         tally = self.tally
         tally.commands += verdict.commands
         tally.awards += verdict.awards
+        tally.works += verdict.works
+        tally.deals += verdict.deals
+        tally.grants += verdict.grants
         tally.visible += verdict.visible
         tally.duplicate += verdict.duplicate
         tally.lost += verdict.lost + verdict.unclosed

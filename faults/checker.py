@@ -30,11 +30,15 @@ OUTCOMES = (e.CommandAccepted, e.CommandRejected, e.CommandRepeated, e.CommandUn
 @dataclass
 class Verdict:
     """What the log of one partition says. `unclosed`: CFPs without an end, which a test that has waited for them all
-    counts as lost; `visible`: records that read_uncommitted shows beside the committed ones."""
+    counts as lost; `visible`: records that read_uncommitted shows beside the committed ones; `works`: awards of bought
+    work."""
 
     commands: int = 0
     ticks: int = 0
     awards: int = 0
+    works: int = 0
+    deals: int = 0
+    grants: int = 0
     duplicate: int = 0
     lost: int = 0
     torn: int = 0
@@ -128,7 +132,8 @@ def _check_awards(entries: list[Entry], verdict: Verdict) -> None:
     deals = Counter(x.negotiation for x in closed if x.outcome is NegotiationOutcome.DEAL)
     parts = _parts(entries, {escrow_of(work): work for work in works})
     wanted = {ident: 1 + 2 * ends[ident] if ident in works else 3 for ident in [*times, *deals]}
-    verdict.awards = len(made)
+    verdict.awards, verdict.works, verdict.deals = len(made), len(works), sum(deals.values())
+    verdict.grants = sum(isinstance(x.event, e.TokensGranted) for x in entries)
     verdict.unclosed = len(set(calls) - {x.event.cfp for x in entries if isinstance(x.event, e.CfpClosed)})
     verdict.unclosed += sum(not ends[work] for work in works)
     verdict.duplicate += sum(n > 1 for found in (times, ends, deals) for n in found.values())

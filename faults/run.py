@@ -65,7 +65,8 @@ def _report(name: str, tally: Tally) -> None:
     say(
         name,
         f"kills={tally.kills} zombies={tally.zombies} broker={tally.broker}{others} "
-        f"commands={tally.commands} awards={tally.awards} uncommitted={tally.visible} rows={tally.rows} "
+        f"commands={tally.commands} awards={tally.awards} works={tally.works} deals={tally.deals} "
+        f"grants={tally.grants} uncommitted={tally.visible} rows={tally.rows} "
         f"{tally.counts()} in {tally.duration_s:.0f} s",
     )
     for problem in tally.problems:

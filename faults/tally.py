@@ -23,6 +23,9 @@ class Tally:
     broker: int = 0
     commands: int = 0
     awards: int = 0
+    works: int = 0
+    deals: int = 0
+    grants: int = 0
     visible: int = 0
     duplicate: int = 0
     lost: int = 0
