@@ -8,10 +8,6 @@ from collections.abc import Callable
 from contractnet.messages import Code, Pricing
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
-from tests.market.cases_decisions import DECISION_IDS
-from tests.market.cases_invitations import INVITATION_IDS
-from tests.market.cases_negotiations import NEGOTIATION_IDS
-from tests.market.cases_tokens import TOKEN_IDS
 from tests.market.directed_budgets import BUDGET_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
@@ -21,7 +17,7 @@ from tests.market.directed_policies import POLICY_SCENARIOS
 from tests.market.directed_purchases import PURCHASE_SCENARIOS
 from tests.market.directed_tokens import TOKEN_SCENARIOS
 from tests.market.play import SMALL, Play, founded
-from tests.market.test_rules import CASES
+from tests.market.test_rules import CASE_IDS, CASES
 from tests.market.town import BANK, INBOX_KEY, MANAGER, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
 
 
@@ -51,8 +47,7 @@ def strangers_at_the_door(play: Play) -> None:
 def every_broken_rule(play: Play) -> None:
     """The commands of `test_rules`, each of which breaks one rule, in one market."""
     play.send(c.OpenMarket(BANK.public, PARTITIONS, 1, True), OPERATOR)
-    unknown = (*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *TOKEN_IDS)
-    ids = {"bank": play.model.bank} | dict.fromkeys(unknown, UNKNOWN_ID)
+    ids = {"bank": play.model.bank} | dict.fromkeys(CASE_IDS, UNKNOWN_ID)
     for name in ("manager", "ann", "bob"):
         keys = play.pair(name)
         ids[name] = play.send(c.OpenAccount(name, "project", "root", keys.public, INBOX_KEY), BANK).id

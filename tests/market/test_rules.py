@@ -46,6 +46,9 @@ LONG = "x" * 10_240
 
 Ids = dict[str, bytes]
 
+CASE_IDS = (*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *TOKEN_IDS)
+"""What the cases name beside accounts, calls, bids and leases."""
+
 
 def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     """A market in which bob holds a lease, and ann has an open bid on the CFP `cfp`; with budgets where there are any:
@@ -66,7 +69,7 @@ def _busy_town(rules: int) -> tuple[Town, Ids]:
     ids["cfp"] = town.cfp(open_ms=10_000)
     ids["bid"] = town.bid(ids["cfp"], "ann", 100).id
     ids["quiet"] = town.cfp(open_ms=10_000)
-    ids |= dict.fromkeys((*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *TOKEN_IDS), UNKNOWN_ID)
+    ids |= dict.fromkeys(CASE_IDS, UNKNOWN_ID)
     if rules >= limits.DECISIONS_RULES_VERSION:
         leave_to_the_manager(town, ids)
     if rules >= limits.GROUPS_RULES_VERSION:

@@ -14,10 +14,8 @@ from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 from market.rules import RULES
 from tests.market.buyers import ask, buying, done, failed, started
-from tests.market.cases_decisions import DECISION_IDS
-from tests.market.cases_invitations import INVITATION_IDS
-from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, NEGOTIATION_IDS, SUE, TOM, WHEN, joined, negotiation
-from tests.market.test_rules import CASES
+from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, SUE, TOM, WHEN, joined, negotiation
+from tests.market.test_rules import CASE_IDS, CASES
 from tests.market.town import (
     BANK,
     INBOX_KEY,
@@ -331,7 +329,7 @@ class Crowd:
             return self.seal(c.PlaceBid(cfp, 20, 0, "", bytes(32), claim), self.keys_of("ann"))
         _, _, sender, command = self.dice.choice(CASES)
         ids = {name: self.account(name) for name in ("bank", "manager", *AGENTS)}
-        ids |= dict.fromkeys((*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS), UNKNOWN_ID)
+        ids |= dict.fromkeys(CASE_IDS, UNKNOWN_ID)
         ids["cfp"] = ids["quiet"] = self.dice.choice(list(self.books.auctions) or [UNKNOWN_ID])
         ids["ended"] = next(reversed(list(self.books.ended)), UNKNOWN_ID)
         ids["lease"] = self.dice.choice(list(self.books.leases) or [UNKNOWN_ID])
