@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import bargaining, groups, latency, projection, scaling, segments, speed, tokens
+from benchmarks import bargaining, groups, latency, projection, reserve, scaling, segments, speed, tokens
 from benchmarks.stage import start_faust_eos, start_peer, start_worker
 
 OUT = Path(__file__).parent / "out"
@@ -219,6 +219,11 @@ def bench_tokens(*, short: bool) -> list[dict[str, object]]:
     return [tokens.row(source, share, name, made, found[share, tokens.ALONE]) for (share, name), made in found.items()]
 
 
+def bench_reserve(*, short: bool) -> list[dict[str, object]]:
+    """Value served with a reserve by opportunity cost, and without; OPENB_TRACE=file has real demand."""
+    return reserve.compare((1.0, 1.5), 1) if short else reserve.compare((0.8, 1.0, 1.5, 3.0), 5)
+
+
 def bench_segments(*, short: bool) -> list[dict[str, object]]:
     """The same rows in small and in merged segments."""
     return segments.costs(1_600_000, 3) if short else segments.costs(6_400_000, 9)
@@ -236,6 +241,7 @@ SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "bargaining": bench_bargaining,
     "groups": bench_groups,
     "tokens": bench_tokens,
+    "reserve": bench_reserve,
 }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from contractnet.strategies.bidding import BiddingStrategy, Call, Outcome, Paced, Pacer, Truthful
 from contractnet.strategies.calibration import Calibrator
 from contractnet.strategies.demand import Demand, Need, Price
+from contractnet.strategies.reserve import OpportunityReserve, PricedOffer, threshold_ucr
 from contractnet.strategies.shading import WinningPrices, uniform_first_price_ucr
 from contractnet.strategies.utility import (
     PRIORITY_WEIGHTS,
@@ -29,16 +30,19 @@ __all__ = [
     "Call",
     "Demand",
     "Need",
+    "OpportunityReserve",
     "Outcome",
     "Paced",
     "Pacer",
     "Price",
+    "PricedOffer",
     "Truthful",
     "WinningPrices",
     "amdahl",
     "marginal_gain_ucr",
     "paced_ucr",
     "should_stop",
+    "threshold_ucr",
     "uniform_first_price_ucr",
     "urgency",
     "utility",
