@@ -84,7 +84,11 @@ def set_(
 
     made = ask_operator(here, ask, "the policy", _HINTS)
     limit_ucr, length = made.issue_limit_ucr, duration_text(made.issue_window_ms)
-    most = "without a limit" if limit_ucr is None else f"at most {credits_text(limit_ucr)} credits in {length}"
+    most = (
+        "without a limit"
+        if limit_ucr is None
+        else f"at most {credits_text(limit_ucr)} credits in {length}, counted from now"
+    )
     fee_text = credits_text(made.round_fee_ucr)
     out.print(f"policy: the bank issues {most}; an offer costs {fee_text} credits", soft_wrap=True)
 
