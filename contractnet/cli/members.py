@@ -1,4 +1,4 @@
-"""`enroll` and `pool create`: what the bank does. Needs no services, only the bank's credential file."""
+"""`enroll` and `pool create`, and how bank and operator ask a market. Needs no services, only a credential file."""
 
 from __future__ import annotations
 
