@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
-
-from analytics.ledger import open_ledger
-from contractnet.errors import QueryError
-from contractnet.money import UCR_PER_CREDIT
+from analytics.ledger import ledger_with, moment_text, published_at
+from contractnet.money import credits_text
 
 _BUDGETS = """
 SELECT CASE scope WHEN 'account' THEN agent || ' (of ' || project || ')' ELSE 'project ' || project END,
@@ -23,19 +20,11 @@ def lines(data_dir: Path, market: str) -> list[str]:
 
     Credits have six decimals at most. Raises QueryError where there is no publication.
     """
-    connection = open_ledger(data_dir)
-    try:
+    with ledger_with("budgets", data_dir) as connection:
         rows = connection.execute(_BUDGETS, {"market": market}).fetchall()
-        [(at,)] = connection.execute("SELECT strftime(max(published_at), '%Y-%m-%d %H:%M:%S UTC') FROM meta").fetchall()
-    except duckdb.CatalogException as error:
-        raise QueryError(
-            f"{data_dir} was published by a version of contractnet that had no budgets. While the market is up: "
-            f"python -m projections.rebuild --data {data_dir}; then `contractnet down` and `contractnet up`."
-        ) from error
-    finally:
-        connection.close()
+        at = published_at(connection)
     told = [_line(*row) for row in rows] or [f"market {market} has no budgets"]
-    return [*told, f"as published {at}"]
+    return [*told, f"as published {moment_text(at)}"]
 
 
 def _line(
@@ -49,16 +38,9 @@ def _line(
     allowance_ucr: int,
     decay_permille: int,
 ) -> str:
-    used = f"spent {_credits(spent_ucr)}, held {_credits(held_ucr)}"
+    used = f"spent {credits_text(spent_ucr)}, held {credits_text(held_ucr)}"
     if most_ucr is not None and left_ucr is not None:
-        used = f"{used} of {_credits(most_ucr)}, {_credits(left_ucr)} left"
-    terms = f", allowance {_credits(allowance_ucr)}" if allowance_ucr else ""
+        used = f"{used} of {credits_text(most_ucr)}, {credits_text(left_ucr)} left"
+    terms = f", allowance {credits_text(allowance_ucr)}" if allowance_ucr else ""
     terms += f", decay {decay_permille / 10:g}%" if decay_permille else ""
     return f"{name}  {used}{' (warned)' if warned else ''}, until {ends_at}{terms}"
-
-
-def _credits(amount_ucr: int) -> str:
-    """Credits as people write them."""
-    whole, rest = divmod(abs(amount_ucr), UCR_PER_CREDIT)
-    sign = "-" if amount_ucr < 0 else ""
-    return f"{sign}{whole}.{rest:06d}".rstrip("0").rstrip(".")

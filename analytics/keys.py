@@ -6,9 +6,7 @@ import time
 from itertools import groupby
 from pathlib import Path
 
-import duckdb
-
-from analytics.ledger import open_ledger
+from analytics.ledger import ledger_with, moment_text, published_at
 from contractnet.errors import QueryError
 
 _SHOWN = 40
@@ -30,19 +28,10 @@ def lines(data_dir: Path, market: str, account: str | None = None) -> list[str]:
     `account` is a name or an id in hex; None: all, the operator's keys first. Expiry is compared with this machine's
     clock. Raises QueryError where there is no such account or no publication.
     """
-    connection = open_ledger(data_dir)
     now_ms = int(time.time() * 1000)
-    try:
+    with ledger_with("table of keys", data_dir) as connection:
         rows = connection.execute(_KEYS, {"now_ms": now_ms, "market": market, "account": account}).fetchall()
-        published = connection.execute("SELECT strftime(max(published_at), '%Y-%m-%d %H:%M:%S UTC') FROM meta")
-        [(at,)] = published.fetchall()
-    except duckdb.CatalogException as error:
-        raise QueryError(
-            f"{data_dir} was published by a version of contractnet that had no table of keys. While the market is up: "
-            f"python -m projections.rebuild --data {data_dir}; then `contractnet down` and `contractnet up`."
-        ) from error
-    finally:
-        connection.close()
+        at = moment_text(published_at(connection))
     if not rows:
         whose = "no keys" if account is None else f"no account {account[:_SHOWN]!r}"
         raise QueryError(

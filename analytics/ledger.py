@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -44,6 +47,40 @@ def open_ledger(data_dir: Path, *, locked: bool = False) -> duckdb.DuckDBPyConne
             if remaining == 0 or path.exists():
                 raise QueryError(f"{path} cannot be opened: {error}") from error
     raise AssertionError("the last try returns or raises")
+
+
+@contextmanager
+def ledger_with(what: str, data_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The same for a command that shows `what`, closed at the end of the block.
+
+    Raises QueryError also where a version of contractnet that had no such thing has published the ledger.
+    """
+    connection = open_ledger(data_dir)
+    try:
+        yield connection
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise QueryError(
+            f"{data_dir} was published by a version of contractnet that had no {what}. While the market is up: "
+            f"python -m projections.rebuild --data {data_dir}; then `contractnet down` and `contractnet up`."
+        ) from error
+    finally:
+        connection.close()
+
+
+def published_at(connection: duckdb.DuckDBPyConnection) -> datetime:
+    """When the generation of a connection was published, UTC without a zone as all its times.
+
+    Raises QueryError where that was before the first record of the ledger.
+    """
+    [(at,)] = connection.execute("SELECT max(published_at) FROM meta").fetchall()
+    if not isinstance(at, datetime):
+        raise QueryError("The published ledger is empty: its market has just been started. Try again in some seconds.")
+    return at
+
+
+def moment_text(at: datetime) -> str:
+    """A time of the ledger for people, to the second."""
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 _PATH = re.compile(r"'((?:[^']|'')*\.parquet)'")

@@ -29,3 +29,10 @@ def credits(amount: int | str | Decimal) -> int:
     if abs(scaled) > INT64_MAX:
         raise ValueError(BEYOND)
     return int(scaled)
+
+
+def credits_text(amount_ucr: int) -> str:
+    """Credits as people write them, six decimals at most: `credits_text(2_500_000)` is "2.5"."""
+    whole, rest = divmod(abs(amount_ucr), UCR_PER_CREDIT)
+    sign = "-" if amount_ucr < 0 else ""
+    return f"{sign}{whole}.{rest:06d}".rstrip("0").rstrip(".")

@@ -65,8 +65,8 @@ SELECT market, project, agent, task, pool, hour, sum(granted_tokens)::BIGINT AS 
     sum(drawn_tokens)::BIGINT AS drawn_tokens, sum(used_tokens)::BIGINT AS used_tokens, sum(calls)::BIGINT AS calls,
     sum(throttled)::BIGINT AS throttled, sum(credits)::BIGINT AS credits
 FROM rows GROUP BY ALL;
--- What the bank has issued in each window of each policy, and what that left. Before the first policy of a market there
--- are days without a limit.
+-- What the bank has issued in each window of each policy, and what that left; policy_offset is the policy's
+-- ledger_offset. Before the first policy of a market there are days without a limit.
 CREATE VIEW issuance AS
 WITH postings AS (
     SELECT market, reason, amount_ucr, transferred_at, ledger_offset
@@ -77,7 +77,7 @@ WITH postings AS (
         epoch_ms(t.transferred_at) - epoch_ms(t.transferred_at) % window_ms AS starts_ms
     FROM postings t ASOF LEFT JOIN policies p ON t.market = p.market AND t.ledger_offset >= p.ledger_offset
 )
-SELECT market, make_timestamp(starts_ms * 1000) AS starts_at, window_ms, limit_ucr,
+SELECT market, policy_offset, make_timestamp(starts_ms * 1000) AS starts_at, window_ms, limit_ucr,
     coalesce(sum(amount_ucr) FILTER (reason = 'ISSUE'), 0)::BIGINT AS issued_ucr,
     coalesce(sum(amount_ucr) FILTER (reason = 'ALLOWANCE'), 0)::BIGINT AS allowances_ucr,
     issued_ucr + allowances_ucr AS total_ucr, limit_ucr - total_ucr AS left_ucr

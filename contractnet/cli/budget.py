@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from contractnet.cli.durations import seconds_of
 from contractnet.cli.lazy import service
-from contractnet.cli.members import CONNECT_S, LOOK_BACK_S, account_id, amount_of, answered, bank_credential, check_name
+from contractnet.cli.members import account_id, amount_of, ask_bank, check_name
+from contractnet.cli.quantities import permille_of
 from contractnet.cli.root import Where, app, out, where
 from contractnet.errors import SettingsError
 from contractnet.messages import Code
 from contractnet.terminal import printable
 
-if TYPE_CHECKING:
-    from contractnet.client import Bank
-
-_PERCENT = re.compile(r"(100|[0-9]{1,2})(\.[0-9])?%?")
 # Characters of a wrong text that an error repeats.
 _SHOWN = 40
 _HINTS = {
@@ -86,11 +80,11 @@ def set_(
         window_s=seconds_of(window, "--window"),
         offset_s=None if offset is None else seconds_of(offset, "--offset"),
         allowance_ucr=amount_of(allowance, "--allowance"),
-        decay_permille=None if decay is None else _permille(decay, "--decay"),
+        decay_permille=None if decay is None else permille_of(decay, "--decay"),
         cap_allowances=cap,
-        warn_permille=_permille(warn, "--warn"),
+        warn_permille=permille_of(warn, "--warn"),
     )
-    _ask(here, set_budget, f"the budget of {name}")
+    ask_bank(here, set_budget, f"the budget of {name}", _HINTS)
     most = "no limit" if limit is None else f"{limit} credits"
     out.print(f"budget of {escape(printable(name))}: {most} in {window}, allowance {allowance}", soft_wrap=True)
 
@@ -106,7 +100,7 @@ def top_up(
     here = where(ctx)
     scope, name = _scope(here, account, project)
     amount_ucr = amount_of(credits, "--credits")
-    _ask(here, lambda bank: bank.top_up(scope, amount_ucr), f"the top-up of {name}")
+    ask_bank(here, lambda bank: bank.top_up(scope, amount_ucr), f"the top-up of {name}", _HINTS)
     out.print(f"budget of {escape(printable(name))}: {credits} credits more in this window", soft_wrap=True)
 
 
@@ -115,7 +109,7 @@ def clear(ctx: typer.Context, account: Account = None, project: Project = None) 
     """End a budget: bids are bound by the balance alone again, and nothing is issued or decays."""
     here = where(ctx)
     scope, name = _scope(here, account, project)
-    _ask(here, lambda bank: bank.clear_budget(scope), f"the end of the budget of {name}")
+    ask_bank(here, lambda bank: bank.clear_budget(scope), f"the end of the budget of {name}", _HINTS)
     out.print(f"budget of {escape(printable(name))}: ended", soft_wrap=True)
 
 
@@ -137,22 +131,3 @@ def _scope(here: Where, account: str | None, project: str | None) -> tuple[bytes
     if account is None or project is not None:
         raise SettingsError("Name either an account or a project (--project).")
     return account_id(here, account), account[:_SHOWN]
-
-
-def _ask(here: Where, ask: Callable[[Bank], Awaitable[None]], what: str) -> None:
-    async def asked() -> None:
-        from contractnet.client import Bank
-
-        member, address = bank_credential(here), here.bootstrap()
-        async with Bank.connect(member, address, look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S) as bank:
-            await answered(ask(bank), what, _HINTS)
-
-    asyncio.run(asked())
-
-
-def _permille(text: str, option: str) -> int:
-    found = _PERCENT.fullmatch(text)
-    permille = 1001 if found is None else int(found[1]) * 10 + int((found[2] or ".0")[1:])
-    if permille > 1000:
-        raise SettingsError(f"{option} {text[:_SHOWN]!r} is no part: write 80% or 12.5%, at most 100%.")
-    return permille

@@ -6,7 +6,6 @@ import asyncio
 import sys
 import time
 from collections.abc import Awaitable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -23,10 +22,12 @@ from contractnet.cli.members import (
     answered,
     bank_credential,
     credential_file,
+    in_market,
+    operator_credential,
 )
 from contractnet.cli.program import program
 from contractnet.cli.root import Where, app, need_path, out, public_key, where
-from contractnet.credentials import Credential, Role, fingerprint, load, save
+from contractnet.credentials import Credential, Role, load, save
 from contractnet.errors import CredentialError, OutcomeTimeoutError, SettingsError
 from contractnet.messages import Code, Command
 from contractnet.messages import commands as c
@@ -137,7 +138,7 @@ def rotate(
             raise SettingsError(
                 "The operator's key does not expire, since nobody could renew it: leave the option out."
             )
-        _rotate_operator(here, file, _in_market(here, credential), out_file, yes)
+        _rotate_operator(here, file, in_market(here, credential), out_file, yes)
         return
     if out_file is not None:
         raise SettingsError("--out is for the operator's key only: that of an agent or the bank stays in its file.")
@@ -168,7 +169,7 @@ def register(
     if own and bank:
         raise SettingsError("--own and --bank exclude each other: choose one.")
     file = _holder(here, account) if own else None
-    signer = load(file) if file is not None else _operator(here) if bank else bank_credential(here)
+    signer = load(file) if file is not None else operator_credential(here) if bank else bank_credential(here)
     who = account_id(here, account)
     ident = asyncio.run(_send(here, signer, file, c.RegisterKey(who, public, end_ms), f"the key {public.hex()}"))
     out.print(
@@ -258,24 +259,6 @@ def _holder(here: Where, account: str) -> Path:
     if file is None:
         raise SettingsError(f"--own needs the holder's credential file for ACCOUNT, and {account[:_SHOWN]!r} is none.")
     return file
-
-
-def _operator(here: Where) -> Credential:
-    """The operator of the market: its rotated key where there is one. Raises CredentialError."""
-    rotated, first = here.directory.operator_of(here.market), here.directory.operator
-    if not rotated.is_file() and not first.is_file():
-        raise CredentialError(f"There is no operator's credential {first}: put it back from where its copy is kept.")
-    return _in_market(here, load(rotated if rotated.is_file() else first))
-
-
-def _in_market(here: Where, operator: Credential) -> Credential:
-    """The operator's first key serves all its markets: the command line names one. A rotated key serves its own."""
-    if fingerprint(operator.keys.public) != operator.operator:
-        return operator
-    bank = here.directory.bank(here.market)
-    # Without it, all notices of the market are read to find the genesis.
-    genesis = load(bank).genesis if bank.is_file() else None
-    return replace(operator, market=here.market, genesis=genesis)
 
 
 def _end_ms(expires_in: str | None, expires_at: str | None) -> int | None:

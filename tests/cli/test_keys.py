@@ -13,25 +13,10 @@ from contractnet import Agent, Code, KeyPair
 from contractnet.credentials import load
 from contractnet.errors import RejectedError
 from contractnet.messages import commands as c
-from tests.cli.command import contractnet
+from tests.cli.command import contractnet, done, refused
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 PATIENCE_S = 60.0
-
-
-def done(data: Path, *arguments: str | Path) -> str:
-    """What a command that succeeds prints."""
-    ended = contractnet("--data", data, *arguments)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
-
-
-def refused(data: Path, *arguments: str | Path) -> str:
-    """What a command says that the market rejects."""
-    ended = contractnet("--data", data, *arguments)
-    assert ended.returncode == 1, ended.stdout
-    assert "Traceback" not in ended.stderr
-    return ended.stderr
 
 
 async def code_of(sending: Awaitable[object]) -> Code:

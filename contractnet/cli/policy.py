@@ -1,0 +1,103 @@
+"""`policy`: what the operator sets for a whole market. `set` needs the operator's credential."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from contractnet.cli.durations import duration_text, seconds_of
+from contractnet.cli.lazy import service
+from contractnet.cli.members import amount_of, ask_operator
+from contractnet.cli.published import up_to_date
+from contractnet.cli.root import app, out, where
+from contractnet.errors import SettingsError
+from contractnet.messages import Code
+from contractnet.messages.commands import SetPolicy
+from contractnet.money import credits_text
+from contractnet.terminal import printable
+
+if TYPE_CHECKING:
+    from contractnet.client import Operator
+
+_NO_LIMIT = "none"
+_TERMS, _OPTIONS = 3, "--issue-limit, --window, --fee"
+_HINTS = {
+    Code.UNKNOWN_RULES: "The market runs older rules: policies exist from version 7 on, which its operator activates.",
+    Code.BAD_DURATION: "A window takes 1m to 366d.",
+    Code.BAD_AMOUNT: "A limit is at most 4,000,000,000,000 credits, and a fee at most 1,000,000,000.",
+    Code.UNKNOWN_KEY: "The operator's key is none of this market: `contractnet key list` shows the one that is.",
+}
+policy = typer.Typer(
+    no_args_is_help=True, help="The operator's policy: what the bank may issue, and what an offer costs."
+)
+app.add_typer(policy, name="policy")
+
+
+@policy.command(
+    name="set",
+    epilog="Examples:  contractnet policy set --issue-limit 10000 --window 1d   |   "
+    "contractnet policy set --fee 0.01   |   contractnet policy set --issue-limit none --fee 0",
+)
+def set_(
+    ctx: typer.Context,
+    issue_limit: Annotated[
+        str | None,
+        typer.Option(
+            help="Most credits that the bank may issue in a window, allowances included; none: no limit.",
+            show_default="as it is",
+        ),
+    ] = None,
+    window: Annotated[
+        str | None, typer.Option(help="Length of a window: 1h, 1d, 30d; at least 1m.", show_default="as it is, else 1d")
+    ] = None,
+    fee: Annotated[
+        str | None, typer.Option(help="Credits that each offer in a negotiation costs.", show_default="as it is")
+    ] = None,
+) -> None:
+    """Bound what the bank issues, and set what an offer costs. What was issued before does not count for it.
+
+    What is not named stays: it is read from the published ledger, unless all three are named.
+    """
+    here = where(ctx)
+    here.act_as("operator")
+    if issue_limit is None and window is None and fee is None:
+        raise SettingsError(f"Name what shall hold: {_OPTIONS}. `--issue-limit none` ends a limit.")
+    named: dict[str, Any] = {}
+    if issue_limit is not None:
+        named["issue_limit_ucr"] = None if issue_limit == _NO_LIMIT else amount_of(issue_limit, "--issue-limit")
+    if window is not None:
+        named["issue_window_ms"] = seconds_of(window, "--window") * 1000
+    if fee is not None:
+        named["round_fee_ucr"] = amount_of(fee, "--fee")
+
+    async def ask(operator: Operator) -> SetPolicy:
+        if len(named) == _TERMS:
+            wanted = SetPolicy(**named)
+        else:
+            await up_to_date(here, operator.connection.partitions, f"Or name all three: {_OPTIONS}.")
+            wanted = replace(service("analytics.policy").held(here.directory.path, here.market), **named)
+        # Not by `set_policy`, whose windows are whole seconds: what stays is exactly what it was.
+        await operator.submit(operator.prepare(wanted))
+        return wanted
+
+    made = ask_operator(here, ask, "the policy", _HINTS)
+    limit_ucr, length = made.issue_limit_ucr, duration_text(made.issue_window_ms)
+    most = (
+        "without a limit"
+        if limit_ucr is None
+        else f"at most {credits_text(limit_ucr)} credits in {length}, counted from now"
+    )
+    fee_text = credits_text(made.round_fee_ucr)
+    out.print(f"policy: the bank issues {most}; an offer costs {fee_text} credits", soft_wrap=True)
+
+
+@policy.command(epilog="Example:  contractnet policy show")
+def show(ctx: typer.Context) -> None:
+    """Print the policy that holds, and what was issued under it in the window that runs, as the published ledger has
+    it."""
+    here = where(ctx)
+    here.directory.check()
+    for line in service("analytics.policy").lines(here.directory.path, here.market):
+        print(printable(line))

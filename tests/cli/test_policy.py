@@ -1,0 +1,64 @@
+"""The operator's policy by the command line: what a wrong line says, and its life in a market that runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from contractnet.cli.commands import app
+from contractnet.cli.durations import duration_text
+from contractnet.errors import ContractnetError
+from tests.cli.command import done, refused, shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["set"], "Name what shall hold: --issue-limit, --window, --fee"),
+        (["set", "--issue-limit", "lots"], "--issue-limit 'lots' is no amount"),
+        (["set", "--window", "1y"], "--window '1y' is no duration"),
+        (["set", "--fee", "-1"], "--fee '-1' is no amount"),
+        (["set", "--fee", "1"], "no operator's credential"),
+        (["show"], "contractnet up"),
+    ],
+)
+def test_a_wrong_line_says_what_is_wrong(tmp_path: Path, arguments: list[str], says: str) -> None:
+    """Before any broker is asked."""
+    with pytest.raises(ContractnetError) as raised:
+        app(["--data", str(tmp_path), "policy", *arguments], standalone_mode=False)
+    assert says in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "text"),
+    [(0, "0s"), (1_500, "1.5s"), (90_000, "90s"), (5_400_000, "90m"), (86_400_000, "1d"), (90_000_000, "25h")],
+)
+def test_a_duration_in_words(duration_ms: int, text: str) -> None:
+    """The largest unit that leaves a whole number."""
+    assert duration_text(duration_ms) == text
+
+
+@pytest.mark.broker
+@pytest.mark.slow
+def test_the_life_of_a_policy(market: Path) -> None:
+    """Set, shown, met by the bank, changed in part, and ended."""
+    show = ["policy", "show"]
+    shown(market, show, "no limit: ", "fee    0 credits", "nobody has set a policy")
+    told = done(market, "policy", "set", "--issue-limit", "1000", "--window", "366d", "--fee", "0.01")
+    assert "at most 1000 credits in 366d, counted from now; an offer costs 0.01 credits" in told
+    done(market, "enroll", "pat", "--project", "p", "--credits", "400")
+    told = refused(market, "enroll", "quinn", "--project", "p", "--credits", "600.000001")
+    assert "ISSUE_EXCEEDED" in told
+    assert "contractnet policy show" in told
+    assert str(market / "agents" / "quinn.json") in told
+    shown(market, show, "at most 1000 credits in 366d: 400 issued, 0 in allowances, 600 left", "fee    0.01 credits")
+    # Right after each other: what stays is what the last one set, though its publication takes a moment.
+    assert "without a limit; an offer costs 0.01 credits" in done(market, "policy", "set", "--issue-limit", "none")
+    assert "at most 1000 credits in 366d, counted" in done(market, "policy", "set", "--issue-limit", "1000")
+    # The terms of before, and a window of its own.
+    shown(market, show, "at most 1000 credits in 366d: 0 issued, 0 in allowances, 1000 left")
+    told = refused(market, "policy", "set", "--window", "30s")
+    assert "BAD_DURATION" in told
+    assert "1m to 366d" in told
+    done(market, "policy", "set", "--issue-limit", "none", "--window", "1d", "--fee", "0")
