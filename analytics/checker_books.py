@@ -12,7 +12,9 @@ from analytics import checker_keys as keys
 from analytics import checker_negotiations as bargains
 from analytics import checker_pools as pools
 from analytics import checker_tokens as buckets
+from analytics.checker_budgets import STEPS as BUDGET_STEPS
 from analytics.checker_budgets import Budgets
+from analytics.checker_deposits import Deposits, check_room
 from analytics.checker_groups import Groups
 from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need
 from analytics.checker_plain import load
@@ -46,6 +48,7 @@ class Book:
     purchases: Purchases = field(default_factory=Purchases)
     tokens: buckets.Tokens = field(default_factory=buckets.Tokens)
     policy: Policy = field(default_factory=Policy)
+    deposits: Deposits = field(default_factory=Deposits)
     parts: dict[bytes, tuple[Cfp, list[str]]] = field(default_factory=dict)
     """What follows an award in its own record, by award."""
     choices: list[Cfp] = field(default_factory=list)
@@ -99,6 +102,7 @@ class Book:
         self.tokens.end()
         self.budgets.end()
         self.policy.end()
+        self.deposits.end()
 
     def look_over(self) -> None:
         """Sums over the whole market."""
@@ -121,6 +125,7 @@ class Book:
         self.tokens.agree(other.tokens, self.now_ms)
         need(self.budgets.by_id == other.budgets.by_id, "the budgets are those of the state")
         need(self.policy.plain() == other.policy.plain(), "the policy is that of the state")
+        need(self.deposits.permille == other.deposits.permille, "the rate of deposits is that of the state")
         need(self.groups.plain() == other.groups.plain(), "the groups are those of the state")
         revoked = [
             {k: (key.account, key.revoked, key.expires_at_ms) for k, key in b.keys.items()} for b in (self, other)
@@ -189,6 +194,8 @@ class Book:
             bargains.pay(self, e)
         if e["reason"] == "TOKENS":
             buckets.pay(self, e)
+        if e["reason"] == "DEPOSIT":
+            self.deposits.post(e, self._cfp(e["cfp"]))
         if e["reason"] not in ("AWARD", "FORFEIT"):
             return
         if self.purchases.post(e):
@@ -230,6 +237,7 @@ class Book:
 
     def _hold_released(self, e: Fields, _: Fields) -> None:
         self.purchases.resolve(e["hold"], 0)
+        self.deposits.release(e["hold"], self.cfps)
         self._resolve(e["hold"], e["account"], e["amount_ucr"])
         self.groups.leave(e["hold"], won=False)
 
@@ -245,6 +253,7 @@ class Book:
         check_manager(e, self.accounts, self.bank, None if buys else self._pool(e["pool"]))
         terms = (e["manager"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"])
         self.cfps[e["cfp"]] = cfp = Cfp(*terms, e["pricing"], e["closes_at_ms"], self.epoch, buys=buys)
+        self.deposits.open(e["cfp"], cfp, source["at_ms"], self.bank)
         if buys:
             self.purchases.opening.append((e["cfp"], cfp))
 
@@ -260,7 +269,9 @@ class Book:
         weight = [w for epoch, w in self._account(e["account"]).weights if epoch <= cfp.epoch][-1]
         need(e["weight_permille"] == weight, f"the weight is that of the CFP's opening, {weight}")
         price_ucr, delay_ms = e["price_ucr"], e["start_delay_ms"]
-        bid = Bid(e["account"], price_ucr, weight, delay_ms, e["task"], e["pass_hash"])
+        bid = Bid(e["account"], price_ucr, weight, delay_ms, e["task"], e["pass_hash"], placed_ms=source["at_ms"])
+        if cfp.deposit_permille:
+            check_room(cfp, bid, self._pool(cfp.pool))
         cfp.bids[e["bid"]], self.groups.newest = bid, {e["bid"]: bid}
 
     def _bid_rejected(self, e: Fields, source: Fields) -> None:
@@ -331,6 +342,7 @@ class Book:
         need(left == kept, "every hold of a CFP is resolved when it ends, except bonds of work")
         need(e["awards"] == len(cfp.wins) + len(cfp.given), "the number of awards is right")
         need(e["bids"] == sum(not b.withdrawn for b in cfp.bids.values()), "the number of bids is right")
+        self.deposits.close(e["cfp"], cfp, self.now_ms, self.accounts)
         for award in cfp.wins:
             parts = len(self.parts.pop(award)[1])
             plain = cfp.buys and not cfp.decide_ms
@@ -366,31 +378,22 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "HoldResized": Book._hold_resized,
     "HoldCaptured": Book._hold_captured,
     "HoldReleased": Book._hold_released,
-    "BudgetSet": lambda book, e, source: book.budgets.set(e, source),
-    "BudgetCleared": lambda book, e, source: book.budgets.cleared(e, source),
-    "BudgetToppedUp": lambda book, e, source: book.budgets.topped_up(e, source),
-    "BudgetWarned": lambda book, e, source: book.budgets.warn(e, source),
-    "BudgetWindowStarted": lambda book, e, source: book.budgets.next_window(e, source),
     "PolicySet": lambda book, e, _: book.policy.set(e),
+    "DepositSet": lambda book, e, _: book.deposits.set(e),
     "PoolCreated": pools.created,
     "PoolResized": pools.resized,
     "CfpOpened": Book._cfp_opened,
-    "AwardDeferred": lambda book, e, source: decisions.defer(book._cfp(e["cfp"]), e, source),
-    "AccountInvited": lambda book, e, source: decisions.invite(
-        book._cfp(e["cfp"]), e, source, book.accounts, book.bank
-    ),
     "PurchaseOpened": lambda book, e, source: book.purchases.open(book._cfp(e["cfp"]), e, source),
     "UnitsOffered": lambda book, e, source: book.purchases.offer(book.cfps, e, source, book.pools),
     "WorkReported": lambda book, e, source: book.purchases.report(e, source, book.pools),
-    "CfpRefused": lambda book, e, source: decisions.refuse(book._cfp(e["cfp"]), e, source, book.accounts, book.bank),
-    "DecisionOpened": lambda book, e, source: decisions.begin(book._cfp(e["cfp"]), e, source),
     "BidPlaced": Book._bid_placed,
     "BidGrouped": lambda book, e, source: book.groups.join(e, source, book.holds),
-    "BidWithdrawn": lambda book, e, source: decisions.withdraw(book._cfp(e["cfp"]), e, source),
     "BidRejected": Book._bid_rejected,
     "AwardMade": Book._award_made,
     "SlotReserved": Book._slot_reserved,
     "LeaseEnded": Book._lease_ended,
+    **BUDGET_STEPS,
+    **decisions.STEPS,
     **bargains.STEPS,
     **buckets.STEPS,
 }

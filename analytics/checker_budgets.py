@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from analytics.checker_parts import Account, Fields, need
 from analytics.checker_policy import Policy
+
+if TYPE_CHECKING:
+    from analytics.checker_books import Book
 
 AMOUNT_UCR_MAX, ISSUED_UCR_MAX = 10**15, 4 * 10**18
 MINUTE_MS, WINDOW_MS_MAX = 60_000, 366 * 24 * 3600 * 1000
@@ -202,3 +206,12 @@ class Budgets:
         need(0 <= e["offset_ms"] < e["window_ms"], "an offset lies in the window")
         permille = 0 <= e["decay_permille"] <= 1000 and 1 <= e["warn_permille"] <= 1000
         need(permille and 0 <= e["cap_allowances"] <= 1000, "decay, warning and cap are in limits")
+
+
+STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
+    "BudgetSet": lambda book, e, source: book.budgets.set(e, source),
+    "BudgetCleared": lambda book, e, source: book.budgets.cleared(e, source),
+    "BudgetToppedUp": lambda book, e, source: book.budgets.topped_up(e, source),
+    "BudgetWarned": lambda book, e, source: book.budgets.warn(e, source),
+    "BudgetWindowStarted": lambda book, e, source: book.budgets.next_window(e, source),
+}

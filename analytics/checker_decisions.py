@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container
+from typing import TYPE_CHECKING
 
 from analytics.checker_parts import Cfp, Fields, need
+
+if TYPE_CHECKING:
+    from analytics.checker_books import Book
 
 DAY_MS, DECIDE_MS_MIN = 24 * 3600 * 1000, 100
 INVITED_MAX = 64
@@ -79,6 +83,7 @@ def decline(cfp: Cfp, bid: bytes, source: Fields) -> None:
     _in_time(cfp, source)
     need(not cfp.bids[bid].withdrawn and bid not in cfp.declined, "a manager rejects a bid once")
     cfp.declined.add(bid)
+    cfp.bids[bid].freed_ms = source["at_ms"]
 
 
 def settle_choice(cfp: Cfp, award: bytes) -> None:
@@ -122,3 +127,12 @@ def check_end(cfp: Cfp, e: Fields, source: Fields) -> None:
 def _in_time(cfp: Cfp, source: Fields) -> None:
     need(source["cause"] == "COMMAND", "a manager chooses by a command")
     need(cfp.until_ms > source["at_ms"], "a manager chooses between the deadline and the end of its time")
+
+
+STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
+    "AwardDeferred": lambda book, e, source: defer(book._cfp(e["cfp"]), e, source),
+    "AccountInvited": lambda book, e, source: invite(book._cfp(e["cfp"]), e, source, book.accounts, book.bank),
+    "CfpRefused": lambda book, e, source: refuse(book._cfp(e["cfp"]), e, source, book.accounts, book.bank),
+    "DecisionOpened": lambda book, e, source: begin(book._cfp(e["cfp"]), e, source),
+    "BidWithdrawn": lambda book, e, source: withdraw(book._cfp(e["cfp"]), e, source),
+}

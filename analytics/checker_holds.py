@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from analytics import checker_deposits as deposits
 from analytics.checker_parts import Fields, need
 from analytics.checker_purchases import escrow_of
 
@@ -12,13 +13,15 @@ if TYPE_CHECKING:
 
 
 def check(book: Book, e: Fields) -> bool:
-    """A hold backs a cap, a bid, an ask, a ceiling or a price in escrow; whether it is the last."""
+    """A hold backs a cap, a bid, an ask, a ceiling, a deposit or a price in escrow; whether it is the last."""
     if e["hold"] in book.talks:
         talk = book.talks[e["hold"]]
         need((talk.parties[1], talk.cap_ucr) == (e["account"], e["amount_ucr"]), "a hold backs a cap")
         return False
     cfp, who = book._cfp(e["cfp"]), (e["account"], e["amount_ucr"])
     bid = cfp.bids.get(e["hold"])
+    if book.deposits.place(e, cfp):
+        return False
     award = next((a for a in book.parts if escrow_of(a) == e["hold"]), None)
     if bid is not None:
         fits = book.groups.may_hold(bid, e) if cfp.terms is None else e["amount_ucr"] == cfp.terms.bond_ucr
@@ -52,6 +55,6 @@ def look_over(book: Book) -> None:
     buying = {ident for ident, cfp in book.cfps.items() if cfp.buys}
     joined = {ident for ident, talk in book.talks.items() if talk.round}
     working = book.purchases.backed()
-    backed = undecided | buying | joined | set(working)
+    backed = undecided | buying | joined | set(working) | deposits.held(book)
     need(set(book.holds) == backed, "each open bid, purchase, work and negotiation has its holds")
     need(all(book.holds[hold] == amount for hold, amount in working.items()), "escrows and bonds are whole")

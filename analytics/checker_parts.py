@@ -69,6 +69,9 @@ class Bid:
     withdrawn: bool = False
     pool: str = ""
     """Of an ask: the contractor's."""
+    placed_ms: int = 0
+    freed_ms: int = 0
+    """When its manager rejected it; else 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,9 @@ class Cfp:
     """Accounts that alone may answer; empty: all may."""
     buys: bool = False
     terms: Terms | None = None
+    opened_ms: int = 0
+    deposit_permille: int = 0
+    """Of the reserve, for each slot and hour; 0: there is no deposit."""
 
     def need_taken(self, account: bytes) -> None:
         """On a CFP by invitation the invited alone answer."""

@@ -21,6 +21,7 @@ def load(book: Book, m: Fields) -> None:
     book.tokens.load(m["token_pools"])
     book.budgets.load(m["budgets"])
     book.policy.load(m["policy"])
+    book.deposits.permille = m["deposit"]
     for public, account, revoked, floor, expires_at_ms, seen in m["keys"]:
         owner = None if account is None else bytes.fromhex(account)
         book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)
@@ -44,7 +45,7 @@ def load(book: Book, m: Fields) -> None:
 
 def _load_cfp(book: Book, row: list[Any], held: dict[bytes, int], owners: dict[bytes, bytes]) -> None:
     ident, manager, direction, *sale = row
-    *head, bids, (decide_ms, until_ms, given, refused), invited, terms = sale
+    *head, bids, (decide_ms, until_ms, given, refused), invited, terms, (opened_ms, deposit) = sale
     cfp = Cfp(bytes.fromhex(manager), *head)
     cfp.decide_ms, cfp.until_ms, cfp.buys = decide_ms, until_ms, direction == "BUY"
     book.cfps[bytes.fromhex(ident)] = cfp
@@ -52,10 +53,11 @@ def _load_cfp(book: Book, row: list[Any], held: dict[bytes, int], owners: dict[b
     cfp.refused = set(map(bytes.fromhex, refused))
     cfp.invited = set(map(bytes.fromhex, invited))
     cfp.terms = None if terms is None else Terms(*terms)
+    cfp.opened_ms, cfp.deposit_permille = opened_ms, deposit
     owners[bytes.fromhex(ident)] = cfp.manager
-    for bid, account, price, weight, delay, task, pass_hash, withdrawn, pool in bids:
+    for bid, account, price, weight, delay, task, pass_hash, withdrawn, pool, *times in bids:
         number, owner = bytes.fromhex(bid), bytes.fromhex(account)
-        cfp.bids[number] = Bid(owner, price, weight, delay, task, bytes.fromhex(pass_hash), withdrawn, pool)
+        cfp.bids[number] = Bid(owner, price, weight, delay, task, bytes.fromhex(pass_hash), withdrawn, pool, *times)
         owners[number] = owner
         if not withdrawn:
             cfp.bidders.add(owner)

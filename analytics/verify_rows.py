@@ -59,6 +59,7 @@ COLUMNS: dict[str, str] = {
     " topped_up_ucr, spent_ucr, epoch_ms(warned_at), issued_ucr, decayed_ucr, epoch_ms(ended_at)",
     **TOKEN_COLUMNS,
     "policies": "partition, ledger_offset, market, issue_limit_ucr, issue_window_ms, round_fee_ucr, epoch_ms(set_at)",
+    "deposit_rates": "partition, ledger_offset, market, hourly_permille, epoch_ms(set_at)",
     "meta": "partition, next_offset, events, epoch_ms(newest_event_at)",
 }
 """What is compared of each published table: every column that follows from the ledger."""
@@ -82,6 +83,7 @@ BY_OFFSET = (
     "token_grants",
     "token_usage",
     "policies",
+    "deposit_rates",
 )
 """Tables whose rows have a ledger offset of their own: the first two columns identify them."""
 

@@ -61,6 +61,10 @@ def _policy_set(rows: Rows, offset: int, m: str, e: Fields, at_ms: int) -> None:
     rows.keep("policies", [rows.partition, offset, m, *terms, stored_ms(at_ms)])
 
 
+def _deposit_set(rows: Rows, offset: int, m: str, e: Fields, at_ms: int) -> None:
+    rows.keep("deposit_rates", [rows.partition, offset, m, e["hourly_permille"], stored_ms(at_ms)])
+
+
 BUDGET_STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "BudgetSet": _set,
     "BudgetCleared": _cleared,
@@ -68,4 +72,5 @@ BUDGET_STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "BudgetWarned": _warned,
     "BudgetWindowStarted": _window_started,
     "PolicySet": _policy_set,
+    "DepositSet": _deposit_set,
 }

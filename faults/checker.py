@@ -19,7 +19,7 @@ from contractnet.topics import LEDGER, NOTICES
 from contractnet.watermarks import watermarks
 from faults.records import stored
 from market import Shard, told
-from market.state import escrow_of
+from market.works import escrow_of
 from streams.reading import new_consumer, read_partition
 
 ENDS = {Progress.DONE, Progress.FAILED, Progress.TIMED_OUT}

@@ -146,6 +146,7 @@ def _transferred(state: State, source: Source, event: e.CreditsTransferred) -> N
 
 def _hold_placed(state: State, _: Source, event: e.HoldPlaced) -> None:
     assert event.hold not in state.holds
+    policies.check_deposit(state, event)
     state.holds[event.hold] = event.amount_ucr
     account = state.accounts[event.account]
     account.held_ucr += event.amount_ucr
@@ -194,7 +195,7 @@ def _pool_resized(state: State, _: Source, event: e.PoolResized) -> None:
     assert pool.timeline.peak(state.now_ms) <= pool.units
 
 
-def _cfp_opened(state: State, _: Source, event: e.CfpOpened) -> None:
+def _cfp_opened(state: State, source: Source, event: e.CfpOpened) -> None:
     assert event.cfp not in state.cfps
     state.cfps[event.cfp] = Cfp(
         id=event.cfp,
@@ -208,6 +209,8 @@ def _cfp_opened(state: State, _: Source, event: e.CfpOpened) -> None:
         pricing=event.pricing,
         closes_at_ms=event.closes_at_ms,
         weight_epoch=state.weight_epoch,
+        opened_at_ms=source.at_ms,
+        deposit_hourly_permille=state.deposit_rate_of(event.direction, event.manager),
     )
     state.accounts[event.manager].open_cfps += 1
     heapq.heappush(state.agenda, (event.closes_at_ms, event.cfp))
@@ -277,6 +280,7 @@ def _bid_placed(state: State, source: Source, event: e.BidPlaced) -> None:
         start_delay_ms=event.start_delay_ms,
         task=event.task,
         pass_hash=event.pass_hash,
+        placed_at_ms=source.at_ms,
     )
     assert bid.id not in state.bids
     assert bid.account not in cfp.bidders
@@ -352,6 +356,7 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.LeaseEnded: _lease_ended,
     e.WorkReported: works.reported,
     e.PolicySet: policies.policy_set,
+    e.DepositSet: policies.deposit_set,
     **BUDGET_CHANGES,
     **NEGOTIATION_CHANGES,
     **TOKEN_CHANGES,

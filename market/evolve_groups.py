@@ -41,8 +41,11 @@ def hold_resized(state: State, _: Source, event: e.HoldResized) -> None:
 
 
 def bid_rejected(state: State, _: Source, event: e.BidRejected) -> None:
-    """A bid that its group drops wins nothing any more, while its CFP goes on. A manager that has nothing left to
-    choose has no more time, so that its CFP ends with what falls due next."""
+    """A bid that its manager rejects is free from now on. One that its group drops wins nothing any more, while its CFP
+    goes on. A manager that has nothing left to choose has no more time, so that its CFP ends with what falls due
+    next."""
+    if event.reason is ReleaseReason.REJECTED:
+        state.bids[event.bid].freed_at_ms = state.now_ms
     if event.reason is not ReleaseReason.GROUP_WON:
         return
     cfp = state.cfps[event.cfp]

@@ -21,3 +21,15 @@ def issued(state: State, source: Source, event: e.CreditsTransferred) -> None:
         state.policy.issue(event.amount_ucr, source.at_ms)
         left_ucr = state.policy.left_ucr(source.at_ms)
         assert left_ucr is None or left_ucr >= 0, "the bank issues no more than the policy leaves"
+
+
+def deposit_set(state: State, _: Source, event: e.DepositSet) -> None:
+    """For CFPs that open from now on."""
+    state.deposit_hourly_permille = event.hourly_permille
+
+
+def check_deposit(state: State, event: e.HoldPlaced) -> None:
+    """A new hold of a CFP that sells is its deposit."""
+    cfp = state.cfps.get(event.hold)
+    if cfp is not None and cfp.terms is None:
+        assert (event.account, event.amount_ucr) == (cfp.manager, cfp.deposit_ucr), "a manager deposits what is due"

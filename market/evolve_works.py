@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contractnet.messages import Progress, Source
 from contractnet.messages import events as e
-from market.state import State, Terms, Work
+from market.state import State
+from market.works import Terms, Work
 
 
 def purchase_opened(state: State, _: Source, event: e.PurchaseOpened) -> None:

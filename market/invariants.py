@@ -29,9 +29,9 @@ def nothing_is_overspent(state: State) -> Iterator[str]:
 
 
 def holds_match_bids(state: State) -> Iterator[str]:
-    """Every unresolved hold backs one open bid, CFP that buys, escrow, bond or negotiation, at its amount unless it has
-    a group, and each account's held credits are their sum. Bids without a hold are those that a manager has decided on,
-    and those that their group has dropped."""
+    """Every unresolved hold backs one open bid, CFP that buys, deposit, escrow, bond or negotiation, at its amount
+    unless it has a group, and each account's held credits are their sum. Bids without a hold are those that a manager
+    has decided on, and those that their group has dropped."""
     settled = {b.id for b in state.bids.values() if b.withdrawn or state.cfps[b.cfp].decides_until_ms}
     backed = {hold: amount for hold, _, amount in state.backed() if hold in state.holds or hold not in settled}
     if set(backed) != set(state.holds):
@@ -163,6 +163,17 @@ def invitations_are_kept(state: State) -> Iterator[str]:
         yield from (f"{a.hex()} has answered CFP {name} uninvited" for a in answered if not cfp.takes(a))
 
 
+def deposits_are_sound(state: State) -> Iterator[str]:
+    """Only managers that sell deposit, and not the bank; a bid binds from when it was placed until it is rejected."""
+    for cfp in state.cfps.values():
+        if cfp.deposit_hourly_permille and (cfp.terms is not None or cfp.manager == state.bank):
+            yield f"CFP {cfp.id.hex()} has a deposit that nobody owes"
+        for bid in cfp.bids.values():
+            free = not bid.freed_at_ms or cfp.closes_at_ms <= bid.freed_at_ms <= state.now_ms
+            if not (cfp.opened_at_ms <= bid.placed_at_ms < cfp.closes_at_ms and free):
+                yield f"bid {bid.id.hex()} is bound from {bid.placed_at_ms} to {bid.freed_at_ms}"
+
+
 def negotiations_are_sound(state: State) -> Iterator[str]:
     """Two accounts bargain over a lease that one of them holds; the next end is on the agenda; nobody has offered more
     than it set aside, and what stands has not crossed, or it would be a deal."""
@@ -239,6 +250,7 @@ INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     budgets_match,
     decisions_are_sound,
     invitations_are_kept,
+    deposits_are_sound,
     negotiations_are_sound,
     works_are_sound,
     token_pools_are_sound,

@@ -160,3 +160,8 @@ COMPLAINING_ROOTS_MIN = 2
 POLICIES_RULES_VERSION = 7
 ISSUE_WINDOW_MS_MIN = BUDGET_WINDOW_MS_MIN
 ISSUE_WINDOW_MS_MAX = BUDGET_WINDOW_MS_MAX
+
+# The deposit of managers that sell. The first version of the rules that has it. Nobody's credits are worth more than
+# the whole reserve in 3.6 seconds.
+DEPOSITS_RULES_VERSION = 8
+DEPOSIT_HOURLY_PERMILLE_MAX = 1_000_000

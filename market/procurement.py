@@ -15,7 +15,8 @@ from functools import cmp_to_key
 from contractnet.messages import Pricing, ReleaseReason
 from market.limits import LEASES_PER_POOL_MAX
 from market.pricing import Allotment, Win, tie_key
-from market.state import Bid, Cfp, State, Terms, Work
+from market.state import Bid, Cfp, State
+from market.works import Terms, Work
 
 
 def allot_asks(state: State, cfp: Cfp, terms: Terms, at_ms: int, head: bytes) -> Allotment:

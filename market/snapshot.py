@@ -20,7 +20,8 @@ from market.policy import Policy
 from market.shard import Shard
 from market.snapshot_negotiations import dump_negotiation, load_negotiation
 from market.snapshot_tokens import dump_token_pool, load_token_pool
-from market.state import Account, Bid, Cfp, Group, Key, Lease, Pool, State, Terms, Work
+from market.state import Account, Bid, Cfp, Group, Key, Lease, Pool, State
+from market.works import Terms, Work
 
 
 def dump(shard: Shard) -> bytes:
@@ -67,6 +68,7 @@ def _dump_state(s: State) -> dict[str, Any]:
         "negotiated": [n.hex() for n in s.negotiated],
         "token_pools": [dump_token_pool(p) for p in s.token_pools.values()],
         "policy": None if s.policy is None else [getattr(s.policy, field.name) for field in fields(s.policy)],
+        "deposit": s.deposit_hourly_permille,
     }
 
 
@@ -101,6 +103,7 @@ def _load_state(d: dict[str, Any]) -> State:
         if pool.clears_at_ms:
             s.agenda.append((pool.clears_at_ms, pool.id))
     s.policy = None if d["policy"] is None else Policy(*d["policy"])
+    s.deposit_hourly_permille = d["deposit"]
     # A snapshot may lie between the entries of one record: some holds are resolved then, or not placed yet.
     for hold, holder, _ in s.backed():
         s.accounts[holder].held_ucr += s.holds.get(hold, 0)
@@ -182,12 +185,13 @@ def _dump_cfp(c: Cfp) -> list[Any]:
         [c.decide_ms, c.decides_until_ms, _dump_winners(c.awards), [a.hex() for a in c.refused]],
         [a.hex() for a in c.invited],
         None if c.terms is None else [getattr(c.terms, field.name) for field in fields(c.terms)],
+        [c.opened_at_ms, c.deposit_hourly_permille],
     ]
 
 
 def _load_cfp(d: list[Any]) -> Cfp:
     ident, manager, direction, pool, units, duration_ms, slots, reserve, pricing, closes_at_ms, epoch, *rest = d
-    bids, (decide_ms, decides_until_ms, awards, refused), invited, terms = rest
+    bids, (decide_ms, decides_until_ms, awards, refused), invited, terms, (opened_at_ms, deposit) = rest
     cfp = Cfp(
         id=bytes.fromhex(ident),
         manager=bytes.fromhex(manager),
@@ -206,6 +210,8 @@ def _load_cfp(d: list[Any]) -> Cfp:
         refused=dict.fromkeys(map(bytes.fromhex, refused)),
         invited=dict.fromkeys(map(bytes.fromhex, invited)),
         terms=None if terms is None else Terms(*terms),
+        opened_at_ms=opened_at_ms,
+        deposit_hourly_permille=deposit,
     )
     cfp.bids = {b.id: b for b in (_load_bid(cfp.id, x) for x in bids)}
     return cfp
@@ -213,11 +219,11 @@ def _load_cfp(d: list[Any]) -> Cfp:
 
 def _dump_bid(b: Bid) -> list[Any]:
     terms = [b.price_ucr, b.weight_permille, b.start_delay_ms, b.task, b.pass_hash.hex(), b.withdrawn, b.pool]
-    return [b.id.hex(), b.account.hex(), *terms]
+    return [b.id.hex(), b.account.hex(), *terms, b.placed_at_ms, b.freed_at_ms]
 
 
 def _load_bid(cfp: bytes, d: list[Any]) -> Bid:
-    ident, account, price_ucr, weight, start_delay_ms, task, pass_hash, withdrawn, pool = d
+    ident, account, price_ucr, weight, start_delay_ms, task, pass_hash, withdrawn, pool, placed_at_ms, freed_at_ms = d
     return Bid(
         id=bytes.fromhex(ident),
         cfp=cfp,
@@ -229,6 +235,8 @@ def _load_bid(cfp: bytes, d: list[Any]) -> Bid:
         pass_hash=bytes.fromhex(pass_hash),
         withdrawn=withdrawn,
         pool=pool,
+        placed_at_ms=placed_at_ms,
+        freed_at_ms=freed_at_ms,
     )
 
 

@@ -11,16 +11,12 @@ from contractnet.messages import Code, Direction, Pricing, Winner
 from market.bargaining import BUYER, Negotiation
 from market.budget import Budget
 from market.capacity import Timeline
+from market.deposit import deposit_ucr
 from market.policy import Policy
 from market.tokens import TokenPool
+from market.works import Terms, Work
 
 DECOY_DOMAIN = b"contractnet/decoy/1"
-ESCROW_DOMAIN = b"contractnet/escrow/1"
-
-
-def escrow_of(award: bytes) -> bytes:
-    """Id of the hold that pays for work. The award's own id is that of the bond."""
-    return hashlib.sha256(ESCROW_DOMAIN + award).digest()[:16]
 
 
 @dataclass(slots=True)
@@ -118,16 +114,9 @@ class Bid:
     """Its group, until it is settled. Derived."""
     pool: str = ""
     """Of an ask: the contractor's pool."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a manager that buys has said beside its ceiling, which is the CFP's reserve."""
-
-    delay_cost_per_s_ucr: int
-    bond_ucr: int
-    start_within_ms: int
-    grace_ms: int
+    placed_at_ms: int = 0
+    freed_at_ms: int = 0
+    """When its manager rejected it; else 0."""
 
 
 @dataclass(slots=True)
@@ -162,6 +151,9 @@ class Cfp:
     """Accounts that alone may answer; empty: all may."""
     terms: Terms | None = None
     """Of a CFP that buys. Its bids are asks, and back a bond instead of their price."""
+    opened_at_ms: int = 0
+    deposit_hourly_permille: int = 0
+    """The rate of its manager's deposit; 0: there is none."""
 
     def takes(self, account: bytes) -> bool:
         """Whether an account may answer it."""
@@ -171,6 +163,17 @@ class Cfp:
     def due_at_ms(self) -> int:
         """When the next thing happens to it: its deadline, or the end of its manager's time."""
         return self.decides_until_ms or self.closes_at_ms
+
+    @property
+    def bound_ms(self) -> int:
+        """How long a bid on it may bind its bidder."""
+        return self.closes_at_ms - self.opened_at_ms + self.decide_ms
+
+    @property
+    def deposit_ucr(self) -> int:
+        """What its manager deposits until its end."""
+        rate = self.deposit_hourly_permille
+        return rate and deposit_ucr(self.reserve_price_ucr, self.slots, self.bound_ms, rate)
 
     def admits(self, price_ucr: int) -> bool:
         """Whether a price can win: at least the reserve, or where it buys at most the ceiling."""
@@ -199,32 +202,6 @@ class Lease:
 
 
 @dataclass(slots=True)
-class Work:
-    """Work that was bought, until it is done, has failed or has timed out; that is as long as its lease.
-
-    The manager's hold of `price_ucr` is its escrow, the contractor's of `bond_ucr` has the award's id.
-    """
-
-    award: bytes
-    cfp: bytes
-    manager: bytes
-    account: bytes
-    price_ucr: int
-    bond_ucr: int
-    delay_cost_per_s_ucr: int
-    promised_ms: int
-    awarded_at_ms: int
-    task: str
-    delay_ms: int | None = None
-    """From the award to the start, not less than promised; None before it has started."""
-
-    @property
-    def escrow(self) -> bytes:
-        """Id of the manager's hold."""
-        return escrow_of(self.award)
-
-
-@dataclass(slots=True)
 class State:
     """One market."""
 
@@ -243,8 +220,9 @@ class State:
     cfps: dict[bytes, Cfp] = field(default_factory=dict)
     bids: dict[bytes, Bid] = field(default_factory=dict)
     holds: dict[bytes, int] = field(default_factory=dict)
-    """Amount of each unresolved hold, micro-credits. A hold's id is that of the bid, of the CFP that buys, or of the
-    negotiation that it backs (see Work for the others); it is 0 where better bids of the bid's group hold theirs."""
+    """Amount of each unresolved hold, micro-credits. A hold's id is that of the bid, of the CFP that buys or has a
+    deposit, or of the negotiation that it backs (see Work for the others); it is 0 where better bids of the bid's group
+    hold theirs."""
     leases: dict[bytes, Lease] = field(default_factory=dict)
     works: dict[bytes, Work] = field(default_factory=dict)
     """By award. Each has its lease."""
@@ -271,6 +249,8 @@ class State:
     """The token pool of each grant that is not forgotten. Derived."""
     policy: Policy | None = None
     """The operator's; None: it has set none."""
+    deposit_hourly_permille: int = 0
+    """What managers that sell deposit, as the operator has set it."""
     agenda: list[tuple[int, bytes]] = field(default_factory=list)
     """Heap of (due, id of a CFP, award, budget, negotiation or token pool). Derived; entries of things that ended early
     are dropped when they surface."""
@@ -312,11 +292,17 @@ class State:
             return []
         return [b for b in (self.scopes.get(account.id), self.scopes.get(account.project)) if b is not None]
 
+    def deposit_rate_of(self, direction: Direction, manager: bytes) -> int:
+        """What a manager deposits for a new CFP: nothing where it buys, as it holds its ceiling, nor the bank."""
+        return self.deposit_hourly_permille if direction is Direction.SELL and manager != self.bank else 0
+
     def backed(self) -> Iterator[tuple[bytes, bytes, int]]:
         """Hold, account and amount of everything that a hold may back."""
         for cfp in self.cfps.values():
             if cfp.terms is not None:
                 yield cfp.id, cfp.manager, cfp.ceiling_ucr
+            elif cfp.deposit_ucr:
+                yield cfp.id, cfp.manager, cfp.deposit_ucr
             for bid in cfp.bids.values():
                 # An ask that has won is still there until its CFP's last entry.
                 if bid.id not in self.works:

@@ -106,3 +106,7 @@ WHERE budget_windows.market = i.market AND budget_windows.budget_id = i.budget_i
 INSERT INTO policies BY NAME
 SELECT market, issue_limit_ucr, issue_window_ms, round_fee_ucr, ts(at_ms) AS set_at, partition, ledger_offset
 FROM in_PolicySet;
+
+-- on DepositSet
+INSERT INTO deposit_rates BY NAME
+SELECT market, hourly_permille, ts(at_ms) AS set_at, partition, ledger_offset FROM in_DepositSet;

@@ -57,6 +57,11 @@ CREATE TABLE policies (
     partition INTEGER, ledger_offset BIGINT
 );
 
+-- What managers that sell deposit for calls that open from then on: thousandths of the reserve, for each slot and hour.
+CREATE TABLE deposit_rates (
+    market VARCHAR, hourly_permille BIGINT, set_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
+);
+
 CREATE TABLE events (
     partition INTEGER, ledger_offset BIGINT, market VARCHAR, type VARCHAR, command_offset BIGINT, index INTEGER,
     command_id VARCHAR, occurred_at TIMESTAMP, cause VARCHAR,

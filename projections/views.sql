@@ -82,3 +82,15 @@ SELECT market, policy_offset, make_timestamp(starts_ms * 1000) AS starts_at, win
     coalesce(sum(amount_ucr) FILTER (reason = 'ALLOWANCE'), 0)::BIGINT AS allowances_ucr,
     issued_ucr + allowances_ucr AS total_ucr, limit_ucr - total_ucr AS left_ucr
 FROM placed GROUP BY market, policy_offset, window_ms, limit_ucr, starts_ms;
+
+-- What managers that sell have deposited, by call, and what of it went to bidders whom the call did not serve.
+CREATE VIEW deposits AS
+WITH paid AS (
+    SELECT market, cfp_id, sum(amount_ucr)::BIGINT AS paid_ucr, count(*)::BIGINT AS bidders
+    FROM transfers WHERE reason = 'DEPOSIT' GROUP BY ALL
+)
+SELECT h.market, h.cfp_id, c.manager, c.pool, c.status, h.amount_ucr, coalesce(p.paid_ucr, 0) AS paid_ucr,
+    coalesce(p.bidders, 0) AS bidders, h.placed_at, h.resolved_at
+FROM holds h
+JOIN cfps c ON c.market = h.market AND c.cfp_id = h.hold_id AND c.direction = 'SELL'
+LEFT JOIN paid p ON p.market = h.market AND p.cfp_id = h.hold_id;

@@ -19,7 +19,7 @@ from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 
 INBOX_KEY_BYTES = 32
-RULES_VERSION = 7
+RULES_VERSION = 8
 """The rules that a new market starts with (market/rules/)."""
 
 DECAY_PERMILLE, CAP_ALLOWANCES = 100, 2
@@ -258,6 +258,12 @@ class Operator(Rotating):
         `round_fee_ucr`, which goes to the bank.
         """
         await self._send(c.SetPolicy(issue_limit_ucr, issue_window_s * 1000, round_fee_ucr), timeout_s)
+
+    async def set_deposit(self, hourly_permille: int, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Let managers that sell deposit so many thousandths of the reserve, for each slot and each hour that bids may
+        be bound for (docs/guards.md); 0: none. It pays bidders whom a call did not serve; calls that are open keep
+        theirs."""
+        await self._send(c.SetDeposit(hourly_permille), timeout_s)
 
     async def activate_rules(self, version: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Switch the market to another version of the rules."""

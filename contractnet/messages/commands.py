@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from contractnet.messages.command import Command as Command  # noqa: PLC0414, part of this module
+from contractnet.messages.commands_policy import SetDeposit as SetDeposit  # noqa: PLC0414, part of this module
 from contractnet.messages.commands_policy import SetPolicy as SetPolicy  # noqa: PLC0414, part of this module
 from contractnet.messages.commands_tokens import CancelStandingOrder as CancelStandingOrder  # noqa: PLC0414, part of this module
 from contractnet.messages.commands_tokens import CreateTokenPool as CreateTokenPool  # noqa: PLC0414, part of this module

@@ -14,3 +14,10 @@ class SetPolicy(Command):
     issue_limit_ucr: int | None
     issue_window_ms: int
     round_fee_ucr: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetDeposit(Command):
+    """The operator sets what managers that sell deposit for each of their calls."""
+
+    hourly_permille: int

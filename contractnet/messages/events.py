@@ -18,6 +18,7 @@ from contractnet.messages.events_negotiations import NegotiationJoined as Negoti
 from contractnet.messages.events_negotiations import NegotiationOpened as NegotiationOpened  # noqa: PLC0414, part of this module
 from contractnet.messages.events_negotiations import OfferMade as OfferMade  # noqa: PLC0414, part of this module
 from contractnet.messages.events_negotiations import OffersOpened as OffersOpened  # noqa: PLC0414, part of this module
+from contractnet.messages.events_policy import DepositSet as DepositSet  # noqa: PLC0414, part of this module
 from contractnet.messages.events_policy import PolicySet as PolicySet  # noqa: PLC0414, part of this module
 from contractnet.messages.events_tokens import PriorityChanged as PriorityChanged  # noqa: PLC0414, part of this module
 from contractnet.messages.events_tokens import StandingOrderEnded as StandingOrderEnded  # noqa: PLC0414, part of this module

@@ -14,3 +14,10 @@ class PolicySet(Event):
     issue_limit_ucr: int | None
     issue_window_ms: int
     round_fee_ucr: int
+
+
+@dataclass(frozen=True, slots=True)
+class DepositSet(Event):
+    """Managers that sell deposit so much for each call that opens from now on."""
+
+    hourly_permille: int

@@ -59,7 +59,7 @@ class PostingReason(StrEnum):
     """Why credits moved. ISSUE: new credits from the bank. TRANSFER: the bank moved them. AWARD: payment for an
     award. ALLOWANCE: a budget's credits for a window. DECAY: what a window's end took back. DEAL: payment for a lease
     that was bargained for. FORFEIT: the bond of work that failed. TOKENS: payment for granted tokens.
-    FEE: what an offer in a negotiation costs."""
+    FEE: what an offer in a negotiation costs. DEPOSIT: what a manager pays bidders whom its call did not serve."""
 
     UNSPECIFIED = "UNSPECIFIED"
     ISSUE = "ISSUE"
@@ -71,6 +71,7 @@ class PostingReason(StrEnum):
     FORFEIT = "FORFEIT"
     TOKENS = "TOKENS"
     FEE = "FEE"
+    DEPOSIT = "DEPOSIT"
 
 
 class ReleaseReason(StrEnum):

@@ -13,6 +13,7 @@ from market.rules import (
     buying,
     contracts,
     decisions,
+    deposits,
     groups,
     invitations,
     keys,
@@ -106,6 +107,16 @@ V7: dict[type[Command], Decide] = V6 | {
 """Managers that award what they buy themselves (docs/purchases.md), token pools (docs/tokens.md), the operator's policy
 (docs/guards.md)."""
 
-RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7}
+V8: dict[type[Command], Decide] = V7 | {
+    c.SetDeposit: deposits.set_deposit,
+    c.CallForProposals: deposits.call_for_proposals_8,
+    c.PlaceBid: deposits.place_bid_8,
+    c.CancelCfp: deposits.cancel_8,
+    c.AwardBid: deposits.award_bid_8,
+    c.RejectBid: deposits.reject_bid_8,
+}
+"""Managers that sell deposit for what they lock, where the operator says so (docs/guards.md)."""
+
+RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7, 8: V8}
 
 __all__ = ["RULES", "Context"]

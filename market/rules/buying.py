@@ -27,7 +27,8 @@ from market.rules import budgets, contracts
 from market.rules.accounts import check_credit
 from market.rules.context import Context, check_amount, check_name, check_range
 from market.rules.pools import find
-from market.state import Account, Cfp, State, Terms, Work, escrow_of
+from market.state import Account, Cfp, State
+from market.works import Terms, Work, escrow_of
 
 
 def opened_6(ctx: Context, command: c.CallForProposals) -> list[Event]:

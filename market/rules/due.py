@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from contractnet.messages import Event, LeaseEnd
 from contractnet.messages import events as e
-from market.rules import budgets, buying, clearings, contracts, decisions, groups, negotiations
+from market.rules import budgets, buying, clearings, contracts, decisions, deposits, groups, negotiations
 from market.state import Cfp, State
 
 
@@ -29,7 +29,7 @@ def settle(state: State, due_id: bytes, at_ms: int, head: bytes) -> list[Event]:
     pool = state.token_ids.get(due_id)
     if pool is not None:
         return clearings.interval_over(state, pool, at_ms, head)
-    return groups.follow(state, _due(state, state.cfps[due_id], at_ms, head))
+    return groups.follow(state, deposits.follow(state, _due(state, state.cfps[due_id], at_ms, head), at_ms))
 
 
 def _due(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:

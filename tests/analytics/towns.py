@@ -251,11 +251,27 @@ class Traffic:
             self.random.choice((self.budget, self.policy))()
 
     def policy(self) -> None:
-        """The operator sets a policy; the bank issues something."""
+        """The operator sets a policy, or what managers deposit; the bank issues something."""
         r = self.random
+        if r.random() < 0.5:
+            self.deposit()
+            return
         self.send(c.SetPolicy(r.choice((None, 90, 400)), 60_000, r.choice((0, 2))), OPERATOR)
         for _ in range(2):
             self.send(c.IssueCredits(r.choice(self.accounts), r.choice((30, 60)), ""), BANK)
+
+    def deposit(self) -> None:
+        """Managers deposit; a call that is taken back, or awarded after the pool was made smaller."""
+        r = self.random
+        self.send(c.SetDeposit(r.choice((0, 100_000, 1_000_000))), OPERATOR)
+        cfp = self.send(c.CallForProposals(Direction.SELL, "gpu", 2, 100, 2, 9_000, 10, Pricing.SECOND), MANAGER)
+        for keys in r.sample(self.agents, 3):
+            self.at_ms += 1_000
+            self.send(c.PlaceBid(cfp, r.randint(8, 40), 0, "train", bytes(32), None), keys)
+        self.send(r.choice((c.CancelCfp(cfp), c.ResizePool("gpu", 1))), MANAGER)
+        self.at_ms += 9_000
+        self.tick()
+        self.send(c.ResizePool("gpu", 3), MANAGER)
 
     def budget(self) -> None:
         """A budget is set, topped up, or ended."""

@@ -10,6 +10,7 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.directed_budgets import BUDGET_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
+from tests.market.directed_deposits import DEPOSIT_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
 from tests.market.directed_invitations import INVITATION_SCENARIOS
 from tests.market.directed_negotiations import NEGOTIATION_SCENARIOS
@@ -254,4 +255,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *PURCHASE_SCENARIOS,
     *TOKEN_SCENARIOS,
     *POLICY_SCENARIOS,
+    *DEPOSIT_SCENARIOS,
 )

@@ -25,6 +25,7 @@ from contractnet.signing import KeyPair
 from market import Shard, limits, told
 from market.rules import RULES
 from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, WHEN, joined, negotiation
+from tests.market.golden_deposits import deposits
 from tests.market.golden_policies import policies
 from tests.market.golden_purchases import purchases
 from tests.market.golden_tokens import tokens
@@ -89,6 +90,8 @@ def session(version: int) -> Town:
         tokens(town, key_pair("bank's third"), key_pair("operator's second"))
     if version >= limits.POLICIES_RULES_VERSION:
         policies(town, key_pair("bank's third"), key_pair("operator's second"))
+    if version >= limits.DEPOSITS_RULES_VERSION:
+        deposits(town, key_pair("bank's third"), key_pair("operator's second"))
     return town
 
 

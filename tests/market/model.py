@@ -13,16 +13,18 @@ from contractnet.messages import Direction, Pricing
 from contractnet.messages import commands as c
 from tests.market.model_budgets import Budgets
 from tests.market.model_decisions import Decisions
+from tests.market.model_deposits import Deposits
 from tests.market.model_groups import Groups
 from tests.market.model_invitations import Invitations
 from tests.market.model_negotiations import Negotiations
 from tests.market.model_parts import DAY_MS, MONEY_MAX, UNITS_MAX, Letter, Row, good_text, new_key
 from tests.market.model_policies import Policies
+from tests.market.model_pools import Pools
 from tests.market.model_purchases import Purchases, is_known
 from tests.market.model_tokens import Tokens
 
 
-class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, Tokens, Policies):
+class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, Tokens, Policies, Deposits, Pools):
     """One market as plain dicts. `take` gives the codes that may answer a letter: none for a tick, one if accepted."""
 
     def __init__(self, name: str, operator: bytes, partitions: int, limits: dict[str, int], versions: set[int]) -> None:
@@ -45,6 +47,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         self.payments: list[tuple[bytes, int]] = []
         self.awards: list[tuple[bytes, bytes, int, int]] = []
         self.policy, self.issued = None, []
+        self.rate = self.instant = 0
         self.repeated, self.bad = False, set[str]()
 
     def take(self, letter: Letter) -> set[str]:
@@ -53,6 +56,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         mine = self.open and letter.market == self.name
         if mine:
             at = max(self.now, min(letter.at_ms, self.now + 60_000))
+            self.instant = at
             moved = self._settle(at, letter.head) or letter.at_ms > at
             if not isinstance(letter.command, c.Tick) or moved or at - self.now >= 30_000:
                 self.now = at
@@ -151,16 +155,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
 
     def held(self, account: bytes | None) -> int:
         """What an account's bids, negotiations and work hold."""
-        return self.held_by_bids(account) + self.caps(account) + self.held_for_work(account)
-
-    # Capacity: all leases, looked at one instant after the other.
-
-    def peak(self, pool: str, start: int, end: int | None, leases: list[Row]) -> int:
-        """Most units in use in an interval, by looking at one instant after the other."""
-        mine = [x for x in leases if x["pool"] == pool]
-        instants = [start, *(x["start"] for x in mine if x["start"] > start and (end is None or x["start"] < end))]
-        peak: int = max(sum(x["units"] for x in mine if x["start"] <= t < x["end"]) for t in instants)
-        return peak
+        return self.held_by_bids(account) + self.caps(account) + self.held_for_work(account) + self.deposited(account)
 
     def _winners(self, ident: bytes, bids: list[Row], at: int, head: bytes) -> list[bytes]:
         """Bid ids in rank order: the best that still fit, until the slots are gone."""
@@ -209,6 +204,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
 
     def _close(self, ident: bytes, at: int, head: bytes) -> None:
         cfp = self.cfps[ident]
+        cfp["shut_out"] = self.shut_out(cfp, at)
         by_id = {bid["id"]: bid for bid in cfp["bids"]}
         paid: list[tuple[Row, int]] = []
         for winner in self._winners(ident, cfp["bids"], at, head):
@@ -229,6 +225,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
             self.awards.append((ident, bid["id"], slot, price))
             self.payments.append((bid["account"], price))
             self.won(bid)
+            cfp["given"].append((bid["id"], price))
         self.warn({bid["account"] for bid, _ in paid})
         self.over(ident)
 
@@ -322,25 +319,6 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
             self.need(self.free(command.debit) >= command.amount_ucr, "INSUFFICIENT_CREDIT")
         self._post(command.debit, command.credit, command.amount_ucr)
 
-    def _CreatePool(self, command: c.CreatePool) -> None:
-        self.need(self.sender == self.bank, "NOT_PERMITTED")
-        self.need(good_text(command.name), "BAD_NAME")
-        self.need(command.name not in self.pools, "NAME_TAKEN")
-        self.need(command.owner in self.accounts, "UNKNOWN_ACCOUNT")
-        self.need(1 <= command.units <= UNITS_MAX, "BAD_UNITS")
-        self.need(len(self.pools) < self.limits["pools"], "LIMIT_REACHED")
-        if not self.bad:
-            self.pools[command.name] = {"owner": command.owner, "units": command.units}
-
-    def _ResizePool(self, command: c.ResizePool) -> None:
-        self.need(1 <= command.units <= UNITS_MAX, "BAD_UNITS")
-        if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
-            pool = self.pools[command.pool]
-            self.need(self.sender in (pool["owner"], self.bank), "NOT_OWNER")
-            peak = self.peak(command.pool, self.now, None, list(self.leases.values()))
-            self.need(peak <= command.units, "CAPACITY_RESERVED")
-            pool["units"] = pool["units"] if self.bad else command.units
-
     def _CallForProposals(self, command: c.CallForProposals) -> None:
         self.need(self.sender is not None, "NOT_PERMITTED")
         self.need(is_known(command, self.version), "UNKNOWN_VALUE")
@@ -354,6 +332,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         else:
             self.need_good_sale(command)
         self.need_good_invitations(command)
+        self.need_deposit(command)
         open_cfps = sum(cfp["manager"] == self.sender for cfp in self.cfps.values())
         self.need(open_cfps < self.limits["cfps"], "LIMIT_REACHED")
         if not self.bad:
@@ -361,7 +340,12 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
             row |= {"duration": command.duration_ms, "closes": self.now + command.open_ms, "bids": []}
             row |= {"reserve": command.reserve_price_ucr, "first": command.pricing == Pricing.FIRST}
             row |= {"decide": command.decide_ms, "until": 0, "given": [], "refused": [], "invited": command.invited}
-            row["buys"] = self.terms_of(command)
+            row |= {
+                "buys": self.terms_of(command),
+                "opened": self.now,
+                "rate": self.rate_for(command),
+                "shut_out": None,
+            }
             row["weights"] = {ident: account["weight"] for ident, account in self.accounts.items()}
             self.cfps[self.id] = row
 
@@ -379,11 +363,12 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         cfp = self.open_cfp(command.cfp)
         self.need_one_more_bid(cfp)
         self.need(cfp is None or cfp["buys"] is None, "OUT_OF_SEQUENCE")
+        self.need_room_for(cfp, command.start_delay_ms)
         self.need_held(self.needed(command))
         if cfp is not None and not self.bad:
             row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False, "done": False}
             row |= {"delay": command.start_delay_ms, "weight": cfp["weights"].get(self.sender, 1000)}
-            row |= {"group": command.group, "number": self.placed}
+            row |= {"group": command.group, "number": self.placed, "placed": self.now, "freed": 0}
             self.placed += 1
             cfp["bids"].append(row)
             self.join(command)

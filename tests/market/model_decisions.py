@@ -28,6 +28,7 @@ class Decisions(Books):
 
     def over(self, ident: bytes) -> None:
         """A CFP ends."""
+        self.pay_deposit(ident)
         del self.cfps[ident]
         self.ended.add(ident)
 
@@ -148,6 +149,6 @@ class Decisions(Books):
     def _RejectBid(self, command: c.RejectBid) -> None:
         found = self._decides(command.bid)
         if found is not None and not self.bad:
-            found[1]["done"] = True
+            found[1].update(done=True, freed=self.now)
             if not self.choosable(self.cfps[found[0]]):
                 self.over(found[0])

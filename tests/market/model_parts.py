@@ -143,6 +143,10 @@ class Books:
         """The sender's offer is made."""
         raise NotImplementedError
 
+    def pay_deposit(self, ident: bytes) -> None:
+        """A CFP ends, and its manager's deposit is free."""
+        raise NotImplementedError
+
     def need_held(self, amount: int) -> None:
         """Credits and budgets of the sender."""
         raise NotImplementedError

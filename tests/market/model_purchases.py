@@ -150,7 +150,7 @@ class Purchases(Books):
         if cfp is not None and not self.bad:
             row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False, "done": False}
             row |= {"delay": command.start_delay_ms, "weight": cfp["weights"].get(self.sender, 1000)}
-            row |= {"group": None, "number": 0, "holds": cfp["buys"]["bond"]}
+            row |= {"group": None, "number": 0, "holds": cfp["buys"]["bond"], "placed": self.now, "freed": 0}
             cfp["bids"].append(row | {"pool": command.pool})
 
     def _ReportWork(self, command: c.ReportWork) -> None:

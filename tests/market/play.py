@@ -113,7 +113,7 @@ class Play:
     def __init__(self, reached: Reached) -> None:
         self.reached = reached
         self.town = Town(open_market=False)
-        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3, 4, 5, 6, 7})
+        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3, 4, 5, 6, 7, 8})
         self.pairs: dict[bytes, KeyPair] = {OPERATOR.public: OPERATOR}
         self.posted: list[tuple[Record, Command | None, bool]] = []
 
@@ -190,7 +190,7 @@ class Play:
         assert bids == {i: [(b["id"], b["price"], b["withdrawn"]) for b in x["bids"]] for i, x in model.cfps.items()}
         holds = {b["id"]: model.hold(b) for x in model.cfps.values() for b in x["bids"] if not b["done"]}
         holds |= {i: talk["cap"] for i, talk in model.talks.items() if talk["round"]}
-        assert state.holds == holds | model.holds_for_work()
+        assert state.holds == holds | model.holds_for_work() | model.deposits()
         decisions = {
             i: (x.decide_ms, x.decides_until_ms, [(w.bid, w.price_ucr) for w in x.awards], list(x.refused))
             for i, x in state.cfps.items()
@@ -217,6 +217,7 @@ class Play:
         assert (state.policy is None) == (model.policy is None)
         if state.policy is not None and state.policy.issue_limit_ucr is not None:
             assert state.policy.left_ucr(state.now_ms) == model.may_issue(state.now_ms)
+        assert state.deposit_hourly_permille == model.rate
         assert {p.name: p.units for p in state.pools.values()} == {n: p["units"] for n, p in model.pools.items()}
         assert {k: x.revoked for k, x in state.keys.items()} == {k: x["revoked"] for k, x in model.keys.items()}
 

@@ -43,13 +43,15 @@ OF_7 = {
     "TokensGranted",
     "UsageReported",
 }
+OF_8 = {"DepositSet"}
 EVENTS_LATER = {
-    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | OF_6 | OF_7,
-    3: BUDGETS | DECISIONS | OF_6 | OF_7,
-    4: DECISIONS | OF_6 | OF_7,
-    5: OF_6 | OF_7,
-    6: OF_7,
-    7: set[str](),
+    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | OF_6 | OF_7 | OF_8,
+    3: BUDGETS | DECISIONS | OF_6 | OF_7 | OF_8,
+    4: DECISIONS | OF_6 | OF_7 | OF_8,
+    5: OF_6 | OF_7 | OF_8,
+    6: OF_7 | OF_8,
+    7: OF_8,
+    8: set[str](),
 }
 OF_BUDGETS = {Code.BAD_BUDGET, Code.UNKNOWN_BUDGET, Code.BUDGET_EXCEEDED}
 OF_DECISIONS = {
@@ -99,6 +101,7 @@ CODES_LATER = {
     5: CODES_OF_6 | CODES_OF_7,
     6: CODES_OF_7,
     7: set[Code](),
+    8: set[Code](),
 }
 """What earlier versions did not know."""
 

@@ -12,9 +12,10 @@ from contractnet.messages import Code, PostingReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import limits
+from tests.market.cases_deposits import RATE
 from tests.market.cases_negotiations import ALTERNATING, joined, negotiation
 from tests.market.cases_policies import policy
-from tests.market.town import ANN, BANK, MANAGER, OPERATOR, Town, bid, budget, call, key_pair, small_town
+from tests.market.town import ANN, BANK, MANAGER, OPERATOR, Town, bid, budget, call, key_pair, managed, small_town
 
 BOB, MALLORY = key_pair("bob"), key_pair("mallory")
 MINUTE_MS = 60_000
@@ -119,6 +120,77 @@ def test_endless_negotiation_costs(fee_ucr: int, offers: int) -> None:
             talk = town.send(negotiation(lease, ids["bob"], **terms), ANN).id
             town.send(joined(talk, 50), BOB)
     assert made == offers
+
+
+def griefed(rate: int, way: str, price_ucr: int = 500) -> tuple[int, int, int]:
+    """A manager has a victim hold its bid for 36 s, ten times, and serves nobody else. What the manager had less of
+    afterwards, what the victim had more of, and credits times seconds that were locked."""
+    town, ids = small_town("manager's friend", credits_ucr=10_000)
+    town.send(c.IssueCredits(ids["manager"], 10_000, ""), BANK)
+    keys = key_pair("victim")
+    victim = town.send(c.OpenAccount("victim", "elsewhere", "elsewhere", keys.public, bytes(32)), BANK).id
+    town.send(c.IssueCredits(victim, 10_000, ""), BANK)
+    town.send(c.SetDeposit(rate), OPERATOR)
+    chosen = way in ("lapse", "reject", "favour")
+    time = {"open_ms": 18_000, "decide_ms": 18_000} if chosen else {"open_ms": 36_000}
+    locked = 0
+    for _ in range(10):
+        cfp = town.send((managed if chosen else call)(**time, reserve_price_ucr=100), MANAGER).id
+        placed = town.send(bid(cfp, price_ucr), keys)
+        assert placed.code is Code.ACCEPTED
+        favour = town.send(bid(cfp, 100), key_pair("manager's friend")).id if way == "favour" else b""
+        locked += 36 * town.state.accounts[victim].held_ucr
+        if chosen:
+            town.at_ms += 18_000
+            town.tick()
+        if way == "shrink":
+            town.send(c.ResizePool("gpu", 2), MANAGER)
+            big = town.send(call(open_ms=50, units=2, duration_ms=40_000), MANAGER).id
+            town.send(bid(big, 10), key_pair("manager's friend"))
+            town.at_ms += 50
+            town.tick()
+        town.at_ms += 35_999 - (18_000 if chosen else 0) - (50 if way == "shrink" else 0)
+        if way == "cancel":
+            town.send(c.CancelCfp(cfp), MANAGER)
+        elif way != "lapse" and chosen:
+            town.send(c.AwardBid(favour) if favour else c.RejectBid(placed.id), MANAGER)
+        for step_ms in (1, 10_000):
+            town.at_ms += step_ms
+            town.tick()
+    pair = sum(town.state.accounts[ids[name]].balance_ucr for name in ("manager", "manager's friend"))
+    return 20_000 - pair, town.state.accounts[victim].balance_ucr - 10_000, locked
+
+
+@pytest.mark.parametrize(
+    ("way", "cost"), [("cancel", 990), ("lapse", 1_000), ("reject", 990), ("favour", 990), ("shrink", 1_000)]
+)
+def test_locking_others_credits_costs(way: str, cost: int) -> None:
+    """A manager that lets others hold their credits and serves nobody, by a cancel, by silence, by turning all down, by
+    giving its slot to its own budget root, by units that it has sold meanwhile. Without a deposit all that is free;
+    with one of a reserve in 36 s it costs ten reserves, which the victim has for its trouble, whatever it bid."""
+    assert griefed(0, way) == (0, 0, 180_000)
+    assert griefed(RATE, way) == (cost, cost, 180_000)
+    assert griefed(RATE, way, 900) == (cost, cost, 324_000)
+
+
+def test_an_honest_call_costs_nothing() -> None:
+    """Whoever serves has its deposit back, and nobody earns by bidding for what cannot be served."""
+    town, ids = small_town("ann", credits_ucr=10_000)
+    town.send(c.IssueCredits(ids["manager"], 100, ""), BANK)
+    town.send(c.SetDeposit(RATE), OPERATOR)
+    keys = key_pair("idle")
+    idle = town.send(c.OpenAccount("idle", "elsewhere", "elsewhere", keys.public, bytes(32)), BANK).id
+    town.send(c.IssueCredits(idle, 10_000, ""), BANK)
+    cfp = town.cfp(open_ms=36_000, reserve_price_ucr=100, duration_ms=3_600_000)
+    assert town.state.accounts[ids["manager"]].available_ucr == 0
+    town.send(bid(cfp, 100), keys)
+    town.bid(cfp, "ann", 101)
+    town.settle(cfp)
+    assert town.state.accounts[ids["manager"]].available_ucr == 200
+    later = town.cfp(open_ms=36_000, reserve_price_ucr=100)
+    assert town.send(bid(later, 100), keys).code is Code.NO_CAPACITY
+    town.settle(later)
+    assert town.state.accounts[idle].balance_ucr == 10_000
 
 
 def test_nobody_makes_accounts_for_itself() -> None:

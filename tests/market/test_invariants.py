@@ -7,14 +7,17 @@ from collections.abc import Callable
 import pytest
 
 from contractnet.messages import Offer
+from contractnet.messages import commands as c
 from market.bargaining import Negotiation
 from market.invariants import violations
-from market.state import Account, State, Work
+from market.state import Account, Bid, Cfp, State
 from market.tokens import PARTS, TokenPool
+from market.works import Work
 from tests.market.buyers import BUYER, ask, bazaar, buying, started
+from tests.market.cases_deposits import RATE
 from tests.market.cases_tokens import GPT
 from tests.market.test_rules import busy_town
-from tests.market.town import BANK, Town, budget, key_pair, small_town
+from tests.market.town import BANK, OPERATOR, Town, budget, key_pair, small_town
 
 Break = Callable[[State], None]
 
@@ -50,6 +53,29 @@ def working_town() -> Town:
             town.tick()
             town.send(started(award), key_pair(name))
     return town
+
+
+def depositing_town() -> Town:
+    """A market with a CFP that has a deposit of 100, on which there are two bids, and one that has none."""
+    town, ids = small_town("ann", "bob", units=2)
+    town.send(c.IssueCredits(ids["manager"], 100, ""), BANK)
+    town.cfp()
+    town.send(c.SetDeposit(RATE), OPERATOR)
+    cfp = town.cfp(open_ms=36_000, reserve_price_ucr=100)
+    town.send(c.SetDeposit(0), OPERATOR)
+    for name in ("ann", "bob"):
+        town.bid(cfp, name, 100)
+    return town
+
+
+def deposited(state: State) -> Cfp:
+    """The one with a deposit."""
+    return next(cfp for cfp in state.cfps.values() if cfp.deposit_ucr)
+
+
+def first_bid(state: State) -> Bid:
+    """Of that one."""
+    return next(iter(deposited(state).bids.values()))
 
 
 def bob(state: State) -> Account:
@@ -112,7 +138,15 @@ WORKING: dict[str, Break] = {
     "do not go with its direction": lambda s: setattr(next(iter(s.cfps.values())), "terms", None),
     "names the pool 'ann'": lambda s: setattr(next(bid for bid in s.bids.values() if bid.pool == "bob"), "pool", "ann"),
 }
-BREAKS = [(leased_town, LEASED), (talking_town, TALKING), (working_town, WORKING)]
+DEPOSITING: dict[str, Break] = {
+    "holds and what they back differ": lambda s: s.holds.clear(),
+    "a hold is not that of what it backs": lambda s: setattr(deposited(s), "slots", 2),
+    "holds 100, its holds say 99": lambda s: s.holds.update({deposited(s).id: 99}),
+    "a deposit that nobody owes": lambda s: setattr(deposited(s), "manager", s.bank),
+    "is bound from 1": lambda s: setattr(first_bid(s), "placed_at_ms", deposited(s).opened_at_ms - 1),
+    "to 17": lambda s: setattr(first_bid(s), "freed_at_ms", 17),
+}
+BREAKS = [(leased_town, LEASED), (talking_town, TALKING), (working_town, WORKING), (depositing_town, DEPOSITING)]
 
 
 @pytest.mark.parametrize(

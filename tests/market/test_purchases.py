@@ -18,7 +18,8 @@ from contractnet.signing import KeyPair
 from market.limits import LEASE_MS_MAX
 from market.pricing import Allotment
 from market.procurement import allot_asks, payment_ucr
-from market.state import Bid, Cfp, Pool, State, Terms, Work
+from market.state import Bid, Cfp, Pool, State
+from market.works import Terms, Work
 from tests.market.buyers import BUYER, ask, bazaar, buying, done, failed, started
 from tests.market.cases_purchases import PURCHASE_CASES, let_buy
 from tests.market.test_pricing import let_win_ties, tie_number

@@ -18,6 +18,7 @@ from market import limits, pricing
 from market.rules import RULES
 from tests.market.cases_budgets import BUDGET_CASES
 from tests.market.cases_decisions import DECISION_CASES, DECISION_IDS, leave_to_the_manager
+from tests.market.cases_deposits import DEPOSIT_CASES, DEPOSIT_IDS, ask_deposits
 from tests.market.cases_groups import GROUP_CASES, bid_in_groups
 from tests.market.cases_invitations import INVITATION_CASES, INVITATION_IDS, invite
 from tests.market.cases_negotiations import NEGOTIATION_CASES, NEGOTIATION_IDS, bargain
@@ -46,7 +47,7 @@ LONG = "x" * 10_240
 
 Ids = dict[str, bytes]
 
-CASE_IDS = (*DECISION_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *TOKEN_IDS)
+CASE_IDS = (*DECISION_IDS, *DEPOSIT_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *TOKEN_IDS)
 """What the cases name beside accounts, calls, bids and leases."""
 
 
@@ -80,6 +81,8 @@ def _busy_town(rules: int) -> tuple[Town, Ids]:
         bargain(town, ids)
     if rules >= limits.TOKENS_RULES_VERSION:
         grant_tokens(town, ids)
+    if rules >= limits.DEPOSITS_RULES_VERSION:
+        ask_deposits(town, ids)
     return town, ids
 
 
@@ -201,6 +204,7 @@ CASES: list[Case] = [
     ("a bank's genesis of a market that is open", Code.MARKET_EXISTS, BANK, lambda i: genesis()),
     *BUDGET_CASES,
     *DECISION_CASES,
+    *DEPOSIT_CASES,
     *GROUP_CASES,
     *INVITATION_CASES,
     *NEGOTIATION_CASES,

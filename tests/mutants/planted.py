@@ -9,6 +9,7 @@ from __future__ import annotations
 from tests.mutants.mutant import SEEDS, Mutant
 from tests.mutants.planted_budgets import BUDGET_MUTANTS
 from tests.mutants.planted_decisions import DECISION_MUTANTS
+from tests.mutants.planted_deposits import DEPOSIT_MUTANTS
 from tests.mutants.planted_groups import GROUP_MUTANTS
 from tests.mutants.planted_invitations import INVITATION_MUTANTS
 from tests.mutants.planted_negotiations import NEGOTIATION_MUTANTS
@@ -277,5 +278,6 @@ PLANTED = (
     *PURCHASE_MUTANTS,
     *TOKEN_MUTANTS,
     *POLICY_MUTANTS,
+    *DEPOSIT_MUTANTS,
     *PROJECTOR_MUTANTS,
 )

@@ -53,6 +53,9 @@ class Folded:
     windows: dict[Key, list[Window]] = field(default_factory=dict)
     policies: Counter[tuple[str, int | None, int, int]] = field(default_factory=Counter)
     """Limit and window of what is issued, and the fee of an offer."""
+    deposit_rates: Counter[tuple[str, int]] = field(default_factory=Counter)
+    deposits: dict[Key, tuple[int, int]] = field(default_factory=dict)
+    """What was deposited for each call that sells, and what of it was paid."""
     token_pools: dict[Key, tuple[int, int]] = field(default_factory=dict)
     """Burst, and the rate that holds."""
     token_orders: dict[Key, tuple[str, str, int]] = field(default_factory=dict)
@@ -93,6 +96,8 @@ def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
             state.pools[market, event.pool] = event.units
         case ev.PolicySet():
             state.policies[market, event.issue_limit_ucr, event.issue_window_ms, event.round_fee_ucr] += 1
+        case ev.DepositSet():
+            state.deposit_rates[market, event.hourly_permille] += 1
 
 
 def _fold_tokens(market: str, event: ev.Event, state: Folded) -> None:
@@ -145,11 +150,17 @@ def _fold_money(market: str, event: ev.Event, state: Folded) -> None:
         case ev.CreditsTransferred():
             state.balance_ucr[market, event.debit.hex()] -= event.amount_ucr
             state.balance_ucr[market, event.credit.hex()] += event.amount_ucr
-            if event.reason in ("AWARD", "DEAL", "FORFEIT", "TOKENS"):
+            if event.reason in ("AWARD", "DEAL", "FORFEIT", "TOKENS", "DEPOSIT"):
                 state.spent_ucr[market, event.project, event.pool] += event.amount_ucr
+            if event.reason == "DEPOSIT":
+                assert event.cfp is not None
+                amount_ucr, paid_ucr = state.deposits[market, event.cfp.hex()]
+                state.deposits[market, event.cfp.hex()] = (amount_ucr, paid_ucr + event.amount_ucr)
         case ev.HoldPlaced():
             state.held_ucr[market, event.account.hex()] += event.amount_ucr
             state.holds[market, event.hold.hex()] = ("held", event.amount_ucr)
+            if (market, event.hold.hex()) in state.cfps.keys() - state.terms.keys():
+                state.deposits[market, event.hold.hex()] = (event.amount_ucr, 0)
         case ev.HoldResized():
             _, before_ucr = state.holds[market, event.hold.hex()]
             state.held_ucr[market, event.account.hex()] += event.amount_ucr - before_ucr
@@ -294,6 +305,8 @@ def read_back(data_dir: Path) -> Folded:
             invitations=set(rows("SELECT market, cfp_id, agent FROM invitations")),
             refusals=set(rows("SELECT market, cfp_id, agent, reason FROM refusals")),
             policies=Counter(rows("SELECT market, issue_limit_ucr, issue_window_ms, round_fee_ucr FROM policies")),
+            deposit_rates=Counter(rows("SELECT market, hourly_permille FROM deposit_rates")),
+            deposits=table("SELECT market, cfp_id, amount_ucr, paid_ucr FROM deposits"),
             token_pools=table("SELECT market, pool, burst_tokens, rate_per_minute FROM token_pools"),
             token_orders=table("SELECT market, order_id, agent, status, limit_per_1000_ucr FROM token_orders"),
             token_grants=table("SELECT market, grant_id, agent, task, tokens, is_system FROM token_grants"),

@@ -110,9 +110,6 @@ class History(Budgeting):
         maker = self._random.choices(makers, (50, 8, 12, 10, 8, 3, 1, 12, 2, 5, 6, 3, 1, 5, 10, 12, 8, 1))[0]
         return maker(command)
 
-    def _set_policy(self, _: bytes) -> list[Event]:
-        return [ev.PolicySet(self._random.choice((None, 0, 10**12)), 60_000, self._random.randrange(3))]
-
     def _account(self) -> bytes:
         return self._random.choice(list(self._names))
 
@@ -137,7 +134,7 @@ class History(Budgeting):
         task: str = "",
         pool: str = "",
         award: bytes | None = None,
-    ) -> Event:
+    ) -> ev.CreditsTransferred:
         agent = self._names.get(debit, "bank")
         return ev.CreditsTransferred(
             debit, credit, amount_ucr, reason, agent, f"of-{agent}", task, pool, award, award, "memo 'quoted' \0 ü"
@@ -153,6 +150,10 @@ class History(Budgeting):
         if self._random.random() < 0.4:
             self._cfps[command].managed = True
             events.append(ev.AwardDeferred(command, 500))
+        if self._free_ucr[manager] >= 500 and self._random.random() < 0.3:
+            self._cfps[command].deposit_ucr = 500
+            self._free_ucr[manager] -= 500
+            events.append(ev.HoldPlaced(command, manager, 500, command))
         if self._random.random() < 0.2:
             invited = self._random.sample(list(self._names), 3)
             events += [ev.AccountInvited(command, account) for account in invited]
@@ -249,6 +250,7 @@ class History(Budgeting):
             cfp.won = 1
         for bid in cfp.bids:
             events += self._lose(cfp, bid, ReleaseReason.EXPIRED if cfp.managed else ReleaseReason.OUTBID)
+        events += self._settle_deposit(cfp)
         none = CfpOutcome.EXPIRED if cfp.deciding else CfpOutcome.UNAWARDED
         outcome = CfpOutcome.AWARDED if cfp.won else none
         return [*events, ev.CfpClosed(cfp.cfp, outcome, len(cfp.bids) + cfp.declined + cfp.won, cfp.won)]
@@ -277,6 +279,7 @@ class History(Budgeting):
             return self._open_cfp(command)
         cfp = self._cfps.pop(self._random.choice(list(self._cfps)))
         events = [e for bid in cfp.bids for e in self._lose(cfp, bid, ReleaseReason.CFP_CANCELLED)]
+        events += self._settle_deposit(cfp)
         outcome = CfpOutcome.AWARDED if cfp.won else CfpOutcome.CANCELLED
         return [*events, ev.CfpClosed(cfp.cfp, outcome, len(cfp.bids) + cfp.declined + cfp.won, cfp.won)]
 
@@ -372,7 +375,7 @@ class History(Budgeting):
         amount_ucr = self._random.randint(1, 1000)
         if self._free_ucr[account] >= amount_ucr:
             self._free_ucr[account] -= amount_ucr
-            paid = [self._posting(account, self.bank, amount_ucr, PostingReason.TRANSFER)]
+            paid: list[Event] = [self._posting(account, self.bank, amount_ucr, PostingReason.TRANSFER)]
         else:
             paid = []
         return self._random.choice(

@@ -1,12 +1,13 @@
-"""The part of random histories that sets budgets."""
+"""The part of random histories that sets budgets, and what the operator sets."""
 
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contractnet.messages import Event, PostingReason
 from contractnet.messages import events as ev
+from tests.projections.parts import Cfp
 
 
 @dataclass
@@ -30,7 +31,15 @@ class Budgeting:
     def _account(self) -> bytes:
         raise NotImplementedError
 
-    def _posting(self, debit: bytes, credit: bytes, amount_ucr: int, reason: PostingReason) -> Event:
+    def _posting(
+        self,
+        debit: bytes,
+        credit: bytes,
+        amount_ucr: int,
+        reason: PostingReason,
+        task: str = "",
+        pool: str = "",
+    ) -> ev.CreditsTransferred:
         raise NotImplementedError
 
     def _set_budget(self, command: bytes) -> list[Event]:
@@ -69,3 +78,21 @@ class Budgeting:
             del self._budgets[ident]
             events.append(ev.BudgetCleared(ident, budget.account, budget.project))
         return events
+
+    def _set_policy(self, _: bytes) -> list[Event]:
+        if self._random.random() < 0.4:
+            return [ev.DepositSet(self._random.choice((0, 7, 10**6)))]
+        return [ev.PolicySet(self._random.choice((None, 0, 10**12)), 60_000, self._random.randrange(3))]
+
+    def _settle_deposit(self, cfp: Cfp) -> list[Event]:
+        """A deposit is free, and pays some of those who have bid."""
+        if not cfp.deposit_ucr:
+            return []
+        bidders = {bidder for bidder, _, _ in cfp.bids.values()} - {cfp.manager}
+        paid = self._random.sample(sorted(bidders), min(len(bidders), 2))
+        self._free_ucr[cfp.manager] += cfp.deposit_ucr - 7 * len(paid)
+        for bidder in paid:
+            self._free_ucr[bidder] += 7
+        moved = (7, PostingReason.DEPOSIT, "", cfp.pool)
+        shares = [replace(self._posting(cfp.manager, bidder, *moved), cfp=cfp.cfp) for bidder in paid]
+        return [ev.HoldReleased(cfp.cfp, cfp.manager, cfp.deposit_ucr), *shares]

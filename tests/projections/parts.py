@@ -19,4 +19,5 @@ class Cfp:
     refused: set[bytes] = field(default_factory=set)
     deciding: bool = False
     won: int = 0
+    deposit_ucr: int = 0
     declined: int = 0

@@ -195,8 +195,9 @@ def test_attribution_counts_payments_only(settings: ProjectionSettings) -> None:
             "SELECT sum(bond_ucr)::BIGINT FROM works JOIN cfps USING (market, cfp_id)"
             " WHERE works.status IN ('failed', 'timed_out')",
         )
-        assert spent == [("AWARD", sold + paid), ("DEAL", deals), ("FORFEIT", bonds)]
-        assert min(sold, paid, deals, bonds) > 0
+        deposits = count_of(connection, "SELECT sum(paid_ucr)::BIGINT FROM deposits")
+        assert spent == [("AWARD", sold + paid), ("DEAL", deals), ("DEPOSIT", deposits), ("FORFEIT", bonds)]
+        assert min(sold, paid, deals, deposits, bonds) > 0
     store.close()
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from contractnet.messages import CfpOutcome, Code, Direction, Entry, Pricing, ReleaseReason
 from contractnet.messages import events as e
 from tests.simulation.books_budgets import BudgetBooks
+from tests.simulation.books_deposits import DepositBooks
 from tests.simulation.books_groups import GroupBooks
 from tests.simulation.books_negotiations import NegotiationBooks
 from tests.simulation.books_purchases import PurchaseBooks
@@ -29,6 +31,21 @@ class Auction:
     until_ms: int = 0
     refused: set[bytes] = field(default_factory=set)
     invited: set[bytes] = field(default_factory=set)
+    opened_at_ms: int = 0
+    deposit_rate: Fraction = Fraction(0)
+    """Of its manager's deposit: for each micro-credit of reserve, slot and millisecond."""
+    placed_at_ms: dict[bytes, int] = field(default_factory=dict)
+    declined_at_ms: dict[bytes, int] = field(default_factory=dict)
+
+    @property
+    def bound_ms(self) -> int:
+        """How long a bid may bind its bidder."""
+        return self.opened.closes_at_ms - self.opened_at_ms + self.decide_ms
+
+    @property
+    def deposit_ucr(self) -> int:
+        """What its manager deposits."""
+        return (self.deposit_rate * self.opened.reserve_price_ucr * self.opened.slots * self.bound_ms).__ceil__()
 
     def choosable(self) -> list[bytes]:
         """Bids that may still win."""
@@ -38,7 +55,7 @@ class Auction:
         return [i for i, b in self.bids.items() if i not in over and b.price_ucr >= least_ucr]
 
 
-class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks):
+class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks, DepositBooks):
     """Takes entries in order; every broken promise is an AssertionError."""
 
     def __init__(self) -> None:
@@ -46,6 +63,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         NegotiationBooks.__init__(self)
         PurchaseBooks.__init__(self)
         TokenBooks.__init__(self)
+        DepositBooks.__init__(self)
         self.now_ms = self.rules = 0
         self.head = b""
         """Chain head before the record whose entries are written down: it decides ties."""
@@ -119,6 +137,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
     def _MarketOpened(self, _: Entry, event: e.MarketOpened) -> None:
         self.bank, self.genesis, self.rules = event.bank, event.genesis_hash, event.rules_version
         self.balances[event.bank] = 0
+        self.roots[event.bank] = "bank"
         self.names["bank"] = event.bank
         self.keys[event.bank_key] = event.bank
 
@@ -130,6 +149,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         self.balances[event.account] = 0
         self.names[event.name] = event.account
         self.projects[event.account] = event.project
+        self.roots[event.account] = event.budget_root
         self.keys[event.signing_key] = event.account
 
     def _KeyRegistered(self, _: Entry, event: e.KeyRegistered) -> None:
@@ -152,6 +172,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         self.balances[event.credit] += event.amount_ucr
         self.post(entry, event)
         self.pay_tokens(event)
+        self.post_deposit(event, self.auctions.get(event.cfp or b""))
         if event.award is not None:
             assert event.award in self.awards or event.award in self.talks or event.award in self.grants
 
@@ -174,7 +195,8 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         if bid is not None:
             return bid, bid.price_ucr if terms is None else terms.bond_ucr
         if event.hold == event.cfp:
-            return None, auction.opened.reserve_price_ucr * auction.opened.slots
+            ceiling_ucr = auction.opened.reserve_price_ucr * auction.opened.slots
+            return None, auction.deposit_ucr if terms is None else ceiling_ucr
         return None, auction.awards[max(auction.awards)].price_ucr
 
     def _HoldCaptured(self, _: Entry, event: e.HoldCaptured) -> None:
@@ -205,8 +227,9 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         self.pools[event.pool] = event.units
         self._check_capacity(event.pool, entry.source.at_ms, None)
 
-    def _CfpOpened(self, _: Entry, event: e.CfpOpened) -> None:
-        self.auctions[event.cfp] = Auction(event)
+    def _CfpOpened(self, entry: Entry, event: e.CfpOpened) -> None:
+        rate = self.rate_of(event, self.bank)
+        self.auctions[event.cfp] = Auction(event, opened_at_ms=entry.source.at_ms, deposit_rate=rate)
 
     def _AwardDeferred(self, _: Entry, event: e.AwardDeferred) -> None:
         auction = self.auctions[event.cfp]
@@ -244,6 +267,8 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         assert event.account not in auction.refused, "a bid of somebody who has refused"
         assert event.account in (auction.invited or {event.account}), "a bid of somebody uninvited"
         auction.bids[event.bid] = event
+        auction.placed_at_ms[event.bid] = entry.source.at_ms
+        assert not auction.deposit_rate or event.cfp in self.holds, "a call without its deposit"
         self.owing = [e.UnitsOffered, e.HoldPlaced] if event.cfp in self.terms else [e.HoldPlaced]
 
     def _BidWithdrawn(self, entry: Entry, event: e.BidWithdrawn) -> None:
@@ -259,6 +284,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         assert all(event.bid != award.award for award in auction.awards.values()), "a bid won and lost"
         if event.reason is ReleaseReason.REJECTED:
             assert entry.source.at_ms < auction.until_ms, "a bid declined out of time"
+            auction.declined_at_ms[event.bid] = entry.source.at_ms
         assert (event.reason is ReleaseReason.GROUP_WON) in self.has_won(event.bid), "a group dropped a bid, or kept it"
         auction.rejected[event.bid] = event.reason
         if auction.until_ms and event.reason is ReleaseReason.GROUP_WON and not auction.choosable():
@@ -312,6 +338,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         assert (event.outcome is CfpOutcome.AWARDED) == bool(auction.awards)
         assert not {event.cfp, *auction.bids} & set(self.holds) - set(self.works), "a hold outlives its CFP"
         assert len(auction.awards) + len(auction.rejected) == len(auction.bids), "a bid was forgotten"
+        self.settle_deposit(entry, event.cfp, auction)
         if auction.decide_ms:
             expired = [why for why in auction.rejected.values() if why is ReleaseReason.EXPIRED]
             in_time = entry.source.at_ms < auction.until_ms

@@ -25,12 +25,12 @@ from tests.market.town import (
     PARTITIONS,
     UNKNOWN_ID,
     bid,
-    budget,
     call,
     key_pair,
     managed,
 )
 from tests.simulation.books import Books
+from tests.simulation.budget_crowd import budget_command
 from tests.simulation.letters import Letter, Unsigned
 from tests.simulation.token_crowd import token_command
 
@@ -68,7 +68,11 @@ class Crowd:
         assert manager.id is not None
         units = self.dice.randrange(1, 5)
         pools = [("gpu", manager.id), *((name, letter.id) for name, letter in zip(AGENTS, letters[2::2], strict=True))]
-        return [*letters, *(self.seal(c.CreatePool(name, owner or b"", units), BANK) for name, owner in pools)]
+        letters += [self.seal(c.CreatePool(name, owner or b"", units), BANK) for name, owner in pools]
+        if rules > 1 and self.dice.random() < 0.5:
+            letters.append(self.seal(c.IssueCredits(manager.id, 500, ""), BANK))
+            letters.append(self.seal(c.SetDeposit(10**6), OPERATOR))
+        return letters
 
     def open_account(self, name: str, keys: KeyPair) -> Letter:
         """The bank opens an account."""
@@ -185,8 +189,10 @@ class Crowd:
             moved = c.TransferCredits(self.account(who), self.account(other), dice.randrange(1, 200), "")
             return self.seal(moved, self.keys_of("bank"))
         if kind in (8, 9):
-            return self._budget(who)
-        return self.seal(c.IssueCredits(self.account(who), dice.randrange(100, 900), ""), self.keys_of("bank"))
+            command, sender = budget_command(dice, self.account(who))
+            return self.seal(command, self.keys_of(sender))
+        payee = self.account(dice.choice((who, who, "manager")))
+        return self.seal(c.IssueCredits(payee, dice.randrange(100, 900), ""), self.keys_of("bank"))
 
     def _work(self, who: str) -> Letter:
         """Work starts or ends; a CFP that buys; an ask. Versions before the sixth know none of them."""
@@ -215,30 +221,6 @@ class Crowd:
         assert called.id is not None
         self.cfps.append(called.id)
         return called
-
-    def _budget(self, who: str) -> Letter:
-        """A budget is set, topped up or ended, or the operator's policy set: UNKNOWN_RULES before versions 4 and 7."""
-        dice = self.dice
-        if dice.random() < 0.2:
-            policy = c.SetPolicy(dice.choice((None, None, 900, 9_000)), 60_000, dice.choice((0, 0, 3)))
-            return self.seal(policy, OPERATOR)
-        scope: tuple[bytes | None, str] = dice.choice(((self.account(who), ""), (None, "project")))
-        made: Command = budget(
-            *scope,
-            limit_ucr=dice.choice((None, 0, 200, 900, 2_000)),
-            allowance_ucr=dice.choice((0, 0, 300, 1_000)),
-            window_ms=dice.choice((60_000, 60_000, 77_000)),
-            offset_ms=dice.choice((None, 0)),
-            decay_permille=dice.choice((0, 100, 500)),
-            cap_allowances=dice.choice((0, 2)),
-            warn_permille=dice.choice((1, 300, 800)),
-        )
-        kind = dice.randrange(6)
-        if kind == 0:
-            made = c.TopUpBudget(*scope, dice.randrange(1, 300))
-        if kind == 1:
-            made = c.ClearBudget(*scope)
-        return self.seal(made, self.keys_of("bank"))
 
     def _decision(self, who: str) -> Letter:
         """A manager's choice among the bids it was shown, or an agent's refusal. Versions before the fifth know
@@ -324,13 +306,12 @@ class Crowd:
         if kind == 4:
             return self.seal(bid(UNKNOWN_ID, 1), pair_of(self.dice.choice((*AGENTS, "stranger"))))
         if kind == 5:
-            claim = Claim(Priority.UNSPECIFIED, 0, 0)
-            cfp = next(iter(self.books.auctions), UNKNOWN_ID)
+            cfp, claim = next(iter(self.books.auctions), UNKNOWN_ID), Claim(Priority.UNSPECIFIED, 0, 0)
             return self.seal(c.PlaceBid(cfp, 20, 0, "", bytes(32), claim), self.keys_of("ann"))
         _, _, sender, command = self.dice.choice(CASES)
         ids = {name: self.account(name) for name in ("bank", "manager", *AGENTS)}
         ids |= dict.fromkeys(CASE_IDS, UNKNOWN_ID)
-        ids["cfp"] = ids["quiet"] = self.dice.choice(list(self.books.auctions) or [UNKNOWN_ID])
+        ids["cfp"] = ids["quiet"] = ids["full"] = self.dice.choice(list(self.books.auctions) or [UNKNOWN_ID])
         ids["ended"] = next(reversed(list(self.books.ended)), UNKNOWN_ID)
         ids["lease"] = self.dice.choice(list(self.books.leases) or [UNKNOWN_ID])
         ids["early"] = ids["chosen"] = ids["low"] = self.dice.choice(self.bids or [UNKNOWN_ID])
@@ -378,10 +359,8 @@ class Crowd:
             return Letter(good.key, b"garbage", good.headers, None)
         if kind == 2:
             return Letter(self.dice.choice((b"\xff", b"", None)), good.value, good.headers, None)
-        if kind == 3:
-            return Letter(b"gpu-eu-west", good.value, good.headers, None)
-        if kind == 4:
-            return Letter(LATER.encode(), good.value, good.headers, None)
+        if kind in (3, 4):
+            return Letter((b"gpu-eu-west", LATER.encode())[kind - 3], good.value, good.headers, None)
         if kind == 5:
             return Letter(good.key, good.value, good.headers[1:], None)
         if kind == 6:

@@ -1,0 +1,35 @@
+"""What a call locks of others' credits: its manager's deposit, and what of it goes to bidders whom it did not serve.
+
+Both are in proportion to the reserve, never to a price: nobody's bid changes what anybody gets (docs/decisions/0024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PERMILLE_HOURS = 1_000 * 3_600 * 1_000
+"""What turns micro-credits times permille an hour times milliseconds into micro-credits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A bid that could have been served and was not: whose it was, and for how long it bound its bidder."""
+
+    account: bytes
+    bound_ms: int
+
+
+def deposit_ucr(reserve_ucr: int, slots: int, bound_ms: int, hourly_permille: int) -> int:
+    """The deposit of a call whose bids may be bound for so long, rounded up."""
+    return -(-reserve_ucr * slots * bound_ms * hourly_permille // PERMILLE_HOURS)
+
+
+def shares(
+    deposit_ucr: int, slots: int, bound_ms: int, unserved: int, claims: Sequence[Claim]
+) -> list[tuple[bytes, int]]:
+    """What each claim is paid: the rate for the time that it was bound, as far as the deposits of the `unserved` slots
+    go; beyond that, its part by time. Rounded down; who gets nothing is left out."""
+    total_ms = max(sum(claim.bound_ms for claim in claims), unserved * bound_ms)
+    paid = [(claim.account, deposit_ucr * unserved * claim.bound_ms // (slots * total_ms)) for claim in claims]
+    return [(account, amount_ucr) for account, amount_ucr in paid if amount_ucr]

@@ -1,0 +1,130 @@
+"""Bugs planted by hand in the deposits of managers that sell: see planted.py."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import DIRECTED, Mutant
+
+DEPOSITS, SHARES, GUARDS = "market/rules/deposits.py", "market/deposit.py", "tests/market/test_guards.py"
+
+DEPOSIT_MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "the bank sets the deposit",
+        DEPOSITS,
+        '    require(ctx.sender is None, Code.NOT_PERMITTED, "only the operator may do this")\n',
+        "",
+        "whoever owns a pool frees itself of its deposit",
+        ("tests/market/test_rules.py",),
+    ),
+    Mutant(
+        "a deposit on credit",
+        DEPOSITS,
+        "    check_credit(manager, amount_ucr)\n",
+        "",
+        "a manager holds what it has not got, and the market stands still",
+        (DIRECTED,),
+    ),
+    Mutant(
+        "a deposit beside the budget",
+        DEPOSITS,
+        "    budgets.check_room(state, manager, amount_ucr)\n",
+        "",
+        "more is held than a budget leaves",
+        (DIRECTED,),
+    ),
+    Mutant(
+        "a bid that cannot be served is taken",
+        DEPOSITS,
+        "        require(fits, Code.NO_CAPACITY,",
+        "        require(fits or cfp.slots > 0, Code.NO_CAPACITY,",
+        "bidders are paid for knowing that a pool is full",
+        (GUARDS,),
+    ),
+    Mutant(
+        "to turn all down is free",
+        DEPOSITS,
+        "        if not bid.withdrawn and bid.id not in over and",
+        "        if not bid.withdrawn and not bid.freed_at_ms and bid.id not in over and",
+        "a manager rejects each bid before its time is over",
+        (DIRECTED,),
+    ),
+    Mutant(
+        "an own root's bid is paid",
+        DEPOSITS,
+        "        for bid in others\n",
+        "        for bid in cfp.bids.values()\n",
+        "a manager's own bids take their part of what it forfeits",
+        (DIRECTED,),
+    ),
+    Mutant(
+        "an own root's award serves",
+        DEPOSITS,
+        "cfp.slots - sum(bid.id in won for bid in others))",
+        "cfp.slots - len(won))",
+        "an accomplice takes the slot, and the others have held their credits for nothing",
+        (GUARDS,),
+    ),
+    Mutant(
+        "who was outbid is paid",
+        DEPOSITS,
+        "event.reason is ReleaseReason.OUTBID\n",
+        "event.reason is ReleaseReason.GROUP_WON\n",
+        "an honest call costs its manager, and losing pays",
+        (GUARDS,),
+    ),
+    Mutant(
+        "a price counts",
+        DEPOSITS,
+        "        Claim(bid.account, (bid.freed_at_ms or at_ms) - bid.placed_at_ms)\n",
+        "        Claim(bid.account, bid.price_ucr)\n",
+        "who bids more is paid more",
+        (GUARDS,),
+    ),
+    Mutant(
+        "a rejection goes on binding",
+        DEPOSITS,
+        "(bid.freed_at_ms or at_ms) - bid.placed_at_ms",
+        "at_ms - bid.placed_at_ms",
+        "who was turned down at once is paid until the end",
+        (DIRECTED,),
+    ),
+    Mutant(
+        "a deposit is rounded down",
+        SHARES,
+        "    return -(-reserve_ucr * slots * bound_ms * hourly_permille // PERMILLE_HOURS)\n",
+        "    return reserve_ucr * slots * bound_ms * hourly_permille // PERMILLE_HOURS\n",
+        "short calls are free, and a flood of them",
+        (DIRECTED,),
+    ),
+    Mutant(
+        "one bid is paid for all slots",
+        SHARES,
+        "    total_ms = max(sum(claim.bound_ms for claim in claims), unserved * bound_ms)\n",
+        "    total_ms = sum(claim.bound_ms for claim in claims)\n",
+        "a bid in the last millisecond takes a whole deposit",
+        (DIRECTED,),
+    ),
+    Mutant(
+        "the bank deposits",
+        "market/state.py",
+        "direction is Direction.SELL and manager != self.bank else 0\n",
+        "direction is Direction.SELL else 0\n",
+        "the bank, which has nothing to hold, cannot sell",
+        (DIRECTED,),
+    ),
+    Mutant(
+        "a restart forgets since when a bid binds",
+        "market/snapshot.py",
+        "        placed_at_ms=placed_at_ms,\n",
+        "        placed_at_ms=0,\n",
+        "after a restart another worker pays something else",
+        (DIRECTED,),
+    ),
+    Mutant(
+        "a restart forgets the rate",
+        "market/snapshot.py",
+        '    s.deposit_hourly_permille = d["deposit"]\n',
+        "",
+        "after a restart calls open without a deposit",
+        (DIRECTED,),
+    ),
+)

@@ -1,0 +1,34 @@
+"""The part of the simulation's crowd that sets budgets, and what the operator sets for a whole market."""
+
+from __future__ import annotations
+
+import random
+
+from contractnet.messages import Command
+from contractnet.messages import commands as c
+from tests.market.town import budget
+
+
+def budget_command(dice: random.Random, account: bytes) -> tuple[Command, str]:
+    """A budget is set, topped up or ended, or the operator sets something; and who sends it. Versions before the
+    fourth, the seventh and the eighth answer UNKNOWN_RULES."""
+    if dice.random() < 0.25:
+        policy = c.SetPolicy(dice.choice((None, None, 900, 9_000)), 60_000, dice.choice((0, 0, 3)))
+        return dice.choice((policy, c.SetDeposit(dice.choice((0, 10**6, 10**6, 10**5))))), "operator"
+    scope: tuple[bytes | None, str] = dice.choice(((account, ""), (None, "project")))
+    made: Command = budget(
+        *scope,
+        limit_ucr=dice.choice((None, 0, 200, 900, 2_000)),
+        allowance_ucr=dice.choice((0, 0, 300, 1_000)),
+        window_ms=dice.choice((60_000, 60_000, 77_000)),
+        offset_ms=dice.choice((None, 0)),
+        decay_permille=dice.choice((0, 100, 500)),
+        cap_allowances=dice.choice((0, 2)),
+        warn_permille=dice.choice((1, 300, 800)),
+    )
+    kind = dice.randrange(6)
+    if kind == 0:
+        made = c.TopUpBudget(*scope, dice.randrange(1, 300))
+    if kind == 1:
+        made = c.ClearBudget(*scope)
+    return made, "bank"
