@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,11 +45,12 @@ def refused(data: Path, *arguments: str | Path) -> str:
     return ended.stderr
 
 
-def shown(data: Path, arguments: Sequence[str], *wanted: str) -> str:
-    """What a command prints once all of `wanted` is in it, as the projector publishes at least every second."""
+def shown(lines: Callable[[], Sequence[str]], *wanted: str) -> str:
+    """What the lines of a `show` come to once all of `wanted` is in them: the projector publishes every second."""
     give_up_at = time.monotonic() + PATIENCE_S
-    while not all(words in (text := contractnet("--data", data, *arguments).stdout) for words in wanted):
+    while not all(words in (text := "\n".join(lines())) for words in wanted):
         assert time.monotonic() < give_up_at, f"{wanted} not in {text}"
+        time.sleep(0.1)
     return text
 
 

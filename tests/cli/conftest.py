@@ -15,11 +15,13 @@ MARKET = pytest.StashKey[Path]()
 
 @pytest.fixture(scope="session")
 def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The data directory of a market that runs, with the account `team`. Leave it as you found it."""
+    """The data directory of a market that runs, with accounts. Leave it as you found it."""
     data = tmp_path_factory.mktemp("market") / "data"
     request.session.stash[MARKET] = data
     done(data, "up", "--detach")
-    done(data, "enroll", "team", "--project", "infra")
+    for name in ("team", "oncall"):
+        done(data, "enroll", name, "--project", "infra")
+    done(data, "enroll", "ann", "--project", "vision", "--credits", "10")
     yield data
     down(request.session)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from analytics.policy import lines
 from contractnet.cli.commands import app
 from contractnet.cli.durations import duration_text
 from contractnet.errors import ContractnetError
@@ -43,8 +45,9 @@ def test_a_duration_in_words(duration_ms: int, text: str) -> None:
 @pytest.mark.slow
 def test_the_life_of_a_policy(market: Path) -> None:
     """Set, shown, met by the bank, changed in part, and ended."""
-    show = ["policy", "show"]
-    shown(market, show, "no limit: ", "fee    0 credits", "nobody has set a policy")
+    show = partial(lines, market, "default")
+    text = shown(show, "no limit: 10 issued, 0 in allowances, until ", "fee    0 credits", "nobody has set a policy")
+    assert text.splitlines()[:3] == done(market, "policy", "show").splitlines()[:3]
     told = done(market, "policy", "set", "--issue-limit", "1000", "--window", "366d", "--fee", "0.01")
     assert "at most 1000 credits in 366d, counted from now; an offer costs 0.01 credits" in told
     done(market, "enroll", "pat", "--project", "p", "--credits", "400")
@@ -52,12 +55,12 @@ def test_the_life_of_a_policy(market: Path) -> None:
     assert "ISSUE_EXCEEDED" in told
     assert "contractnet policy show" in told
     assert str(market / "agents" / "quinn.json") in told
-    shown(market, show, "at most 1000 credits in 366d: 400 issued, 0 in allowances, 600 left", "fee    0.01 credits")
+    shown(show, "at most 1000 credits in 366d: 400 issued, 0 in allowances, 600 left", "fee    0.01 credits")
     # Right after each other: what stays is what the last one set, though its publication takes a moment.
     assert "without a limit; an offer costs 0.01 credits" in done(market, "policy", "set", "--issue-limit", "none")
     assert "at most 1000 credits in 366d, counted" in done(market, "policy", "set", "--issue-limit", "1000")
     # The terms of before, and a window of its own.
-    shown(market, show, "at most 1000 credits in 366d: 0 issued, 0 in allowances, 1000 left")
+    shown(show, "at most 1000 credits in 366d: 0 issued, 0 in allowances, 1000 left")
     told = refused(market, "policy", "set", "--window", "30s")
     assert "BAD_DURATION" in told
     assert "1m to 366d" in told

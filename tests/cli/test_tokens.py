@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 import typer.main
 
+from analytics.tokens import lines
 from contractnet import Agent, credits
 from contractnet.cli.commands import app
 from contractnet.cli.durations import seconds_of
@@ -99,8 +101,7 @@ async def buy_and_draw(market: Path) -> None:
 @pytest.mark.slow
 def test_the_life_of_a_token_pool(market: Path) -> None:
     """Created, changed in part, sold and drawn from, slowed down, shown, and brought back to its rate."""
-    done(market, "enroll", "ann", "--project", "vision", "--credits", "10")
-    done(market, "enroll", "oncall", "--project", "infra")
+    show = partial(lines, market, "default")
     create = ["tokens", "create", POOL, "--owner", "team", "--rate", "6M/min", "--burst", "500k"]
     told = done(market, *create, "--interval", "2s", "--price", "0.001", "--grant", "20s")
     assert f"token pool {POOL}: 6,000,000 tokens a minute, burst 500,000, owner team" in told
@@ -114,13 +115,12 @@ def test_the_life_of_a_token_pool(market: Path) -> None:
     assert "oncall: a System agent from now on" in done(market, "tokens", "priority", "oncall", "on")
     asyncio.run(buy_and_draw(market))
     text = shown(
-        market,
-        ["tokens", "show"],
+        show,
         f"{POOL} (owner team)  ",
         f" (lowered by 429s) of 6,000,000 tokens a minute, burst 500,000\n  {terms}\n",
         "1 standing order, for 40,000 tokens a clearing",
         "drawn 10,000, used 7,000 in 3 calls, 1 of them 429",
-        "System agents: oncall\n",
+        "System agents: oncall",
     )
     sold = re.search(r"sold ([0-9,]+) for ([0-9.]+) credits", text)
     assert sold is not None
@@ -130,7 +130,8 @@ def test_the_life_of_a_token_pool(market: Path) -> None:
     done(market, "tokens", "resize", POOL, "--reserve", "12.5%")
     done(market, "tokens", "priority", "oncall", "off")
     at_full_rate = "team)  6,000,000 tokens a minute, burst 500,000\n  12.5% of"
-    shown(market, ["tokens", "show", POOL], at_full_rate, "System agents: none\n")
+    shown(show, at_full_rate, "System agents: none")
+    assert at_full_rate in done(market, "tokens", "show", POOL)
 
 
 @pytest.mark.broker
@@ -141,7 +142,6 @@ def test_what_the_market_rejects(market: Path) -> None:
     assert "1s to 1h" in refused(market, *create, "--interval", "2h")
     bank = market / "keys" / "bank-default.json"
     assert "name another account" in refused(market, "tokens", "priority", str(bank), "on")
-    assert "`contractnet key list`" in refused(market, "tokens", "priority", "11" * 16, "on")
     assert "There is no token pool 'none'" in refused(market, "tokens", "resize", "none", "--rate", "1M")
     assert "no token pool 'none'" in refused(market, "tokens", "show", "none")
 
