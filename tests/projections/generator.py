@@ -226,7 +226,7 @@ class History(Budgeting):
 
     def _withdraw(self, command: bytes) -> list[Event]:
         for cfp in self._cfps.values():
-            for bid in () if cfp.deciding else cfp.bids.keys() - cfp.withdrawn:
+            for bid in () if cfp.deciding else sorted(cfp.bids.keys() - cfp.withdrawn):
                 cfp.withdrawn.add(bid)
                 return [ev.BidWithdrawn(bid, cfp.cfp, cfp.bids[bid][0])]
         return self._other(command)
