@@ -34,7 +34,7 @@ from services.table import console as new_console
 from services.up import EXIT_INTERRUPTED, Interrupt, end_orphans, say
 
 ALLOWANCE_UCR = 400_000_000
-BIDDERS_PER_CFP = 10
+BIDDERS_PER_CFP = 6
 PURCHASES_PER_S = 4.0
 """How often, over all agents, one looks whether there is work to buy."""
 _READY_S = 60.0
