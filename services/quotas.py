@@ -8,6 +8,7 @@ part of Faust (KIP-546, AlterClientQuotas version 0).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from aiokafka.admin import AIOKafkaAdminClient
@@ -116,6 +117,9 @@ def aiokafka_settings(access: Access) -> dict[str, str | None]:
 
 
 async def _alter(bootstrap: str, access: Access, users: Mapping[str | None, Mapping[str, float]]) -> None:
+    if bootstrap.startswith("127.0.0.1:"):
+        # The embedded broker's administrator shows its password in the clear, on loopback: nothing to warn a user of.
+        logging.getLogger("aiokafka.conn").setLevel(logging.ERROR)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap.split(","), **aiokafka_settings(access))
     try:
         await admin.start()
