@@ -31,6 +31,7 @@ class Caller:
             CHAT,
             lambda need: WORTH_UCR + WORTH_UCR * need.waited_ms // 1000,
             task="chat",
+            margin=0.0,  # tokens are scarce: what is ordered for a call that does not come is lost to all
             timeout_s=PATIENCE_S,
             report_s=1.0,
         )
