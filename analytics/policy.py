@@ -24,6 +24,9 @@ WHERE market = $market AND policy_offset IS NOT DISTINCT FROM $offset
 """
 
 
+_DEPOSIT = "SELECT hourly_permille FROM deposit_rates WHERE market = $market ORDER BY ledger_offset DESC LIMIT 1"
+
+
 class _Policy(NamedTuple):
     """What holds. `set_at` and `offset` None: nobody has set a policy."""
 
@@ -44,6 +47,7 @@ def lines(data_dir: Path, market: str) -> list[str]:
         terms = policy.command
         starts_ms = now_ms - now_ms % terms.issue_window_ms
         asked = {"market": market, "offset": policy.offset, "starts_ms": starts_ms}
+        (permille,) = connection.execute(_DEPOSIT, {"market": market}).fetchone() or (0,)
         issued_ucr, allowances_ucr = connection.execute(_ISSUED, asked).fetchone() or (0, 0)
     ends_at = datetime.fromtimestamp((starts_ms + terms.issue_window_ms) / 1000, UTC)
     limit_ucr, window = terms.issue_limit_ucr, duration_text(terms.issue_window_ms)
@@ -51,8 +55,9 @@ def lines(data_dir: Path, market: str) -> list[str]:
     left = "" if limit_ucr is None else f", {credits_text(limit_ucr - issued_ucr - allowances_ucr)} left"
     given = f"{credits_text(issued_ucr)} issued, {credits_text(allowances_ucr)} in allowances"
     return [
-        f"issue  {most}: {given}{left}, until {moment_text(ends_at)}",
-        f"fee    {credits_text(terms.round_fee_ucr)} credits for each offer in a negotiation",
+        f"issue    {most}: {given}{left}, until {moment_text(ends_at)}",
+        f"fee      {credits_text(terms.round_fee_ucr)} credits for each offer in a negotiation",
+        f"deposit  {permille / 10:g}% of the reserve, for each slot and hour of a call that sells",
         "nobody has set a policy" if policy.set_at is None else f"set {moment_text(policy.set_at)}",
         f"as published {moment_text(at)}",
     ]

@@ -1,4 +1,4 @@
-"""`policy`: what the operator sets for a whole market. `set` needs the operator's credential."""
+"""`policy`: what the operator sets for a whole market. `set` and `deposit` need the operator's credential."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contractnet.cli.durations import duration_text, seconds_of
 from contractnet.cli.lazy import service
 from contractnet.cli.members import amount_of, ask_operator
 from contractnet.cli.published import up_to_date
+from contractnet.cli.quantities import permille_of
 from contractnet.cli.root import app, out, where
 from contractnet.errors import SettingsError
 from contractnet.messages import Code
@@ -28,6 +29,9 @@ _HINTS = {
     Code.BAD_DURATION: "A window takes 1m to 366d.",
     Code.BAD_AMOUNT: "A limit is at most 4,000,000,000,000 credits, and a fee at most 1,000,000,000.",
     Code.UNKNOWN_KEY: "The operator's key is none of this market: `contractnet key list` shows the one that is.",
+}
+_DEPOSIT_HINTS = _HINTS | {
+    Code.UNKNOWN_RULES: "The market runs older rules: deposits exist from version 8 on, which its operator activates."
 }
 policy = typer.Typer(
     no_args_is_help=True, help="The operator's policy: what the bank may issue, and what an offer costs."
@@ -91,6 +95,21 @@ def set_(
     )
     fee_text = credits_text(made.round_fee_ucr)
     out.print(f"policy: the bank issues {most}; an offer costs {fee_text} credits", soft_wrap=True)
+
+
+@policy.command(epilog="Examples:  contractnet policy deposit 1%   |   contractnet policy deposit 0%")
+def deposit(
+    ctx: typer.Context,
+    rate: Annotated[
+        str, typer.Argument(help="Part of the reserve price, for each slot and hour that bids are bound: 0% to 100%.")
+    ],
+) -> None:
+    """Let managers that sell deposit for what their calls lock: it pays bidders whom a call does not serve."""
+    here = where(ctx)
+    here.act_as("operator")
+    permille = permille_of(rate, "RATE")
+    ask_operator(here, lambda operator: operator.set_deposit(permille), "the deposit", _DEPOSIT_HINTS)
+    out.print(f"deposit: {permille / 10:g}% of the reserve for each slot and hour, of calls that open from now on")
 
 
 @policy.command(epilog="Example:  contractnet policy show")

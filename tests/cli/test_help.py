@@ -35,6 +35,7 @@ WANTED = {
     "tokens resize",
     "tokens show",
     "tokens priority",
+    "policy deposit",
     "policy set",
     "policy show",
     "key list",

@@ -22,6 +22,8 @@ from tests.cli.command import done, refused, shown
         (["set", "--window", "1y"], "--window '1y' is no duration"),
         (["set", "--fee", "-1"], "--fee '-1' is no amount"),
         (["set", "--fee", "1"], "no operator's credential"),
+        (["deposit", "much"], "RATE 'much'"),
+        (["deposit", "1%"], "no operator's credential"),
         (["show"], "contractnet up"),
     ],
 )
@@ -46,8 +48,8 @@ def test_a_duration_in_words(duration_ms: int, text: str) -> None:
 def test_the_life_of_a_policy(market: Path) -> None:
     """Set, shown, met by the bank, changed in part, and ended."""
     show = partial(lines, market, "default")
-    text = shown(show, "no limit: 10 issued, 0 in allowances, until ", "fee    0 credits", "nobody has set a policy")
-    assert text.splitlines()[:3] == done(market, "policy", "show").splitlines()[:3]
+    text = shown(show, "no limit: 10 issued, 0 in allowances, until ", "fee      0 credits", "nobody has set a policy")
+    assert text.splitlines()[:4] == done(market, "policy", "show").splitlines()[:4]
     told = done(market, "policy", "set", "--issue-limit", "1000", "--window", "366d", "--fee", "0.01")
     assert "at most 1000 credits in 366d, counted from now; an offer costs 0.01 credits" in told
     done(market, "enroll", "pat", "--project", "p", "--credits", "400")
@@ -55,7 +57,7 @@ def test_the_life_of_a_policy(market: Path) -> None:
     assert "ISSUE_EXCEEDED" in told
     assert "contractnet policy show" in told
     assert str(market / "agents" / "quinn.json") in told
-    shown(show, "at most 1000 credits in 366d: 400 issued, 0 in allowances, 600 left", "fee    0.01 credits")
+    shown(show, "at most 1000 credits in 366d: 400 issued, 0 in allowances, 600 left", "fee      0.01 credits")
     # Right after each other: what stays is what the last one set, though its publication takes a moment.
     assert "without a limit; an offer costs 0.01 credits" in done(market, "policy", "set", "--issue-limit", "none")
     assert "at most 1000 credits in 366d, counted" in done(market, "policy", "set", "--issue-limit", "1000")
@@ -65,3 +67,6 @@ def test_the_life_of_a_policy(market: Path) -> None:
     assert "BAD_DURATION" in told
     assert "1m to 366d" in told
     done(market, "policy", "set", "--issue-limit", "none", "--window", "1d", "--fee", "0")
+    assert "1.5% of the reserve" in done(market, "policy", "deposit", "1.5%")
+    shown(show, "deposit  1.5% of the reserve, for each slot and hour")
+    done(market, "policy", "deposit", "0%")
