@@ -18,7 +18,7 @@ CONTRACTORS = 3
 TOKENS = "llm"
 SHARE = 0.25
 """Of the load's steps, how many begin something of this."""
-OPEN_MS, WORK_MS, LEASE_MS, ROUND_MS = 200, 200, 1_000, 300
+OPEN_MS, WORK_MS, LEASE_MS, ROUND_MS = 200, 200, 3_000, 500
 STEP_S = 0.15
 """Between what belongs together: longer than an answer takes on a market that is not attacked."""
 
@@ -96,7 +96,7 @@ class Mix:
         asked = c.OpenNegotiation(award, buyers, NegotiationProtocol.MONOTONIC, (), 4, ROUND_MS, 1)
         at_s = now_s + OPEN_MS / 1000 + STEP_S
         talk = self._plan(at_s, (asked, holder))
-        prices = ((60, 20), (50, 40), (45, rng.choice((45, 41))))
+        prices = ((60, 20), (45, rng.choice((45, 45, 41))))
         steps: list[tuple[Command, KeyPair]] = [(c.JoinNegotiation(talk, 100, "task", bytes(32)), buyer)]
         for number, (high, low) in enumerate(prices, start=1):
             steps += [(c.MakeOffer(talk, number, (), high), holder), (c.MakeOffer(talk, number, (), low), buyer)]

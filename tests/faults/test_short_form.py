@@ -19,7 +19,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 def test_workers_killed_at_named_points_leave_a_sound_log(tmp_path: Path) -> None:
-    """`SECTIONS=kills make faults`: the closing line has the kills, and nothing that is broken."""
+    """`SECTIONS=kills make faults`: the closing line has the kills, and nothing that is broken; the load has sold work,
+    leases and tokens."""
     environment = os.environ | {"SECTIONS": "kills", "FAULTS": "", "FAULTS_DATA": str(tmp_path), "RESUME": ""}
     done = subprocess.run(
         [sys.executable, "-m", "faults"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -28,6 +29,9 @@ def test_workers_killed_at_named_points_leave_a_sound_log(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     closing = done.stdout.splitlines()[-1]
     assert re.match(r"faults: kills=13 .* duplicate=0 lost=0 torn=0 diverged=0 rows_lost=0 rows_doubled=0 ", closing)
+    traded = re.search(r" works=(\d+) deals=(\d+) grants=(\d+) ", done.stdout)
+    assert traded is not None
+    assert min(map(int, traded.groups())) > 0, traded[0]
 
 
 def test_adversaries_on_the_wire_get_their_codes_and_nothing_else(tmp_path: Path) -> None:
