@@ -94,7 +94,7 @@ def create(
     here = where(ctx)
     here.act_as("operator")
     check_name(name, "the pool's name")
-    taken = "Choose another name: a demo in the same directory makes pools h100, a100 and l4."
+    taken = "Choose another name: a demo in the same directory makes pools h200, h100, a100, l4 and cloud-1 to -3."
     account = account_id(here, owner)
     ask_bank(here, lambda bank: bank.create_pool(name, account, units), f"the pool {name!r}", {Code.NAME_TAKEN: taken})
     out.print(f"pool {escape(name)}: {units} units, owner {escape(printable(owner))}")

@@ -1,7 +1,8 @@
 """Calls a language model through a token pool: `llm.py URL` sends five requests to URL/v1/chat/completions.
 
 Needs bank.json, manager.json and agent.json (docs/examples/market.py) and `contractnet[http]`. The bank creates the
-pool first, with the limit that the provider has given to the whole team.
+pool first, with the limit that the provider has given to the whole team; on a broker with access control it shows the
+operator's user (CONTRACTNET_ACCESS=.contractnet/access/operator.properties).
 """
 
 import asyncio

@@ -1,5 +1,6 @@
 """What `up` and `enroll` do, as a program: open one more market, enroll a manager and an agent, issue credits.
 
+export CONTRACTNET_ACCESS=.contractnet/access/operator.properties  # the broker's user: the operator's
 python docs/examples/market.py .contractnet/keys/operator.json lab
 """
 

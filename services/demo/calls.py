@@ -37,6 +37,8 @@ class Call:
 def azure(folder: Path) -> list[Call]:
     """Both traces, oldest first. Raises SettingsError, saying what to fetch, unless both are there and are such."""
     calls: list[tuple[datetime, str, int, int]] = []
+    if folder.is_file():
+        raise SettingsError(f"{folder} is a file: name the folder that holds both traces")
     for service in SERVICES:
         path = folder / NAME.format(service)
         if not path.is_file():

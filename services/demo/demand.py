@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from contractnet.messages import Priority
 from services.demo.calls import Call
 
-PROJECTS = ("vision", "language", "robotics")
+PROJECTS = ("demo-vision", "demo-language", "demo-robotics")
+"""Names of their own: in a market that others use, a run spends nobody else's budget."""
 TASKS_PER_S = 26
 """Arrivals per second of the run at 48 slots: about a third more than the slots can serve, so that prices matter."""
 

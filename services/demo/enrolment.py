@@ -12,6 +12,7 @@ from contractnet.client import Bank, Connection, Operator
 from contractnet.credentials import Credential, access_of_file, load
 from contractnet.errors import CredentialError, RejectedError, SettingsError
 from contractnet.messages import Code
+from contractnet.money import credits_text
 from contractnet.principals import Principals
 from services.demo.demand import CHAT, CHAT_BURST_S, CLOUD_UNITS, CLOUDS, ONCALL, POOLS, names
 from services.quotas import set_shares
@@ -56,7 +57,7 @@ async def enrol(
         projects = {**names(agents), **served}
         await asyncio.to_thread(desk.make_users, projects)
         await _gathered(desk.account(name, project) for name, project in projects.items())
-        await _gathered(bank.issue(desk.id_of(name), allowance_ucr, "allowance for a run") for name in paid)
+        await _pay(bank, [desk.id_of(name) for name in paid], allowance_ucr)
         for pool in POOLS:
             await desk.pool(pool.name, managers[pool.name], pool.units)
         for name in CLOUDS:
@@ -69,6 +70,20 @@ async def enrol(
             {name: str(directory.agent(name)) for name in CLOUDS},
             str(directory.agent(ONCALL)) if oncall else "",
         )
+
+
+async def _pay(bank: Bank, accounts: list[bytes], allowance_ucr: int) -> None:
+    try:
+        await _gathered(bank.issue(account, allowance_ucr, "allowance for a run") for account in accounts)
+    except RejectedError as error:
+        if error.code is not Code.ISSUE_EXCEEDED:
+            raise
+        wanted = credits_text(allowance_ucr * len(accounts))
+        raise SettingsError(
+            f"The run needs {wanted} credits for its {len(accounts)} accounts, and the operator's policy leaves the "
+            f"bank less: `contractnet policy show` says how much; `contractnet policy set --issue-limit none` ends "
+            f"the limit."
+        ) from error
 
 
 def share_quotas(bootstrap: str, groups: Iterable[list[str]]) -> None:

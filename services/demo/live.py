@@ -114,7 +114,9 @@ class Show:
             self._live.update(self._table(elapsed_s))
         elif elapsed_s >= self._next_line_s:
             self._next_line_s += _LINE_S
-            self._console.print("  ".join(f"{name} {value}" for name, value in self._facts(elapsed_s)), markup=False)
+            self._console.print(
+                "  ".join(f"{name} {value}" for name, value in self._facts(elapsed_s)), markup=False, soft_wrap=True
+            )
 
     def _facts(self, elapsed_s: float) -> list[tuple[str, str]]:
         score = self._score

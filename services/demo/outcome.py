@@ -105,10 +105,23 @@ def _show_attribution(console: Console, rows: list[tuple[Any, ...]]) -> None:
 
 def _show_numbers(console: Console, score: Score, lasted_s: float, ledger_ms: list[float]) -> None:
     seen, late = score.latencies_ms, score.total("won") - score.won_in_time
+    too_late, bids = score.counted("rejections")["CFP_CLOSED"], score.total("bids")
+    if not score.total("won"):
+        console.print(
+            f"No agent has won anything, so nothing was tested: {bids:,} bids were in time, {too_late:,} too late. "
+            f"Try fewer agents (--agents) or a quieter machine.",
+            style="bold",
+            soft_wrap=True,
+        )
+    limit = (
+        f"this machine set that rate: {too_late:,} bids came too late"
+        if too_late > bids / 4
+        else "the number of GPUs and the leases' lengths set that rate, not the market"
+    )
     console.print(
         f"{score.won_in_time:,} awards in {lasted_s:.0f} s, {score.won_in_time / lasted_s:.1f} a second, and {late} "
-        f"more of the last CFPs (the number of GPUs and the leases' lengths set this rate, not the market); "
-        f"{score.total('bids'):,} bids, {score.total('tasks_done'):,} tasks finished",
+        f"more of the last CFPs ({limit}); "
+        f"{bids:,} bids, {score.total('tasks_done'):,} tasks finished",
         soft_wrap=True,
     )
     console.print(

@@ -22,7 +22,7 @@ from services.demo import outcome, trace
 from services.demo.calls import shared
 from services.demo.checks import Run
 from services.demo.children import Children
-from services.demo.demand import CALLERS, CHAT_SHARE, CLOUD_UNITS, CLOUDS, POOLS, Demand, names, synthetic
+from services.demo.demand import CALLERS, CHAT_SHARE, CLOUD_UNITS, CLOUDS, POOLS, PROJECTS, Demand, names, synthetic
 from services.demo.enrolment import Enrolled, enrol, share_quotas
 from services.demo.live import Score, Show
 from services.demo.plan import Plan
@@ -91,6 +91,7 @@ def simulate(directory: DataDirectory, bootstrap: str | None, market: str, optio
 def _guarded(directory: DataDirectory, bootstrap: str | None, market: str, options: SwarmOptions) -> int:
     # First what may be wrong with the options: before half a minute of work.
     demand = _demand(options)
+    options = replace(options, processes=min(options.processes, options.agents))
     with Interrupt() as interrupt, ExitStack() as ending:
         try:
             running = _market(directory, bootstrap, market, ending)
@@ -120,7 +121,8 @@ def _market(directory: DataDirectory, bootstrap: str | None, market: str, ending
                 f"The market of pid {pid} in {directory.path} is still starting: try again shortly."
             )
         act_as("operator", directory.path)
-        say(f"using the market that runs in {directory.path} (pid {pid})")
+        say(f"using the market that runs in {directory.path} (pid {pid}); what the run makes stays in it: accounts in")
+        say(f"projects {', '.join(PROJECTS)} and clouds, {ALLOWANCE_UCR // 10**6} credits for each of them, and pools")
         return Market(directory, noted.bootstrap, market, noted.partitions, partial(_look_at, directory, pid))
     end_orphans(directory, say)
     supervisor = Supervisor(UpOptions(directory=directory, bootstrap=bootstrap, market=market), say)

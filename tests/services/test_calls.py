@@ -63,3 +63,9 @@ def test_calls_are_shared_by_the_seed(tmp_path: Path) -> None:
     real, told = shared(traces(tmp_path), names, 20.0, 1)
     assert sum(map(len, real.values())) == 3
     assert "Azure" in told
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    """Its name is repeated, and what to name instead."""
+    with pytest.raises(SettingsError, match="is a file: name the folder"):
+        azure(traces(tmp_path) / "AzureLLMInferenceTrace_code.csv")
