@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from contractnet.messages import Offer
+from contractnet.messages import Offer, Winner
 from contractnet.messages import commands as c
 from market.bargaining import Negotiation
 from market.invariants import violations
@@ -88,6 +88,11 @@ def talk(state: State) -> Negotiation:
     return next(n for n in state.negotiations.values() if n.parties[0].sealed)
 
 
+def standing(state: State) -> Cfp:
+    """A call whose bids hold their prices."""
+    return next(c for c in state.cfps.values() if c.terms is None and c.bids and set(c.bids) <= set(state.holds))
+
+
 def work(state: State) -> Work:
     """What has started."""
     (only,) = state.works.values()
@@ -115,6 +120,7 @@ LEASED: dict[str, Break] = {
     "pool gpu counts 3 leases": lambda s: setattr(s.pools["gpu"], "leases", 3),
 }
 TALKING: dict[str, Break] = {
+    "are no resolved bids of it": lambda s: standing(s).awards.append(Winner(next(iter(standing(s).bids)), 10)),
     "not bargained for once each": lambda s: s.bargained.clear(),
     "not over a lease of its holder": lambda s: setattr(talk(s).parties[0], "account", talk(s).parties[1].account),
     "end of negotiation": lambda s: setattr(talk(s), "until_ms", talk(s).until_ms + 1),

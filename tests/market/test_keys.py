@@ -26,6 +26,13 @@ def test_a_key_signs_until_the_instant_it_expires() -> None:
     assert town.send(ANYTHING, ANN).code is REACHED
 
 
+def test_a_key_cannot_expire_at_once() -> None:
+    """At the instant of its registration it would sign nothing; a millisecond later it may."""
+    town, ids = small_town("ann")
+    assert town.send(c.RegisterKey(ids["ann"], NEW.public, town.at_ms), ANN).code is Code.BAD_DURATION
+    assert town.send(c.RegisterKey(ids["ann"], NEW.public, town.at_ms + 1), ANN).code is Code.ACCEPTED
+
+
 def test_the_bank_renews_for_who_has_no_key_left() -> None:
     """All keys of an account have expired: the bank registers another one, and the old one stays what it is."""
     town, ids = small_town("ann")
