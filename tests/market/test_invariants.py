@@ -93,6 +93,17 @@ def standing(state: State) -> Cfp:
     return next(c for c in state.cfps.values() if c.terms is None and c.bids and set(c.bids) <= set(state.holds))
 
 
+def deciding(state: State) -> Cfp:
+    """A call whose manager chooses."""
+    return next(c for c in state.cfps.values() if c.decides_until_ms > state.now_ms)
+
+
+def withdraw(cfp: Cfp) -> None:
+    """None of its bids may win any more."""
+    for bid in cfp.bids.values():
+        bid.withdrawn = True
+
+
 def work(state: State) -> Work:
     """What has started."""
     (only,) = state.works.values()
@@ -120,6 +131,7 @@ LEASED: dict[str, Break] = {
     "pool gpu counts 3 leases": lambda s: setattr(s.pools["gpu"], "leases", 3),
 }
 TALKING: dict[str, Break] = {
+    "waits for a decision that is made": lambda s: withdraw(deciding(s)),
     "are no resolved bids of it": lambda s: standing(s).awards.append(Winner(next(iter(standing(s).bids)), 10)),
     "not bargained for once each": lambda s: s.bargained.clear(),
     "not over a lease of its holder": lambda s: setattr(talk(s).parties[0], "account", talk(s).parties[1].account),

@@ -9,7 +9,7 @@ from contractnet.messages import notices as n
 from contractnet.sealing import LENGTH_BYTES, open_notice, pad, tag_of, values_of
 from market import told
 from market.notices import SHOWN_BUCKET_BYTES
-from tests.market.town import MANAGER, Answer, Town, inbox_key, key_pair, managed, small_town
+from tests.market.town import BANK, MANAGER, Answer, Town, inbox_key, key_pair, managed, small_town
 
 
 def record_of(town: Town, answer: Answer) -> list[bytes]:
@@ -93,3 +93,17 @@ def test_more_bids_are_shown_than_a_record_seems_to_have() -> None:
         town.bid(cfp, name, 20)
     town.at_ms += 100
     assert len(record_of(town, town.tick())) == 1 + 16
+
+
+def test_the_bank_has_no_inbox_to_be_shown_bids_in() -> None:
+    """Where it owns a pool, its decision begins like any other, and what is sealed is decoys alone."""
+    town, _ = small_town("ann")
+    town.pool("banks", town.state.bank, 1)
+    cfp = town.send(managed(pool="banks"), BANK)
+    assert cfp.code is Code.ACCEPTED
+    assert town.bid(cfp.id, "ann", 50).code is Code.ACCEPTED
+    town.at_ms += 100
+    at_deadline = record_of(town, town.tick())
+    assert isinstance(decode_notice(at_deadline[0]), n.BiddingEnded)
+    assert [opened(town, at_deadline, name) for name in ("ann", "manager")] == [[], []]
+    assert town.send(c.AwardBid(next(iter(town.state.cfps[cfp.id].bids))), BANK).code is Code.ACCEPTED

@@ -58,6 +58,16 @@ def test_system_agents_are_served_whatever_others_buy() -> None:
     assert town.send(c.DrawTokens(GPT, 40, "incident"), key_pair("a")).code is Code.ACCEPTED
 
 
+def test_who_can_just_pay_is_served() -> None:
+    """Credits that cover all that an order may get at its limit, and not one micro-credit more."""
+    town, ids = small_town("b", credits_ucr=10)
+    town.send(token_pool(GPT, ids["manager"]), BANK)
+    for tokens, served in ((11, 0), (10, 1)):
+        town.send(c.PlaceStandingOrder(GPT, tokens, 1_000, "", 60_000), key_pair("b"))
+        town.at_ms += 1_000
+        assert len(town.tick().of(e.TokensGranted)) == served
+
+
 def test_an_idle_pool_costs_nothing() -> None:
     """Without orders and at its full rate a pool is on no agenda, and an order that is placed and cancelled again and
     again is there once."""
