@@ -26,4 +26,7 @@ EQUIVALENT: dict[str, str] = {
         "an assertion about instants of 1970, which no market time reaches"
     ),
     "market/state.py `2` -> `3` in `floor: int = -(2**63)`": "a sequence is a signed 64-bit number, none below either",
+    "market/procurement.py `1` -> `2` in `return -1 if keys[one.id] < keys[other.id] else 1`": (
+        "a comparison for a sort: only the sign counts"
+    ),
 }
