@@ -9,8 +9,8 @@ import typer
 from rich.markup import escape
 
 from contractnet.cli.durations import seconds_of
-from contractnet.cli.lazy import service
 from contractnet.cli.members import account_id, amount_of, ask_bank, check_name
+from contractnet.cli.published import show_published
 from contractnet.cli.quantities import permille_of
 from contractnet.cli.root import Where, app, out, where
 from contractnet.errors import SettingsError
@@ -116,10 +116,7 @@ def clear(ctx: typer.Context, account: Account = None, project: Project = None) 
 @budget.command(epilog="Example:  contractnet budget show")
 def show(ctx: typer.Context) -> None:
     """Print all budgets with what is spent, held and left in their windows, as the published ledger has them."""
-    here = where(ctx)
-    here.directory.check()
-    for line in service("analytics.budgets").lines(here.directory.path, here.market):
-        print(printable(line))
+    show_published(where(ctx), "analytics.budgets")
 
 
 def _scope(here: Where, account: str | None, project: str | None) -> tuple[bytes | str, str]:

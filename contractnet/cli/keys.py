@@ -14,7 +14,6 @@ import typer
 from rich.markup import escape
 
 from contractnet.cli.durations import seconds_of
-from contractnet.cli.lazy import service
 from contractnet.cli.members import (
     CONNECT_S,
     LOOK_BACK_S,
@@ -26,6 +25,7 @@ from contractnet.cli.members import (
     operator_credential,
 )
 from contractnet.cli.program import program
+from contractnet.cli.published import show_published
 from contractnet.cli.root import Where, app, need_path, out, public_key, where
 from contractnet.credentials import Credential, Role, load, save
 from contractnet.errors import CredentialError, OutcomeTimeoutError, SettingsError
@@ -80,10 +80,7 @@ def show(
 
     Expiry is compared with this machine's clock; the market judges by its own time.
     """
-    here = where(ctx)
-    here.directory.check()
-    for line in service("analytics.keys").lines(here.directory.path, here.market, account):
-        print(printable(line))
+    show_published(where(ctx), "analytics.keys", account)
 
 
 @key.command(epilog="Example:  contractnet key new ann.json --out ann-2.json   (then: contractnet key register ...)")

@@ -10,14 +10,13 @@ import typer
 from contractnet.cli.durations import duration_text, seconds_of
 from contractnet.cli.lazy import service
 from contractnet.cli.members import amount_of, ask_operator
-from contractnet.cli.published import up_to_date
+from contractnet.cli.published import show_published, up_to_date
 from contractnet.cli.quantities import permille_of
 from contractnet.cli.root import app, out, where
 from contractnet.errors import SettingsError
 from contractnet.messages import Code
 from contractnet.messages.commands import SetPolicy
 from contractnet.money import credits_text
-from contractnet.terminal import printable
 
 if TYPE_CHECKING:
     from contractnet.client import Operator
@@ -116,7 +115,4 @@ def deposit(
 def show(ctx: typer.Context) -> None:
     """Print the policy that holds, and what was issued under it in the window that runs, as the published ledger has
     it."""
-    here = where(ctx)
-    here.directory.check()
-    for line in service("analytics.policy").lines(here.directory.path, here.market):
-        print(printable(line))
+    show_published(where(ctx), "analytics.policy")

@@ -1,4 +1,4 @@
-"""Terms that a command leaves as they are: what the published ledger says, once it has all that the market has said."""
+"""What commands read of the published ledger: to show it, and for terms that a command leaves as they are."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ import time
 from contractnet.cli.lazy import service
 from contractnet.cli.root import Where
 from contractnet.errors import SettingsError
+from contractnet.terminal import printable
 
 PATIENCE_S = 10.0
 _PAUSE_S = 0.1
+
+
+def show_published(here: Where, module: str, *about: object) -> None:
+    """Print what a module of analytics tells of the market, line by line."""
+    here.directory.check()
+    for line in service(module).lines(here.directory.path, here.market, *about):
+        print(printable(line))
 
 
 async def up_to_date(here: Where, partitions: int, otherwise: str) -> None:

@@ -12,7 +12,7 @@ from rich.markup import escape
 from contractnet.cli.durations import seconds_of
 from contractnet.cli.lazy import service
 from contractnet.cli.members import account_id, amount_of, ask_bank, ask_operator, check_name
-from contractnet.cli.published import up_to_date
+from contractnet.cli.published import show_published, up_to_date
 from contractnet.cli.quantities import flow_text, permille_of, rate_of, terms_text, tokens_of
 from contractnet.cli.root import Where, app, out, where
 from contractnet.errors import SettingsError
@@ -135,10 +135,7 @@ def show(
 
     All of it as the published ledger has it.
     """
-    here = where(ctx)
-    here.directory.check()
-    for line in service("analytics.tokens").lines(here.directory.path, here.market, name):
-        print(printable(line))
+    show_published(where(ctx), "analytics.tokens", name)
 
 
 @tokens.command(epilog="Examples:  contractnet tokens priority oncall on   |   contractnet tokens priority oncall off")
