@@ -162,6 +162,7 @@ def bench_lag(*, short: bool) -> list[dict[str, object]]:
             "torn": found.torn,
             "kept open s": round(found.kept_open_s),
             "reads there": found.kept_reads,
+            "cores": found.cores,
         }
     ]
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import psutil
 
 import analytics
 from benchmarks.stage import ledger_end, load, open_markets, settle_all, stage, start_worker
@@ -123,6 +124,8 @@ class Lag:
     """The same p99 for each fifth of the time: what grows with the history shows here."""
     kept_open_s: float
     kept_reads: int
+    cores: str
+    """The share of a core that each process took: where all cores are taken, the age is a queue for them."""
 
 
 def lag(*, events_per_s: int, duration_s: float) -> Lag:
@@ -136,9 +139,11 @@ def lag(*, events_per_s: int, duration_s: float) -> Lag:
         world.wait_for("the market is open and published", lambda: _published(world) > 200)
         sending = Load(markets, events_per_s / EVENTS_PER_COMMAND, seed=7)
         time.sleep(5)
-        before, started = _published(world), time.monotonic()
+        before, started, cpu_s = _published(world), time.monotonic(), _cpu_s()
         readers = [_reader(world, duration_s, kind) for kind in KINDS]
         with _kept_open(world) as kept:
+            time.sleep(duration_s * 0.9)  # readers that have ended have no CPU time to ask for
+            spent_s, during_s = _cpu_s(), time.monotonic() - started
             results = [json.loads(reader.communicate(timeout=duration_s + 120)[0]) for reader in readers]
             took_s = time.monotonic() - started
             rate = (_published(world) - before) / took_s
@@ -160,7 +165,26 @@ def lag(*, events_per_s: int, duration_s: float) -> Lag:
         fifths_p99_ms=tuple(_p99(sorted(fifth)) for fifth in fifths),
         kept_open_s=took_s,
         kept_reads=kept.reads,
+        cores=", ".join(
+            f"{name} {(spent_s[name] - cpu_s.get(name, 0.0)) / during_s:.0%}"
+            for name in sorted(spent_s, key=spent_s.__getitem__, reverse=True)
+        )
+        + f", of {psutil.cpu_count()} cores",
     )
+
+
+def _cpu_s() -> dict[str, float]:
+    """CPU seconds so far of this process (load, an open connection) and of all that it started, by what they are."""
+    names = {"kafka.Kafka": "broker", "faust": "worker", "projections.projector": "projector"}
+    names |= {"benchmarks.reading": "readers", "streams.signer": "signatures"}
+    found: dict[str, float] = defaultdict(float)
+    this = psutil.Process()
+    for process in (this, *this.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            command, times = process.cmdline(), process.cpu_times()
+            name = next((names[word] for word in command if word in names), "rest")
+            found["load" if process == this else name] += times.user + times.system
+    return found
 
 
 def _reports(world: World) -> list[str]:
