@@ -6,7 +6,8 @@ import csv
 import io
 import json
 import re
-from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,17 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def run(sql: str, data_dir: Path) -> tuple[list[str], list[Row]]:
-    """Column names and rows of a query on the newest generation.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of a query, and the time in UTC of the newest event that it knows of; None before the first one."""
+
+    columns: list[str]
+    rows: list[Row]
+    until: datetime | None
+
+
+def run(sql: str, data_dir: Path) -> Answer:
+    """The answer to a query on the newest generation.
 
     Queries only, on a connection that reaches no file but the ledger's own (analytics/ledger.py). Raises QueryError
     with DuckDB's own message for bad SQL, for anything but a query, and with what to do where there is no file.
@@ -47,9 +57,10 @@ def run(sql: str, data_dir: Path) -> tuple[list[str], list[Row]]:
         if (count := len(connection.extract_statements(sql))) != 1:
             raise QueryError(f"Give one SQL statement: these are {count}. Run them one at a time.")
         _need_query(connection, sql)
+        (until,) = connection.execute("SELECT max(newest_event_at) FROM meta").fetchone() or (None,)
         connection.execute(sql)
         columns = [column[0] for column in connection.description or []]
-        return columns, connection.fetchall() if columns else []
+        return Answer(columns, connection.fetchall() if columns else [], until)
     except duckdb.Error as error:
         raise QueryError(f"DuckDB refused the query. {error}") from error
     finally:
@@ -69,30 +80,29 @@ def _need_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         raise QueryError(f"This is no query but {kind.name}. `query` reads the ledger and nothing else: write SELECT.")
 
 
-def render(
-    columns: Sequence[str], rows: Sequence[Row], form: Format | str = Format.TABLE, width: int | None = None
-) -> str:
-    """A result as text. CSV has a header line; JSON is an array of objects; values JSON lacks become strings.
+def render(answer: Answer, form: Format | str = Format.TABLE, width: int | None = None) -> str:
+    """An answer as text. CSV has a header line; JSON is an array of objects; values JSON lacks become strings.
 
     JSON and tables hold no character that steers a terminal; CSV has every value as it is.
 
-    A table is `width` characters wide at most, its cells folded; without it, as wide as its contents.
+    A table is `width` characters wide at most, its cells folded; without it, as wide as its contents. Below it stands
+    how far its ledger goes.
     """
     form = Format(form)
     if form is Format.CSV:
         out = io.StringIO()
-        csv.writer(out, lineterminator="\n").writerows([columns, *rows])
+        csv.writer(out, lineterminator="\n").writerows([answer.columns, *answer.rows])
         return out.getvalue()
     if form is Format.JSON:
-        records = [dict(zip(columns, row, strict=True)) for row in rows]
+        records = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
         text = json.dumps(records, default=str, ensure_ascii=False, indent=1)
         # What is left of these stands inside of strings, where JSON has an escape that reads back as the same.
         return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text) + "\n"
-    return _table(columns, rows, width or _WIDTH_MAX)
+    return _table(answer, width or _WIDTH_MAX)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Row], width: int) -> str:
-    table = Table()
+def _table(answer: Answer, width: int) -> str:
+    table, columns, rows = Table(), answer.columns, answer.rows
     numeric = [all(isinstance(row[i], int | float) for row in rows) and bool(rows) for i in range(len(columns))]
     for name, right in zip(columns, numeric, strict=True):
         table.add_column(Text(printable(name, "")), justify="right" if right else "left", overflow="fold")
@@ -101,4 +111,5 @@ def _table(columns: Sequence[str], rows: Sequence[Row], width: int) -> str:
     out = io.StringIO()
     Console(file=out, width=width).print(table)
     count = f"{len(rows)} row" if len(rows) == 1 else f"{len(rows)} rows"
-    return f"{out.getvalue()}{count}\n"
+    until = f", until {answer.until:%Y-%m-%d %H:%M:%S} UTC" if answer.until else ""
+    return f"{out.getvalue()}{count}{until}\n"

@@ -61,13 +61,14 @@ def _report(name: str, tally: Tally) -> None:
     if tally.skipped:
         say(name, f"SKIPPED, {tally.skipped}")
         return
-    others = "".join(f" {what}={n}" for what, n in sorted((tally.other + tally.notes).items()))
-    say(
-        name,
-        f"kills={tally.kills} zombies={tally.zombies} broker={tally.broker}{others} "
-        f"commands={tally.commands} awards={tally.awards} works={tally.works} deals={tally.deals} "
-        f"grants={tally.grants} uncommitted={tally.visible} rows={tally.rows} "
-        f"{tally.counts()} in {tally.duration_s:.0f} s",
-    )
+    if tally.duration_s:  # else it did not get to its end, and nothing was counted
+        others = "".join(f" {what}={n}" for what, n in sorted((tally.other + tally.notes).items()))
+        say(
+            name,
+            f"kills={tally.kills} zombies={tally.zombies} broker={tally.broker}{others} "
+            f"commands={tally.commands} awards={tally.awards} works={tally.works} deals={tally.deals} "
+            f"grants={tally.grants} uncommitted={tally.visible} rows={tally.rows} "
+            f"{tally.counts()} in {tally.duration_s:.0f} s",
+        )
     for problem in tally.problems:
         say(name, f"FAILURE: {problem}")

@@ -32,9 +32,9 @@ def query(
     here = where(ctx)
     here.directory.check()
     analytics = service("analytics.query")
-    columns, rows = analytics.run(sql, here.directory.path)
+    answer = analytics.run(sql, here.directory.path)
     form = "csv" if csv else "json" if json else "table"
     width = out.width if out.is_terminal else None
-    text = analytics.render(columns, rows, form, width)
+    text = analytics.render(answer, form, width)
     # CSV in a file has every value as it is; on a terminal, names of others must not steer it.
     print(printable(text) if sys.stdout.isatty() else text, end="")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -27,23 +28,24 @@ def data_dir(tmp_path: Path) -> Path:
             "INSERT INTO awards VALUES (?, 9223372036854775807, TIMESTAMP '2026-01-02 03:04:05')", [HOSTILE]
         )
         connection.execute("INSERT INTO awards VALUES (NULL, 1, NULL)")
+        connection.execute("CREATE TABLE meta AS SELECT TIMESTAMP '2026-01-02 03:04:06' AS newest_event_at")
     (tmp_path / "ledger.duckdb").symlink_to("projection/ledger-3.duckdb")
     return tmp_path
 
 
 def test_a_query_gives_columns_and_rows(data_dir: Path) -> None:
     """Columns by name, rows as tuples, numbers exact."""
-    columns, rows = run("SELECT agent, price_ucr FROM awards ORDER BY price_ucr DESC", data_dir)
-    assert columns == ["agent", "price_ucr"]
-    assert rows == [(HOSTILE, 2**63 - 1), (None, 1)]
+    answer = run("SELECT agent, price_ucr FROM awards ORDER BY price_ucr DESC", data_dir)
+    assert answer.columns == ["agent", "price_ucr"]
+    assert answer.rows == [(HOSTILE, 2**63 - 1), (None, 1)]
 
 
 def test_csv_and_json_keep_every_value(data_dir: Path) -> None:
     """CSV and JSON can be read back, whatever an agent put into its name."""
-    columns, rows = run("FROM awards ORDER BY price_ucr", data_dir)
-    read = list(csv.reader(io.StringIO(render(columns, rows, Format.CSV), newline="")))
-    assert read == [columns, ["", "1", ""], [HOSTILE, str(2**63 - 1), "2026-01-02 03:04:05"]]
-    assert json.loads(render(columns, rows, "json"))[1] == {
+    answer = run("FROM awards ORDER BY price_ucr", data_dir)
+    read = list(csv.reader(io.StringIO(render(answer, Format.CSV), newline="")))
+    assert read == [answer.columns, ["", "1", ""], [HOSTILE, str(2**63 - 1), "2026-01-02 03:04:05"]]
+    assert json.loads(render(answer, "json"))[1] == {
         "agent": HOSTILE,
         "price_ucr": 2**63 - 1,
         "awarded_at": "2026-01-02 03:04:05",
@@ -51,18 +53,19 @@ def test_csv_and_json_keep_every_value(data_dir: Path) -> None:
 
 
 def test_a_table_is_no_markup_and_no_terminal_control(data_dir: Path) -> None:
-    """Names from agents appear as text: no markup, no control characters."""
-    columns, rows = run("SELECT agent FROM awards", data_dir)
-    text = render(columns, [*rows, ("\x1b[31mred\x07",)])
+    """Names from agents appear as text: no markup, no control characters. The last line says how old it is."""
+    answer = run("SELECT agent FROM awards UNION ALL SELECT '\x1b[31mred\x07'", data_dir)
+    text = render(answer)
     assert "[bold]a" in text
     assert not {"\0", "\x1b", "\x07", "\u202e"} & set(text)
-    assert text.endswith("3 rows\n")
+    assert text.endswith("3 rows, until 2026-01-02 03:04:06 UTC\n")
+    assert render(replace(answer, until=None)).endswith("3 rows\n")
 
 
 @pytest.mark.parametrize("sql", ["SHOW TABLES", "DESCRIBE awards", "SUMMARIZE awards", "PRAGMA database_list"])
 def test_what_there_is_can_be_asked(data_dir: Path, sql: str) -> None:
     """Statements that only tell count as queries."""
-    assert run(sql, data_dir)[1]
+    assert run(sql, data_dir).rows
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,7 @@ def test_what_there_is_can_be_asked(data_dir: Path, sql: str) -> None:
 )
 def test_a_query_can_be_explained(data_dir: Path, sql: str) -> None:
     """With or without running it."""
-    assert run(sql, data_dir)[1]
+    assert run(sql, data_dir).rows
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
@@ -84,7 +87,8 @@ def test_anything_but_one_statement_is_refused(data_dir: Path, sql: str) -> None
     """Else only the last result would be shown; a semicolon at the end is no second statement."""
     with pytest.raises(QueryError, match="one SQL statement"):
         run(sql, data_dir)
-    assert run("SELECT 1 AS one;", data_dir) == (["one"], [(1,)])
+    answer = run("SELECT 1 AS one;", data_dir)
+    assert (answer.columns, answer.rows) == (["one"], [(1,)])
 
 
 @pytest.mark.parametrize(

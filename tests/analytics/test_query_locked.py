@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from analytics.ledger import open_ledger
-from analytics.query import Format, render, run
+from analytics.query import Answer, Format, render, run
 from contractnet.errors import QueryError
 
 SECRET = "f00dfeed" * 8
@@ -29,6 +29,7 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with duckdb.connect(str(home / "projection" / "ledger-1.duckdb")) as connection:
         connection.execute(f"COPY (SELECT 'ann' AS agent) TO '{path}'")
         connection.execute("CREATE TABLE hot AS SELECT 'bob' AS agent")
+        connection.execute("CREATE TABLE meta AS SELECT now()::TIMESTAMP AS newest_event_at")
         connection.execute(f"CREATE VIEW awards AS FROM read_parquet(['{path}']) UNION ALL FROM hot")
     (home / "ledger.duckdb").symlink_to("projection/ledger-1.duckdb")
     monkeypatch.chdir(home)
@@ -37,8 +38,8 @@ def data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_views_still_read_their_segments(data_dir: Path) -> None:
     """The lock leaves what a query is for."""
-    assert sorted(run("SELECT agent FROM awards", data_dir)[1]) == [("ann",), ("bob",)]
-    assert run("SELECT count(*) FROM awards a, range(1000)", data_dir)[1] == [(2000,)]
+    assert sorted(run("SELECT agent FROM awards", data_dir).rows) == [("ann",), ("bob",)]
+    assert run("SELECT count(*) FROM awards a, range(1000)", data_dir).rows == [(2000,)]
 
 
 READS = [
@@ -133,8 +134,8 @@ def test_the_lock_holds_for_statements_that_query_lets_pass(data_dir: Path) -> N
 def test_results_do_not_steer_a_terminal() -> None:
     """Values and column names of a table and of JSON; JSON reads back as it was."""
     evil = "\x1b[2J\x9b31m\u202e\x7f[bold]<b>"
-    table = render([evil], [(evil,)], Format.TABLE)
-    text = render([evil], [(evil,)], Format.JSON)
+    answer = Answer([evil], [(evil,)], None)
+    table, text = render(answer, Format.TABLE), render(answer, Format.JSON)
     assert json.loads(text) == [{evil: evil}]
     for shown in (table, text):
         assert all(c.isprintable() or c == "\n" for c in shown)
