@@ -95,7 +95,7 @@ def _guarded(directory: DataDirectory, bootstrap: str | None, market: str, optio
     with Interrupt() as interrupt, ExitStack() as ending:
         try:
             running = _market(directory, bootstrap, market, ending)
-            return 0 if _swarm(running, options, demand) else 1
+            return 0 if _swarm(running, options, demand, ending) else 1
         except KeyboardInterrupt:
             say("stopping")
     say("stopped; nothing of this run is left running")
@@ -140,7 +140,7 @@ def _look_at(directory: DataDirectory, pid: int) -> None:
         )
 
 
-def _swarm(market: Market, options: SwarmOptions, demand: Demand) -> bool:
+def _swarm(market: Market, options: SwarmOptions, demand: Demand, ending: ExitStack) -> bool:
     screen = new_console()
     say(demand.told)
     partition = partition_of(market.market, market.partitions)
@@ -156,22 +156,21 @@ def _swarm(market: Market, options: SwarmOptions, demand: Demand) -> bool:
         market.directory, market.bootstrap, market.market, partition, market.partitions, first_offset, options.deleted
     )
     score = Score()
-    begun = time.monotonic()
-    with ExitStack() as ending:
-        children = Children(market.directory.log("swarm"))
-        ending.callback(children.close)
-        begun = _start(children, market, options, demand, enrolled)
-        try:
-            with Show(screen, score, options.duration_s) as show:
-                _listen(children, score, show, market, until_s=begun + options.duration_s)
-                lasted_s, score.won_in_time = time.monotonic() - begun, score.total("won")
-                for group in ("managers", "bidders", "gate"):
-                    children.end(group)
-                    _listen(children, score, show, market, until_ended=group)
-        except MarketGoneError:
-            children.kill("managers")
-            children.kill("bidders")
-            raise
+    children = Children(market.directory.log("swarm"))
+    ending.callback(children.close)
+    begun = _start(children, market, options, demand, enrolled)
+    try:
+        with Show(screen, score, options.duration_s) as show:
+            _listen(children, score, show, market, until_s=begun + options.duration_s)
+            lasted_s, score.won_in_time = time.monotonic() - begun, score.total("won")
+            for group in ("managers", "bidders", "gate"):
+                children.end(group)
+                _listen(children, score, show, market, until_ended=group)
+    except MarketGoneError:
+        children.kill("managers")
+        children.kill("bidders")
+        raise
+    children.close()
     for text in score.events:
         say(text)
     lag_s = outcome.wait_for_projection(run, market.look)

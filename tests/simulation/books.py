@@ -75,7 +75,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         self.holds: dict[bytes, tuple[bytes, int]] = {}
         self.pools: dict[str, int] = {}
         self.auctions: dict[bytes, Auction] = {}
-        self.ended: set[bytes] = set()
+        self.ended: dict[bytes, None] = {}
         self.leases: dict[bytes, e.SlotReserved] = {}
         self.awards: set[bytes] = set()
         self.outcomes: dict[bytes, Code] = {}
@@ -333,7 +333,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
     def _CfpClosed(self, entry: Entry, event: e.CfpClosed) -> None:
         auction = self.auctions.pop(event.cfp)
         assert event.cfp not in self.ended
-        self.ended.add(event.cfp)
+        self.ended[event.cfp] = None
         assert event.awards == len(auction.awards)
         assert (event.outcome is CfpOutcome.AWARDED) == bool(auction.awards)
         assert not {event.cfp, *auction.bids} & set(self.holds) - set(self.works), "a hold outlives its CFP"

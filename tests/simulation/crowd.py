@@ -312,7 +312,7 @@ class Crowd:
         ids = {name: self.account(name) for name in ("bank", "manager", *AGENTS)}
         ids |= dict.fromkeys(CASE_IDS, UNKNOWN_ID)
         ids["cfp"] = ids["quiet"] = ids["full"] = self.dice.choice(list(self.books.auctions) or [UNKNOWN_ID])
-        ids["ended"] = next(reversed(list(self.books.ended)), UNKNOWN_ID)
+        ids["ended"] = next(reversed(self.books.ended), UNKNOWN_ID)
         ids["lease"] = self.dice.choice(list(self.books.leases) or [UNKNOWN_ID])
         ids["early"] = ids["chosen"] = ids["low"] = self.dice.choice(self.bids or [UNKNOWN_ID])
         ids["bid"] = self.dice.choice(self.bids or [UNKNOWN_ID])
