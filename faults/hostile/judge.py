@@ -60,6 +60,22 @@ class Verdict:
         """Whether nothing forged was accepted, nothing honest lost, and every attempt had its code."""
         return not (self.accepted or self.honest_lost or self.misjudged)
 
+    def note(self, what: str, found: str | None, expected: str) -> None:
+        """An attempt that no ledger tells of: something else has to refuse it. `found` None: it did not."""
+        self.attempts += 1
+        self.codes[found or "NOT_REFUSED"] += 1
+        self.accepted += found is None
+        self.misjudged += found != expected
+        if found != expected and len(self.wrong) < WRONG_MAX:
+            self.wrong.append(f"{what}: came to {found}, expected {expected}")
+
+    def add(self, more: Verdict) -> None:
+        """Add what was noted elsewhere of the same kind."""
+        for name in ("attempts", "accepted", "honest", "honest_lost", "misjudged"):
+            setattr(self, name, getattr(self, name) + getattr(more, name))
+        self.codes += more.codes
+        self.wrong += more.wrong
+
     def line(self) -> str:
         """The verdict in one line."""
         codes = " ".join(f"{name or 'NONE'}={count}" for name, count in self.codes.most_common())

@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 from faults.arena import Arena
-from faults.hostile import batches, intruders
+from faults.hostile import batches, inflated, intruders, seals
 from faults.hostile.forgeries import CrossTopic
 from faults.hostile.judge import Verdict
 from faults.hostile.kinds import NAMES
@@ -17,8 +17,13 @@ from faults.plan import Plan
 from faults.world import World, guarded_world
 
 WORKERS = 2
-WIRE_KINDS = {batches.NAME: batches.attack, intruders.NAME: intruders.attack}
-"""What only a broker can be asked: it refuses most of it itself."""
+WIRE_KINDS = {
+    batches.NAME: batches.attack,
+    inflated.NAME: inflated.attack,
+    intruders.NAME: intruders.attack,
+    seals.NAME: seals.attack,
+}
+"""What is no record of `commands`, or only a broker can be asked, which refuses most of it itself."""
 
 
 def build(plan: Plan) -> AbstractContextManager[World]:
