@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contractnet.envelope import Headers, Sealed
 from contractnet.messages import Code
 from contractnet.messages import commands as c
-from contractnet.signing import KeyPair, signed_bytes
+from contractnet.signing import signed_bytes
 from faults.hostile.ground import DAY_MS, REPEATED, Ground, Shot, bid, encoded, words
 from faults.world import PARTITIONS
 

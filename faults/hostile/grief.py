@@ -109,7 +109,9 @@ class Flood:
         """A negotiation, each of whose commands comes after its fifty. It is all the honest trade that there is."""
         # First what an eavesdropper has seen by now, then what honest members will say.
         before = [self._rubbish(ground) for _ in range(1 + HONEST)]
-        return [shot for rubbish, honest in zip(before, negotiation(ground), strict=True) for shot in (*rubbish, honest)]
+        return [
+            shot for rubbish, honest in zip(before, negotiation(ground), strict=True) for shot in (*rubbish, honest)
+        ]
 
     @staticmethod
     def _rubbish(ground: Ground) -> list[Shot]:

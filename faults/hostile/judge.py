@@ -36,8 +36,8 @@ class Verdict:
 
     `honest_lost`: what honest members sent that has not the outcome, or the award, that it has to have. `wrong` tells
     of the first attempts and commands that came out otherwise. `held_credit_s`: credits times seconds of the insider
-    that were held and not spent: what hold griefing costs the griefer. `races`: those of which exactly as many shots were
-    accepted as may be; one more is an attempt that took effect and must not have.
+    that were held and not spent: what hold griefing costs the griefer. `races`: those of which exactly as many shots
+    were accepted as may be; one more is an attempt that took effect and must not have.
     """
 
     kind: str

@@ -40,7 +40,8 @@ FIELDS = (
     ("token_grants", "task"),
     ("token_usage", "task"),
 )
-"""Tables of the published ledger, and their columns, in which each poison stands as it is; and `negotiations.issues`."""
+"""Tables of the published ledger, and their columns, in which each poison stands as it is. So does it in the issues of
+`negotiations`."""
 
 
 class Poison:
@@ -66,9 +67,7 @@ class Poison:
         shots += [
             ground.shot(c.OpenAccount(text, text, text, ground.pair().public, ground.rng.randbytes(32)), bank, fits),
             ground.shot(c.CreatePool(text, owner, 10_000), bank, fits),
-            ground.shot(
-                c.CreateTokenPool(text, ground.accounts[ground.manager.public], *TOKEN_TERMS), bank, fits
-            ),
+            ground.shot(c.CreateTokenPool(text, ground.accounts[ground.manager.public], *TOKEN_TERMS), bank, fits),
             self._market(ground, text, Code.MARKET_EXISTS if text in self._named else ACCEPTED),
         ]
         self._named.add(text)
@@ -93,7 +92,7 @@ class Poison:
     def _books(ground: Ground, text: str) -> list[Step]:
         """Memos of what is issued and moved, and a project's budget for as long as it takes."""
         bank, mine, theirs = ground.bank, ground.accounts[ground.mallory.public], ground.accounts[ground.fence.public]
-        memo = (text * MEMO_BYTES_MAX)[: MEMO_BYTES_MAX]
+        memo = (text * MEMO_BYTES_MAX)[:MEMO_BYTES_MAX]
         return [
             (c.IssueCredits(mine, 2, text), bank),
             (c.TransferCredits(mine, theirs, 1, text), bank),

@@ -101,7 +101,9 @@ def _moved(sealed: SealedNotice, reader: bytes | None, ground: Ground) -> Iterat
     bent[rng.randrange(len(bent))] ^= 1 << rng.randrange(8)
     yield Trial("in another market", sealed, key, other.genesis, other.name)
     yield Trial("in another market of this name", sealed, key, other.genesis, ground.name)
-    yield Trial("at another place", SealedNotice(tag_of(key, place), place, sealed.box), key, ground.genesis, ground.name)
+    yield Trial(
+        "at another place", SealedNotice(tag_of(key, place), place, sealed.box), key, ground.genesis, ground.name
+    )
     yield Trial("bent", replace(sealed, box=bytes(bent)), key, ground.genesis, ground.name)
     cut = rng.randrange(len(sealed.box))
     yield Trial("cut", replace(sealed, box=sealed.box[:cut]), key, ground.genesis, ground.name)
@@ -121,7 +123,9 @@ def attack(siege: Siege, attempts: int) -> None:
 def _heard(siege: Siege, start: int) -> tuple[list[SealedNotice], int]:
     """The sealed notices of the siege's market from an offset on, and where to go on."""
     bootstrap, place = siege.arena.world.broker.bootstrap, siege.ground.partition
-    consumer = new_consumer(bootstrap, **client_settings(bootstrap, siege.access), **{"group.id": NAMED, "log_level": 2})
+    consumer = new_consumer(
+        bootstrap, **client_settings(bootstrap, siege.access), **{"group.id": NAMED, "log_level": 2}
+    )
     found: list[SealedNotice] = []
     try:
         consumer.assign([TopicPartition(NOTICES.name, place, start)])

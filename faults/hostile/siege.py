@@ -129,7 +129,10 @@ class Siege:
                 self._send(client, shot)
             assert client.flush(60) == 0
 
-        parts = [s for s in shots if dict(s.headers)["key"] == first], [s for s in shots if dict(s.headers)["key"] != first]
+        parts = (
+            [s for s in shots if dict(s.headers)["key"] == first],
+            [s for s in shots if dict(s.headers)["key"] != first],
+        )
         with ThreadPoolExecutor(2) as pool:
             for done in [pool.submit(run, *each) for each in zip((self.attacker, self._rival), parts, strict=True)]:
                 done.result()

@@ -19,6 +19,7 @@ from multiprocessing import get_context
 
 from faults.hostile.judge import Verdict
 from faults.hostile.kinds import NAMES
+from faults.hostile.seals import NAME as SEALS
 from tests.hostile import life, queries, seals
 
 MAX_MS = 1000.0
@@ -27,7 +28,7 @@ GROWTH_MAX = 3.0
 """The last quarter of the attempts may not take so much longer than the first: else a flood slows the market down."""
 
 
-OTHERS = {seals.NAME: seals.live, queries.NAME: queries.live}
+OTHERS = {SEALS: seals.live, queries.NAME: queries.live}
 """Kinds whose attempts are no records of `commands`."""
 KINDS = (*NAMES, *OTHERS)
 

@@ -29,7 +29,13 @@ EXPECTED = {
     "CatalogException",  # no such table, no such function
 }
 OTHER_PATHS = {
-    "/etc/passwd": ("/etc/../etc/passwd", "//etc/passwd", "/proc/self/root/etc/passwd", "file:///etc/passwd", "/etc/p*d"),
+    "/etc/passwd": (
+        "/etc/../etc/passwd",
+        "//etc/passwd",
+        "/proc/self/root/etc/passwd",
+        "file:///etc/passwd",
+        "/etc/p*d",
+    ),
     "'keys/operator.json'": ("'./keys/operator.json'", "'keys/../keys/operator.json'", "'keys/*.json'", "'**/*.json'"),
     "{home}/keys/operator.json": ("{home}/./keys/operator.json", "{home}/keys/../keys/*", "{home}/**/operator.json"),
     "other.parquet": ("*.parquet", "../segments/other.parquet", "[a-z]*.parquet"),

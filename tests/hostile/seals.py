@@ -23,7 +23,9 @@ def live(seed: int, attempts: int) -> Verdict:
             life.pass_time(ground.open_ms)
             told = life.log.committed(NOTICES.name, PARTITION, start)
             start = told[-1].offset + 1
-            boxes = [n for s in told if s.key == ground.name.encode() and isinstance(n := _notice(s.value), SealedNotice)]
+            boxes = [
+                n for s in told if s.key == ground.name.encode() and isinstance(n := _notice(s.value), SealedNotice)
+            ]
             break_open(boxes, ground, noted)
     verdict = life.end()
     verdict.add(noted)

@@ -1,4 +1,5 @@
-"""What became of texts that are code elsewhere: the very text in the published ledger, nothing that steers a terminal."""
+"""What became of texts that are code elsewhere: the very text is in the published ledger, and nothing that is printed
+steers a terminal."""
 
 from __future__ import annotations
 
