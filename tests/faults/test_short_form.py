@@ -45,8 +45,6 @@ def test_adversaries_on_the_wire_get_their_codes_and_nothing_else(tmp_path: Path
     found = re.search(r"hostile: kinds=(\d+) attempts=\d+ accepted=0 honest_lost=0 least_per_kind=(\d+)", done.stdout)
     assert found is not None
     assert (int(found[1]), int(found[2]) >= 25) == (len(NAMES) + len(WIRE_KINDS), True)
-    assert "fuzz: inputs=20000" in done.stdout
-    assert re.search(r" overspend: .* races=[1-9]", done.stdout), "exactly as many bids won as credits allow"
     assert "duplicate=0 lost=0 torn=0 diverged=0 rows_lost=0 rows_doubled=0" in done.stdout.splitlines()[-1]
 
 
