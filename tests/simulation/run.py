@@ -138,9 +138,7 @@ class Simulation:
                 continue
             self._count(letter)
             delay_ms = self.dice.choice((0, 0, 0, 1, 5, 30))
-            if (
-                self.dice.random() < 0.04
-            ):  # slow, or only the answer is lost: the client sends the same bytes again, both may arrive
+            if self.dice.random() < 0.04:  # slow, or the answer is lost: the same bytes are sent again, both may arrive
                 delay_ms += self.dice.choice((100, 500, 3_000))
                 self._post(letter, self.dice.choice((10, 800)))
             if self.dice.random() < 0.04:
