@@ -53,8 +53,8 @@ SHELL_MUTANTS: tuple[Mutant, ...] = (
         WRITER,
         "            if answers:\n",
         "            if len(answers) > 3:\n",
-        "the position moves although nothing is committed: a crash loses what was answered. To move it before the commit "
-        "changes nothing here: after an abort, and after a crash, it is read from the ledger",
+        "the position moves although nothing is committed: a crash loses what was answered (to move it before the commit "
+        "changes nothing here: after an abort or a crash it is read from the ledger)",
         (SEEDS,),
     ),
     Mutant(
