@@ -53,7 +53,7 @@ SHELL_MUTANTS: tuple[Mutant, ...] = (
         WRITER,
         "            if answers:\n",
         "            if len(answers) > 3:\n",
-        "the position moves although nothing is committed: a crash loses what was answered (to move it before the commit "
+        "the position moves although nothing is committed: a crash loses what was answered (to move it earlier "
         "changes nothing here: after an abort or a crash it is read from the ledger)",
         (SEEDS,),
     ),
