@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Callable
-from pathlib import Path
 
 from benchmarks import bargaining, groups, latency, projection, reserve, scaling, segments, speed, tokens
+from benchmarks.record import OUT, Circumstances, write
 from benchmarks.stage import start_faust_eos, start_peer, start_worker
 
-OUT = Path(__file__).parent / "out"
 PEER_BATCHES = (500, 4000)
 FAUST = "Faust's exactly_once"
 
@@ -265,9 +263,10 @@ def main() -> None:
         parser.error(f"no such section: {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
     OUT.mkdir(exist_ok=True)
     for name in options.sections.split(","):
+        circumstances = Circumstances.now(short=options.short)
         rows = SECTIONS[name](short=options.short)
-        show(name, rows)
-        (OUT / f"{name}.json").write_text(json.dumps(rows, indent=2) + "\n")
+        show(f"{name} ({circumstances.line()})", rows)
+        write(name, circumstances, rows)
 
 
 if __name__ == "__main__":

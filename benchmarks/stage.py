@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
@@ -89,6 +90,11 @@ def ledger_end(world: World) -> int:
 
 
 def cpu_s(pid: int) -> float:
-    """User and system seconds of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """User and system seconds so far of a process and of those that it started, such as the worker's signer."""
+    root = psutil.Process(pid)
+    spent = 0.0
+    for process in (root, *root.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            spent += times.user + times.system
+    return spent
