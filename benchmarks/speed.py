@@ -40,7 +40,7 @@ def run(start: Starter, *, signed: bool, cfps: int, judges: bool = True) -> Spee
         commands = load(markets, cfps)
         settle_all(markets)
         process = start(world)
-        points = _watch(world, process)
+        points = watch(world, process)
         awards = _awards(world) if judges else 0
         stored_bytes = sum(path.stat().st_size for path in _segments(world))
     end = points[-1][1]
@@ -56,11 +56,11 @@ def run(start: Starter, *, signed: bool, cfps: int, judges: bool = True) -> Spee
     )
 
 
-def _watch(world: World, process: subprocess.Popen[bytes]) -> list[tuple[float, int, float]]:
+def watch(world: World, process: subprocess.Popen[bytes], limit_s: float = LIMIT_S) -> list[tuple[float, int, float]]:
     """(time, ledger end, CPU seconds) until nothing has moved for a while."""
     points: list[tuple[float, int, float]] = []
     started = moved = time.monotonic()
-    while time.monotonic() - started < LIMIT_S:
+    while time.monotonic() - started < limit_s:
         assert process.poll() is None, (
             "it ended: " + (world.data / "processes.log").read_text("utf-8", "replace")[-2000:]
         )
@@ -72,7 +72,7 @@ def _watch(world: World, process: subprocess.Popen[bytes]) -> list[tuple[float, 
         elif end and now - moved > QUIET_S:
             return points
         time.sleep(0.05)
-    raise TimeoutError(f"the ledger still grows after {LIMIT_S} s")
+    raise TimeoutError(f"the ledger still grows after {limit_s} s")
 
 
 def _awards(world: World) -> int:
