@@ -17,10 +17,9 @@ import tempfile
 from collections import Counter, defaultdict
 from pathlib import Path
 
-from benchmarks.speed import watch
-from benchmarks.stage import ledger_end, load, open_markets, settle_all, stage, start_worker
+from benchmarks.stage import ledger_end, load, open_markets, settle_all, stage, start_worker, wait_until_judged
 
-RATE_HZ = 200
+RATE_HZ, LIMIT_S = 100, 300
 MOSTLY = 3
 PLACES = {
     "contractnet/codec.py": "codec",
@@ -84,7 +83,7 @@ def _sampled(cfps: int, file: Path) -> str:
         world.wait_for("the worker judges", lambda: ledger_end(world) > cfps)
         options = ["--gil", "--format", "raw", "--rate", str(RATE_HZ), "--duration", "unlimited"]
         spy = subprocess.Popen([_spy(), "record", *options, "--output", str(file), "--pid", str(worker.pid)])
-        watch(world, worker)
+        wait_until_judged(world, LIMIT_S)
         spy.send_signal(signal.SIGINT)
         assert spy.wait(30) == 0, "py-spy needs the right to trace: be root, or set kernel.yama.ptrace_scope=0"
     return file.read_text()

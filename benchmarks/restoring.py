@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 
-from benchmarks.speed import watch
-from benchmarks.stage import MARKETS, load, settle_all, stage, start_worker
+from benchmarks.stage import MARKETS, load, settle_all, stage, start_worker, wait_until_judged
 from contractnet.topics import SNAPSHOTS
 from faults.world import Market, World
 from market.snapshot import dump
@@ -64,7 +63,9 @@ def restores(events: int, runs: int) -> Restores:
     made = [one for found in by_kind.values() for one in found]
     assert len({one.state for one in made}) == 1, "the states differ"
     assert all((one.snapshot is None) == (kind == KINDS[1]) for kind in KINDS for one in by_kind[kind])
-    return Restores(max(one.entries for one in made), by_kind)
+    found = max(one.entries for one in made)
+    assert found >= events, f"the ledger has {found} events only"
+    return Restores(found, by_kind)
 
 
 def _fill(world: World, market: Market, events: int) -> None:
@@ -74,7 +75,7 @@ def _fill(world: World, market: Market, events: int) -> None:
         load([market], CFPS_PER_CHUNK, seed)
         world.producer.flush(60)
     settle_all([market])
-    watch(world, worker, LIMIT_S)
+    wait_until_judged(world, LIMIT_S)
     for process in (worker, snapshotter):
         process.terminate()
         process.wait(60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ import psutil
 
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
-from contractnet.topics import LEDGER
+from contractnet.topics import COMMANDS, LEDGER
 from faults.world import PARTITIONS, Market, World, new_world
 
 MARKETS = ("Ω-market", "tenant-1", "tenant-42", "default")
@@ -82,6 +83,17 @@ def _bid(rng: random.Random, market: Market, cfp: bytes) -> None:
     bidders: list[KeyPair] = rng.sample(market.agents, BIDS_PER_CFP)
     for keys in bidders:
         market.bid(cfp, keys, rng.randrange(10, 10**6))
+
+
+def wait_until_judged(world: World, limit_s: float) -> None:
+    """Until the worker has answered every command that is there now, as its /health says."""
+    ends = {p: world.end_of(COMMANDS.name, p) for p in range(PARTITIONS)}
+
+    def done() -> bool:
+        health = json.loads(world.health(0) or "{}").get("next_offset", {})
+        return all(health.get(str(p), 0) >= end for p, end in ends.items())
+
+    world.wait_for("every command is answered", done, limit_s)
 
 
 def ledger_end(world: World) -> int:
