@@ -127,10 +127,11 @@ def test_what_the_broker_acknowledged_and_does_not_have_is_lost(world: World) ->
     market = judged(world)
     receipts = world.acknowledged.on(market.partition)
     assert verdict_on(world, market).lost == 0
-    gone = struct.pack(">q16s", 10_000, b"g" * 16) + struct.pack(">q16s", 0, b"o" * 16)
-    unknown = struct.pack(">q16s", -1, b"u" * 16) + struct.pack(">q16s", -1, receipts.packed[8:24])
-    found = verdict_on(world, market, Receipts(receipts.packed + gone + unknown))
-    assert (found.lost, found.acknowledged) == (3, len(receipts) + 4)
+    sent = receipts.packed[8:24]
+    places = ((10_000, b"g" * 16), (0, b"o" * 16), (10_000, sent), (-1, b"u" * 16), (-1, sent))
+    more = b"".join(struct.pack(">q16s", offset, ident) for offset, ident in places)
+    found = verdict_on(world, market, Receipts(receipts.packed + more))
+    assert (found.lost, found.acknowledged) == (4, len(receipts) + 5)
 
 
 def test_the_independent_checker_decides_as_well(world: World) -> None:
