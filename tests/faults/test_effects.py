@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -13,11 +15,14 @@ from typing import cast
 import pytest
 from confluent_kafka import Producer
 
+from contractnet.messages import Cause, Code, Entry, Event, Source
+from contractnet.messages import events as e
 from contractnet.topics import COMMANDS, LEDGER, NOTICES
 from faults.arena import Arena
 from faults.records import newest_stamp_ms
-from faults.sections import clocks
+from faults.sections import clocks, disks, projection, strangers
 from faults.sections.zombies import Zombie
+from faults.tally import Tally
 from faults.watch import Watch
 from faults.world import PARTITIONS, World, new_world
 from streams.referee import EXIT_FAULT
@@ -47,6 +52,63 @@ def test_a_zombie_is_fenced_where_exit_code_and_log_say_so() -> None:
     assert not Zombie(process, 0).is_fenced(fence + others)
     assert not Zombie(process, len(fence)).is_fenced(fence + own)
     assert not Zombie(ended(0), 0).is_fenced(fence + own)
+
+
+@pytest.mark.parametrize(("log", "code", "seen"), [(b"", None, 0), (b"No space left on device", None, 1), (b"", 70, 1)])
+def test_a_full_disk_counts_where_the_projector_met_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: bytes, code: int | None, seen: int
+) -> None:
+    """By an error in what was logged since, or by its end; what was logged before tells nothing."""
+    processes = tmp_path / "processes.log"
+    processes.write_bytes(disks.SIGN)
+
+    @contextmanager
+    def full(_folder: Path) -> Iterator[None]:
+        with processes.open("ab") as file:
+            file.write(log)
+        yield
+
+    monkeypatch.setattr(disks, "FULL_S", 0.1)
+    monkeypatch.setattr(disks, "full", full)
+    arena = stage(tmp_path, services={disks.PROJECTOR: SimpleNamespace(poll=lambda: code)})
+    disks._fill_projector(arena)
+    assert (arena.tally.other["projector_disk_full"], len(arena.tally.problems)) == (seen, 1 - seen)
+
+
+@pytest.mark.parametrize(("left", "fault"), [("ledger-3.draft", projection.PUBLISHING), ("x", "projector_kills")])
+def test_a_kill_fell_into_a_publication_where_a_draft_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str, fault: str
+) -> None:
+    """However long the section had waited for one."""
+    monkeypatch.setattr(projection, "PUBLISHES_S", 0.1)
+    (tmp_path / "projection").mkdir()
+    arena = stage(tmp_path, kill_service=lambda _: (tmp_path / "projection" / left).touch(), start_projector=lambda: 0)
+    projection._kill_projector(arena, publishing=True)
+    assert arena.tally.other == {fault: 1}
+
+
+ACCEPTED = e.CommandAccepted(None, b"k" * 32, 1, "PlaceStandingOrder")
+REJECTED = e.CommandRejected(Code.UNKNOWN_KEY, "", None, b"k" * 32, 1, "PlaceStandingOrder")
+
+
+@pytest.mark.parametrize(
+    ("events", "problems"), [([ACCEPTED], 0), ([REJECTED], 1), ([ACCEPTED, ACCEPTED], 1), ([ACCEPTED, REJECTED], 1)]
+)
+def test_a_strangers_command_is_accepted_once(tmp_path: Path, events: list[Event], problems: int) -> None:
+    """Any other outcome, and any second one, is a failure; one that never comes is waited for."""
+    ident = b"c" * 16
+    entries = [Entry(Source(n, 0, ident, 1, Cause.COMMAND), event) for n, event in enumerate(events)]
+    arena = stage(tmp_path, entries_of=lambda _: entries)
+    market = World.market(cast(World, SimpleNamespace(producer=None, operator=None, acknowledged=None)), "default")
+    strangers._demand_outcomes(arena, [strangers.Sent("abort", market, ident)])
+    assert len(arena.tally.problems) == problems
+
+
+def stage(data: Path, **more: object) -> Arena:
+    """An arena in which nothing runs, and nobody has to be waited for."""
+    world = SimpleNamespace(data=data, wait_for=lambda *_: None, entries_of=more.pop("entries_of", None))
+    idle = {"restart_ended": lambda: None, "wait_for_award": lambda: None, "rng": random.Random(1)}
+    return cast(Arena, SimpleNamespace(world=world, tally=Tally(), **idle, **more))
 
 
 @pytest.mark.broker
