@@ -133,28 +133,6 @@ class AbsurdNames:
         return [*shots, ground.shot(c.CancelCfp(sealed.command_id), ground.fence, ACCEPTED, hostile=False)]
 
 
-class Poison:
-    """Printable texts that are code to SQL, HTML, spreadsheets, shells, templates and terminal markup."""
-
-    name = "poison"
-
-    def volley(self, ground: Ground) -> list[Shot]:
-        """As tasks and memos they are legal and stored as they are; as pools and markets there are none."""
-        rng, fence = ground.rng, ground.fence
-        sealed = ground.sealed(ground.calling("bait", DAY_MS), fence)
-        text = rng.choice(POISON)
-        placed = ground.sealed(bid(sealed.command_id, 10, text), ground.mallory)
-        return [
-            ground.shot_of(sealed, ACCEPTED, hostile=False),
-            ground.shot_of(placed, ACCEPTED),
-            ground.shot(c.WithdrawBid(placed.command_id), ground.mallory, ACCEPTED, hostile=False),
-            ground.shot(replace(ground.calling("bait", 1000), pool=text), fence, Code.UNKNOWN_POOL),
-            ground.shot(c.ResizePool(text, 1), fence, Code.UNKNOWN_POOL),
-            Shot(text.encode(), sealed.value, sealed.headers, words(Code.UNKNOWN_MARKET, Code.WRONG_PARTITION)),
-            ground.shot(c.CancelCfp(sealed.command_id), fence, ACCEPTED, hostile=False),
-        ]
-
-
 class Paths:
     """Texts that mean something to a file system."""
 

@@ -38,7 +38,7 @@ def attack(siege: Siege, attempts: int) -> None:
             for n, outcome in enumerate(expected):
                 word = f"REFUSED_{error}"
                 if error and word in outcome:
-                    siege.note_refusal(NAME, word, word)
+                    siege.refused.note(NAME, word, word)
                 else:
                     # Stored although it should have been refused: no outcome of the ledger is the expected one.
                     siege.shots[offset + n if not error else -1] = Shot(None, None, [], outcome)

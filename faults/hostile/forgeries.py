@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contractnet.envelope import Headers, Sealed
 from contractnet.messages import Code
 from contractnet.messages import commands as c
-from contractnet.signing import KeyPair, signed_bytes
-from faults.hostile.ground import ACCEPTED, DAY_MS, REPEATED, Ground, Shot, bid, encoded, words
+from contractnet.signing import signed_bytes
+from faults.hostile.ground import DAY_MS, REPEATED, Ground, Shot, bid, encoded, words
 from faults.world import PARTITIONS
 
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -147,35 +147,6 @@ class Stripped:
         key = ground.name.encode()
         shots = [Shot(key, right.value, headers, words(Code.MISSING_SIGNATURE)) for headers in missing]
         return [*shots, *(Shot(key, right.value, headers, words(Code.BAD_SIGNATURE)) for headers in swapped)]
-
-
-class Revoked:
-    """Commands signed by keys that were rotated away or revoked, of the kinds that would do most harm."""
-
-    name = "revoked"
-
-    def __init__(self) -> None:
-        self._keys: list[KeyPair] = []
-
-    def volley(self, ground: Ground) -> list[Shot]:
-        """The keys are revoked in the first volley: an account has a bounded number of them, for ever."""
-        account = ground.accounts[ground.mallory.public]
-        shots: list[Shot] = []
-        if not self._keys:
-            self._keys = [ground.pair() for _ in range(4)]
-            for keys in self._keys:
-                made, gone = c.RegisterKey(account, keys.public), c.RevokeKey(account, keys.public)
-                shots += [ground.shot(x, ground.mallory, ACCEPTED, hostile=False) for x in (made, gone)]
-        tries = (
-            c.WithdrawBid(ground.rng.randbytes(16)),
-            c.RegisterKey(account, ground.pair().public),
-            c.RotateKey(ground.pair().public),
-            bid(ground.rng.randbytes(16), 10),
-        )
-        made_up = ground.rng.randrange(-(2**62), 2**62)
-        shots += [ground.shot(x, ground.rng.choice(self._keys), Code.REVOKED_KEY) for x in tries]
-        late = ground.sealed(tries[0], ground.rng.choice(self._keys), sequence=made_up)
-        return [*shots, ground.shot_of(late, Code.REVOKED_KEY)]
 
 
 class IdInUse:

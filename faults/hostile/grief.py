@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from contractnet.envelope import seal_tick
 from contractnet.messages import Code
 from contractnet.messages import commands as c
-from faults.hostile.ground import ACCEPTED, CREDITS, DAY_MS, REPEATED, Ground, Shot, bid, words
+from contractnet.signing import KeyPair
+from faults.hostile.ground import ACCEPTED, CREDITS, DAY_MS, HONEST, REPEATED, Ground, Shot, bid, words
 from faults.hostile.honest import negotiation
 
 RACE = 6
@@ -13,22 +16,37 @@ FLOOD = 50
 
 
 class Overspend:
-    """Several bids above the balance at once, on calls of an accomplice: one of them may stand, however they race."""
+    """More bids at once than the balance is good for, of two keys of one account: however they race, as many stand as
+    it can pay, and never one more."""
 
     name = "overspend"
 
+    def __init__(self) -> None:
+        self._second: KeyPair | None = None
+        self._races = 0
+
     def volley(self, ground: Ground) -> list[Shot]:
-        """The first takes more than half; no other fits. Then the accomplice cancels, and all is as before."""
+        """Calls of an accomplice, and a bid on each. Then the accomplice cancels, and all is as before."""
         rng, fence, mallory = ground.rng, ground.fence, ground.mallory
-        price = rng.randrange(CREDITS // 2 + 1, CREDITS)
-        shots, cfps = [], []
+        shots: list[Shot] = []
+        if self._second is None:
+            self._second = ground.pair()
+            added = c.RegisterKey(ground.accounts[mallory.public], self._second.public)
+            shots.append(ground.shot(added, mallory, ACCEPTED, hostile=False))
+        cfps = []
         for _ in range(RACE):
             sealed = ground.sealed(ground.calling("bait", DAY_MS), fence)
             cfps.append(sealed.command_id)
             shots.append(ground.shot_of(sealed, ACCEPTED, hostile=False))
-        shots.append(ground.shot(bid(cfps[0], price), mallory, ACCEPTED, hostile=False))
-        over = rng.randrange(CREDITS - price + 1, CREDITS + 1)
-        shots += [ground.shot(bid(cfp, over), mallory, Code.INSUFFICIENT_CREDIT) for cfp in cfps[1:]]
+        self._races += 1
+        ground.races[self._races] = wins = rng.randrange(1, RACE // 2 + 1)
+        price = rng.randrange(CREDITS // (wins + 1) + 1, CREDITS // wins + 1)
+        bids = [
+            ground.shot(bid(cfp, price), keys, ACCEPTED, Code.INSUFFICIENT_CREDIT)
+            for cfp, keys in zip(cfps, (mallory, self._second) * (RACE // 2), strict=True)
+        ]
+        rng.shuffle(bids)
+        shots += [replace(shot, race=self._races) for shot in bids]
         return [*shots, *(ground.shot(c.CancelCfp(cfp), fence, ACCEPTED, hostile=False) for cfp in cfps)]
 
 
@@ -88,6 +106,15 @@ class Flood:
     name = "flood"
 
     def volley(self, ground: Ground) -> list[Shot]:
+        """A negotiation, each of whose commands comes after its fifty. It is all the honest trade that there is."""
+        # First what an eavesdropper has seen by now, then what honest members will say.
+        before = [self._rubbish(ground) for _ in range(1 + HONEST)]
+        return [
+            shot for rubbish, honest in zip(before, negotiation(ground), strict=True) for shot in (*rubbish, honest)
+        ]
+
+    @staticmethod
+    def _rubbish(ground: Ground) -> list[Shot]:
         """Each is cheap to send and cheap to answer. A tick that sets nothing off has no answer at all."""
         rng, key = ground.rng, ground.name.encode()
         tick = seal_tick(ground.name)
@@ -102,5 +129,4 @@ class Flood:
                 Shot(key, old.value, [], words(Code.MISSING_SIGNATURE)),
                 Shot(key, tick.value, [], words("")),
             ]
-        agent = rng.choice(ground.agents)
-        return [*shots, ground.honest(c.WithdrawBid(rng.randbytes(16)), agent, Code.UNKNOWN_BID)[0]]
+        return shots

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,13 +33,18 @@ Words = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One record and the outcomes that it may have. `hostile` shots are the attempts; the others prepare them."""
+    """One record and the outcomes that it may have. `hostile` shots are the attempts; the others prepare them.
+
+    Shots of one `race` are sent at once, from two connections where there are connections; as many are accepted as
+    `Ground.races` says of that number. 0: none.
+    """
 
     key: bytes | None
     value: bytes | None
     headers: Headers
     expected: Words
     hostile: bool = True
+    race: int = 0
 
 
 def words(*codes: Code | str) -> Words:
@@ -65,6 +71,14 @@ class Ground(Market):
     """By call: the bid that has to win it, and the second best price."""
     open_ms: int = 100
     """How long honest calls take bids."""
+    inbox_keys: dict[bytes, bytes] = field(default_factory=dict)
+    """Of each member, by its public key."""
+    races: dict[int, int] = field(default_factory=dict)
+    """By race: how many of its shots have to be accepted."""
+    clock_ms: Callable[[], int] = lambda: int(time.time() * 1000)
+    """About the time of the market."""
+    pass_ms: Callable[[int], None] = lambda ms: time.sleep(ms / 1000)
+    """Let so much of it pass."""
 
     def pair(self) -> KeyPair:
         """A new key pair."""
@@ -116,11 +130,13 @@ class Ground(Market):
         """Open the market with all its members; in its order."""
         genesis = self.sealed(c.OpenMarket(self.bank.public, PARTITIONS, max(RULES), True), self.operator)
         self.genesis = hashlib.sha256(genesis.value).digest()
+        self.accounts[self.bank.public] = genesis.command_id
         shots = [self.shot_of(genesis, ACCEPTED, hostile=False)]
         members = {"manager": self.manager, "mallory": self.mallory, "fence": self.fence}
         members |= {f"agent-{n}": keys for n, keys in enumerate(self.agents)}
         for name, keys in members.items():
-            shot, account = self.honest(c.OpenAccount(name, "project", name, keys.public, bytes(32)), self.bank)
+            inbox_key = self.inbox_keys.setdefault(keys.public, self.rng.randbytes(32))
+            shot, account = self.honest(c.OpenAccount(name, "project", name, keys.public, inbox_key), self.bank)
             self.accounts[keys.public] = account
             shots += [shot, self.honest(c.IssueCredits(account, CREDITS, "start"), self.bank)[0]]
         for pool, keys in (("gpu", self.manager), ("bait", self.fence)):
@@ -145,6 +161,7 @@ def with_neighbour(ground: Ground, name: str) -> Ground:
     """A market beside `ground`, of the same members; returns it."""
     other = new_ground(name, ground.producer, ground.operator, ground.rng)
     other.agents, other.mallory, other.manager = ground.agents, ground.mallory, ground.manager
+    other.inbox_keys = ground.inbox_keys
     ground.neighbour = other
     return other
 

@@ -68,7 +68,7 @@ def _try_all(siege: Siege, trials: Iterable[Trial]) -> None:
 
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         for told in pool.map(tried, trials):
-            siege.note_refusal(*told)
+            siege.refused.note(*told)
 
 
 def _revoked_while_connected(siege: Siege, access: Access) -> None:
@@ -95,11 +95,11 @@ def _revoked_while_connected(siege: Siege, access: Access) -> None:
     give_up_at = time.monotonic() + PATIENCE_S
     while (fresh := attempts.knock(bootstrap, access)) is None and time.monotonic() < give_up_at:
         time.sleep(0.05)
-    siege.note_refusal("connect as a revoked user", fresh, NOT_LET_IN)
+    siege.refused.note("connect as a revoked user", fresh, NOT_LET_IN)
     for topic in TOPICS:
         found = attempts.write_with(producer, topic, door, place)
-        siege.note_refusal(f"write {topic} over the connection of a revoked user", found, TOPIC)
+        siege.refused.note(f"write {topic} over the connection of a revoked user", found, TOPIC)
     consumer.assign([TopicPartition(NOTICES.name, place, OFFSET_BEGINNING)])
     found = attempts.answer(consumer, NOTICES.name, attempts.Door())
-    siege.note_refusal("read notices over the connection of a revoked user", found, TOPIC)
+    siege.refused.note("read notices over the connection of a revoked user", found, TOPIC)
     consumer.close()

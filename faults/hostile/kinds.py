@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faults.hostile import absurd, deals, forgeries, grief, pools, rounds
+from faults.hostile import absurd, deals, forgeries, grief, keys, poison, pools, rounds
 from faults.hostile.ground import Adversary
 
 KINDS: tuple[Callable[[], Adversary], ...] = (
@@ -13,7 +13,7 @@ KINDS: tuple[Callable[[], Adversary], ...] = (
     forgeries.CrossMarket,
     forgeries.CrossTopic,
     forgeries.Stripped,
-    forgeries.Revoked,
+    keys.Revoked,
     forgeries.IdInUse,
     forgeries.Usurped,
     grief.Overspend,
@@ -22,7 +22,7 @@ KINDS: tuple[Callable[[], Adversary], ...] = (
     absurd.AbsurdAmounts,
     absurd.AbsurdNames,
     absurd.Bombs,
-    absurd.Poison,
+    poison.Poison,
     absurd.Paths,
     grief.Flood,
     rounds.Budgeteer,
@@ -34,6 +34,8 @@ KINDS: tuple[Callable[[], Adversary], ...] = (
     pools.Tokens,
 )
 NAMES = tuple(kind().name for kind in KINDS)
+TRADING = frozenset({grief.Flood.name})
+"""Kinds whose volleys hold all the honest trade there is, as they say how much of it there is for each attempt."""
 
 
 def adversary(name: str) -> Adversary:

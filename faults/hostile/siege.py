@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from threading import Barrier
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -18,7 +21,7 @@ from faults.arena import Arena
 from faults.hostile.ground import HONEST, Shot, new_ground, with_neighbour, words
 from faults.hostile.honest import negotiation
 from faults.hostile.judge import Verdict, judge
-from faults.hostile.kinds import adversary
+from faults.hostile.kinds import TRADING, adversary
 from faults.records import stored
 from faults.world import PARTITIONS, World, new_producer
 from streams.reading import read_partition
@@ -80,27 +83,59 @@ class Siege:
         self._last = world.producer
         self.shots: dict[int, Shot] = {}
         self.refused = Verdict(kind)
+        """What no ledger tells of."""
+        self._rival: Producer | None = None
+        """A second connection of the attacker's user."""
 
     def is_near(self, name: str) -> bool:
         """Whether a market of this name would be of the same partition."""
         return partition_of(name, PARTITIONS) == self.ground.partition
 
-    def fire(self, shots: list[Shot]) -> None:
+    def fire(self, shots: Iterable[Shot]) -> None:
         """Send, and remember at which offsets they are stored."""
-        for shot in shots:
-            client = self._client_of(shot)
-            if client is not self._last:
-                self.flush()
-                self._last = client
-            client.produce(
-                COMMANDS.name,
-                shot.value,
-                key=shot.key,
-                headers=list(shot.headers),
-                partition=self.ground.partition,
-                on_delivery=self.noting(shot),
-            )
-            client.poll(0)
+        for race, together in groupby(shots, lambda shot: shot.race):
+            if race:
+                self._race(list(together))
+                continue
+            for shot in together:
+                client = self._client_of(shot)
+                if client is not self._last:
+                    self.flush()
+                    self._last = client
+                self._send(client, shot)
+
+    def _send(self, client: Producer, shot: Shot) -> None:
+        client.produce(
+            COMMANDS.name,
+            shot.value,
+            key=shot.key,
+            headers=list(shot.headers),
+            partition=self.ground.partition,
+            on_delivery=self.noting(shot),
+        )
+        client.poll(0)
+
+    def _race(self, shots: list[Shot]) -> None:
+        """Send from two connections at once, each key's shots from one of them. All before is stored by then."""
+        if self._rival is None:
+            self._rival = self.field.producer(self.access)
+        self.flush()
+        first = dict(shots[0].headers)["key"]
+        begin = Barrier(2)
+
+        def run(client: Producer, own: list[Shot]) -> None:
+            begin.wait()
+            for shot in own:
+                self._send(client, shot)
+            assert client.flush(60) == 0
+
+        parts = (
+            [s for s in shots if dict(s.headers)["key"] == first],
+            [s for s in shots if dict(s.headers)["key"] != first],
+        )
+        with ThreadPoolExecutor(2) as pool:
+            for done in [pool.submit(run, *each) for each in zip((self.attacker, self._rival), parts, strict=True)]:
+                done.result()
 
     def _client_of(self, shot: Shot) -> Producer:
         if shot.hostile:
@@ -121,16 +156,6 @@ class Siege:
     def flush(self) -> None:
         """Wait until all is stored."""
         assert self._last.flush(60) == 0
-
-    def note_refusal(self, what: str, found: str | None, expected: str) -> None:
-        """An attempt that no ledger tells of, since the broker itself has to refuse it. `found` None: it did not."""
-        verdict = self.refused
-        verdict.attempts += 1
-        verdict.codes[found or "NOT_REFUSED"] += 1
-        verdict.accepted += found is None
-        verdict.misjudged += found != expected
-        if found != expected:
-            verdict.wrong.append(f"{what}: came to {found}, expected {expected}")
 
     def begin(self) -> None:
         """Open both markets, and trade once."""
@@ -165,15 +190,11 @@ class Siege:
             self.fire(shots)
             if calm >= HONEST_EVERY:
                 calm = 0
-                self.fire(negotiation(self.ground))
+                self.fire(() if self.kind in TRADING else negotiation(self.ground))
         self.flush()
 
     def verdict(self) -> Verdict:
         """What the ledger says, and what the broker said at once."""
         found = judge(self.kind, self.shots, self.wait(), self.ground)
-        found.attempts += self.refused.attempts
-        found.accepted += self.refused.accepted
-        found.misjudged += self.refused.misjudged
-        found.codes += self.refused.codes
-        found.wrong += self.refused.wrong
+        found.add(self.refused)
         return found

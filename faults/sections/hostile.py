@@ -5,10 +5,13 @@ The broker has access control: processes have their roles' users, members and ad
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from faults.arena import Arena
-from faults.hostile import batches, intruders
+from faults.hostile import batches, inflated, intruders, seals
 from faults.hostile.forgeries import CrossTopic
 from faults.hostile.judge import Verdict
 from faults.hostile.kinds import NAMES
@@ -17,8 +20,17 @@ from faults.plan import Plan
 from faults.world import World, guarded_world
 
 WORKERS = 2
-WIRE_KINDS = {batches.NAME: batches.attack, intruders.NAME: intruders.attack}
-"""What only a broker can be asked: it refuses most of it itself."""
+WIRE_KINDS = {
+    batches.NAME: batches.attack,
+    inflated.NAME: inflated.attack,
+    intruders.NAME: intruders.attack,
+    seals.NAME: seals.attack,
+}
+"""What is no record of `commands`, or only a broker can be asked, which refuses most of it itself."""
+
+
+FUZZ = "tests.hostile.fuzz"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def build(plan: Plan) -> AbstractContextManager[World]:
@@ -27,7 +39,7 @@ def build(plan: Plan) -> AbstractContextManager[World]:
 
 
 def run(arena: Arena) -> None:
-    """Each kind in turn, and then what no market hears of. No process of the market dies of any."""
+    """Each kind in turn, and then what no market hears of. No process of the market dies of any. Then the fuzzer."""
     attempts = arena.plan.pick(25, 500)
     arena.start_market(WORKERS)
     field = Field(arena.world)
@@ -48,7 +60,21 @@ def run(arena: Arena) -> None:
     verdicts = [_told(arena, siege.verdict()) for siege in sieges]
     counts = {name: sum(int(getattr(v, name)) for v in verdicts) for name in ("attempts", "accepted", "honest_lost")}
     told = " ".join(f"{name}={count}" for name, count in counts.items())
+    _fuzz(arena)
     arena.plan.say(f"hostile: kinds={len(verdicts)} {told} least_per_kind={min(v.attempts for v in verdicts)}")
+
+
+def _fuzz(arena: Arena) -> None:
+    """Bytes for everything that reads bytes: it needs no market, and is a program of its own, with the tests' corpora."""
+    inputs = arena.plan.pick(20_000, 1_000_000)
+    command = [sys.executable, "-m", FUZZ, "--inputs", str(inputs), "--seed", str(arena.plan.seed)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    told = done.stdout.splitlines()[-2:]
+    for line in told:
+        arena.plan.say(f"  {line}")
+    arena.tally.notes["fuzz_inputs"] += inputs
+    if done.returncode:
+        arena.tally.problems.append(f"{FUZZ} ended with code {done.returncode}: {told} {done.stderr[-500:]}")
 
 
 def _told(arena: Arena, verdict: Verdict) -> Verdict:

@@ -59,6 +59,8 @@ def test_adversaries_on_the_wire_get_their_codes_and_nothing_else(tmp_path: Path
     found = re.search(r"hostile: kinds=(\d+) attempts=\d+ accepted=0 honest_lost=0 least_per_kind=(\d+)", told)
     assert found is not None
     assert (int(found[1]), int(found[2]) >= 25) == (len(NAMES) + len(WIRE_KINDS), True)
+    assert "fuzz: inputs=20000" in told
+    assert re.search(r" overspend: .* races=[1-9]", told), "exactly as many bids won as credits allow"
 
 
 def test_an_unknown_section_is_named(tmp_path: Path) -> None:

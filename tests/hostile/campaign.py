@@ -19,12 +19,23 @@ from multiprocessing import get_context
 
 from faults.hostile.judge import Verdict
 from faults.hostile.kinds import NAMES
-from tests.hostile.life import live
+from faults.hostile.seals import NAME as SEALS
+from tests.hostile import life, queries, seals
 
 MAX_MS = 1000.0
 """No attempt may take longer, of CPU time of the thread that judges."""
 GROWTH_MAX = 3.0
 """The last quarter of the attempts may not take so much longer than the first: else a flood slows the market down."""
+
+
+OTHERS = {SEALS: seals.live, queries.NAME: queries.live}
+"""Kinds whose attempts are no records of `commands`."""
+KINDS = (*NAMES, *OTHERS)
+
+
+def live(kind: str, seed: int, attempts: int) -> Verdict:
+    """One kind's life."""
+    return OTHERS[kind](seed, attempts) if kind in OTHERS else life.live(kind, seed, attempts)
 
 
 def campaign(kinds: Sequence[str], seed: int, attempts: int, processes: int, *, chatty: bool = False) -> list[Verdict]:
@@ -71,12 +82,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--attempts", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    parser.add_argument("--kinds", default=",".join(NAMES))
+    parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
     kinds = options.kinds.split(",")
-    if unknown := set(kinds) - set(NAMES):
-        print(f"no such kind: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}", file=sys.stderr)
+    if unknown := set(kinds) - set(KINDS):
+        print(f"no such kind: {', '.join(sorted(unknown))}; there are {', '.join(KINDS)}", file=sys.stderr)
         return 2
     print(f"{options.attempts} attempts of each of {len(kinds)} kinds, seed {options.seed}", flush=True)
     verdicts = campaign(kinds, options.seed, options.attempts, options.processes, chatty=True)

@@ -24,7 +24,7 @@ from analytics import checkpoint
 from contractnet import codec, credentials
 from contractnet.cli.directory import DataDirectory
 from contractnet.credentials import Credential, PendingRotation, Role
-from contractnet.envelope import open_record, seal
+from contractnet.envelope import Sealed, is_proven, open_record, seal
 from contractnet.errors import CheckpointError, ContractnetError, CredentialError, UnreadableValueError
 from contractnet.messages import commands as c
 from contractnet.settings import embedded_bootstrap
@@ -38,6 +38,7 @@ from tests.market.town import PARTITION, small_town
 from tests.simulation.memory import MemoryLog
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "messages.json"
+GENESIS = bytes(32)
 INPUT_MS_MAX = 500.0
 """CPU time that one input may take."""
 GROWTH_MB_MAX = 128.0
@@ -47,6 +48,7 @@ RARE = 40
 
 LONG = (b"[" * 2000, b'{"a":' * 2000, b"\xff" * 300, b"9" * 5000, b"Infinity", b"1e999")
 Target = Callable[[bytes], None]
+HeaderList = list[tuple[str, bytes | None]]
 
 
 def mutated(data: bytes, rng: random.Random, others: Sequence[bytes]) -> bytes:
@@ -99,6 +101,9 @@ class Fuzz:
         self.answers: Counter[str] = Counter()
         self.slowest_ms: dict[str, float] = {}
         self.log = MemoryLog()
+        self.keys = KeyPair.from_seed(bytes(32))
+        self.inputs: Counter[str] = Counter()
+        self.sealed = [_sealed(self.keys, sequence) for sequence in (1, -1, 2**63 - 1)]
         self.corpus = self._corpus()
         values, files = self.corpus.values, self.corpus.documents
         every = [value for kind in values.values() for value in kind]
@@ -123,6 +128,7 @@ class Fuzz:
         for n in range(inputs):
             name, target, corpus = self.rng.choice(self.rare if n % RARE == 0 else self.common)
             data = self._input(corpus)
+            self.inputs[name] += 1
             before_s = time.process_time()
             try:
                 target(data)
@@ -144,7 +150,7 @@ class Fuzz:
         values: dict[str, list[bytes]] = {}
         for sample in json.loads(GOLDEN.read_text("utf-8")):
             values.setdefault(sample["record"].partition("/")[0], []).append(bytes.fromhex(sample["hex"]))
-        keys = KeyPair.from_seed(bytes(32))
+        keys = self.keys
         credential = Credential(
             role=Role.AGENT,
             market="default",
@@ -184,16 +190,53 @@ class Fuzz:
             self.answers["decoded"] += 1
 
     def _open_record(self, data: bytes) -> None:
+        """Half of the headers are a signed command's own with a change or two, the others anything."""
         rng = self.rng
-        names = ("key", "salt", "seq", "sig", "", "\0", "KEY", "\udcff")
-        sizes = (32, 16, 8, 64, 0, 1, 70_000)
-        headers: list[tuple[str, bytes | None]] = [
-            (rng.choice(names[:7]), rng.choice((None, rng.randbytes(rng.choice(sizes[:6])))))
-            for _ in range(rng.randrange(7))
-        ]
         key = rng.choice((None, b"", b"default", data[:40], rng.randbytes(9)))
+        headers = self._any_headers()
+        if rng.random() < 0.5:
+            sealed = rng.choice(self.sealed)
+            headers = self._bent(list(sealed.headers))
+            if rng.random() < 0.5:
+                key, data = b"default", sealed.value
         submission = open_record(rng.randrange(2**40), rng.choice((0, -1, 2**62)), key, data, headers)
         self.answers["unreadable record" if submission.command is None else "record"] += 1
+        self.answers["without credentials" if submission.credentials is None else "with credentials"] += 1
+        if is_proven(submission, GENESIS):
+            self.answers["proven"] += 1
+            signed = [(s.market, s.value, s.command_id) for s in self.sealed]
+            assert (submission.market, submission.value, submission.command_id) in signed, "nobody has signed this"
+
+    def _any_headers(self) -> HeaderList:
+        rng = self.rng
+        names = ("key", "salt", "seq", "sig", "", "\0", "KEY")
+        sizes = (32, 16, 8, 64, 0, 1)
+        return [
+            (rng.choice(names), rng.choice((None, rng.randbytes(rng.choice(sizes))))) for _ in range(rng.randrange(7))
+        ]
+
+    def _bent(self, headers: HeaderList) -> HeaderList:
+        """Up to two changes: of a header's bytes, its place, its name; one more, one less, one twice."""
+        rng = self.rng
+        for _ in range(rng.choice((0, 1, 1, 2))):
+            at = rng.randrange(len(headers))
+            name, value = headers[at]
+            match rng.randrange(7):
+                case 0:
+                    headers[at] = (name, rng.randbytes(len(value or b"")))
+                case 1:
+                    headers[at] = (name, mutated(value or b"", rng, [b"x" * 70]))
+                case 2:
+                    headers.append(headers.pop(at))
+                case 3:
+                    headers[at] = (rng.choice(("", name.upper(), name + "\0x", "\u00e9")), value)
+                case 4:
+                    headers.insert(at, (rng.choice(("key", "extra")), rng.choice((None, b"", rng.randbytes(70_000)))))
+                case 5 if len(headers) > 1:
+                    del headers[at]
+                case _:
+                    headers.insert(rng.randrange(len(headers)), headers[at])
+        return headers
 
     def _record_batch(self, data: bytes) -> None:
         """A broker checks lengths and checksums before it stores a batch: what varies is names and values."""
@@ -242,9 +285,13 @@ class Fuzz:
             self.answers["read"] += 1
 
 
+def _sealed(keys: KeyPair, sequence: int) -> Sealed:
+    command = c.WithdrawBid(bytes(16))
+    return seal(command, market="default", genesis=GENESIS, keys=keys, sequence=sequence, salt=bytes(16))
+
+
 def _batch(value: bytes, keys: KeyPair) -> bytes:
-    sealed = seal(c.WithdrawBid(bytes(16)), market="default", genesis=bytes(32), keys=keys, sequence=1, salt=bytes(16))
-    return sealed.value + value
+    return _sealed(keys, 1).value + value
 
 
 def memory_mb() -> float:
@@ -267,6 +314,7 @@ def main() -> int:
     grown_mb = memory_mb() - before_mb
     slowest = max(fuzz.slowest_ms, key=lambda name: fuzz.slowest_ms[name])
     print("answers: " + ", ".join(f"{name} {count}" for name, count in fuzz.answers.most_common()))
+    print("inputs: " + ", ".join(f"{name} {count}" for name, count in fuzz.inputs.most_common()))
     print(
         f"fuzz: inputs={options.inputs} seed={options.seed} crashes=0 seconds={time.monotonic() - started_s:.0f} "
         f"max_ms={fuzz.slowest_ms[slowest]:.1f} ({slowest}) grown_mb={grown_mb:.1f}"

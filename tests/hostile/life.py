@@ -9,11 +9,12 @@ import time
 
 from contractnet.codec import decode_entry
 from contractnet.envelope import seal_tick
+from contractnet.messages import Entry
 from contractnet.topics import COMMANDS, LEDGER, NOTICES, SNAPSHOTS
 from faults.hostile.ground import Ground, Shot, new_ground, with_neighbour
 from faults.hostile.honest import negotiation
 from faults.hostile.judge import Verdict, judge
-from faults.hostile.kinds import adversary
+from faults.hostile.kinds import TRADING, adversary
 from market.invariants import violations
 from streams.snapshots import write_snapshot
 from streams.writer import PartitionWriter
@@ -40,29 +41,44 @@ class Life:
         self.writer = PartitionWriter(SETTINGS, PARTITION, self.log.as_log())
         producer = self.log.producer({})
         self.ground = new_ground(NAME, producer, OPERATOR, self.rng)  # type: ignore[arg-type]  # a producer in memory
+        self.ground.clock_ms = lambda: self.log.now_ms
+        self.ground.pass_ms = self.pass_time
         self.neighbour = with_neighbour(self.ground, LATER)
         self.shots: dict[int, Shot] = {}
         self.took_s: list[float] = []
 
     def run(self, attempts: int) -> Verdict:
         """Attack until so many attempts are made. Raises AssertionError for a broken invariant."""
-        for shot in (*self.neighbour.found(), *self.ground.found(), *negotiation(self.ground)):
-            self._fire(shot)
-        self._learn()
+        self.begin()
         attacker, made, calm = adversary(self.kind), 0, 0
         while made < attempts:
             for shot in attacker.volley(self.ground):
-                self._fire(shot, timed=shot.hostile)
+                self.fire(shot, timed=shot.hostile)
                 made, calm = made + shot.hostile, calm + shot.hostile
             if calm >= HONEST_EVERY:
                 calm = 0
-                for shot in negotiation(self.ground):
-                    self._fire(shot)
-                self._pass_time(self.ground.open_ms)
+                for shot in () if self.kind in TRADING else negotiation(self.ground):
+                    self.fire(shot)
+                self.pass_time(self.ground.open_ms)
+        return self.end()
+
+    def begin(self) -> None:
+        """Open both markets, trade once, and look at what other topics hold."""
+        for shot in (*self.neighbour.found(), *self.ground.found(), *negotiation(self.ground)):
+            self.fire(shot)
+        self._learn()
+
+    def end(self) -> Verdict:
+        """Let everything come to its end; what came of it."""
         self._settle()
         return self._verdict()
 
-    def _fire(self, shot: Shot, *, timed: bool = False) -> None:
+    def entries(self) -> list[Entry]:
+        """The ledger."""
+        return [decode_entry(s.value) for s in self.log.committed(LEDGER.name, PARTITION, 0)]
+
+    def fire(self, shot: Shot, *, timed: bool = False) -> None:
+        """Store one record, and have it judged."""
         self.log.now_ms += self.rng.choice((0, 0, 0, 1))
         headers: list[tuple[str, bytes | None]] = list(shot.headers)
         offset = self.log.append(COMMANDS.name, PARTITION, shot.key, shot.value, headers)
@@ -78,7 +94,8 @@ class Life:
         if timed:
             self.took_s.append(time.thread_time() - started_s)
 
-    def _pass_time(self, by_ms: int) -> None:
+    def pass_time(self, by_ms: int) -> None:
+        """Let time go by, and the clock say so."""
         self.log.now_ms += by_ms
         self.log.append(COMMANDS.name, PARTITION, NAME.encode(), seal_tick(NAME).value, [])
         self._work()
@@ -94,7 +111,7 @@ class Life:
         for _ in range(50):
             if not any(state.cfps or state.leases for state in self.writer.shard.markets.values()):
                 break
-            self._pass_time(500)
+            self.pass_time(500)
         self.audit.check()
         self.audit.compare(self.writer.shard)
         assert not self.audit.unanswered(), "an attempt has no outcome"
@@ -103,8 +120,9 @@ class Life:
             assert not violations(state), violations(state)
 
     def _verdict(self) -> Verdict:
-        entries = [decode_entry(s.value) for s in self.log.committed(LEDGER.name, PARTITION, 0)]
-        verdict = judge(self.kind, self.shots, entries, self.ground)
+        verdict = judge(self.kind, self.shots, self.entries(), self.ground)
+        if not self.took_s:
+            return verdict
         verdict.max_ms = max(self.took_s) * 1000
         quarter = max(1, len(self.took_s) // 4)
         first, last = statistics.median(self.took_s[:quarter]), statistics.median(self.took_s[-quarter:])

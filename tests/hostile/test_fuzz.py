@@ -6,16 +6,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contractnet import codec, credentials
-from contractnet.envelope import open_record
+from contractnet.envelope import is_proven, open_record, seal
 from contractnet.errors import CredentialError, UnreadableValueError
 from contractnet.messages import Unreadable
+from contractnet.messages.commands import WithdrawBid
+from contractnet.signing import KeyPair
 from tests.hostile.fuzz import GROWTH_MB_MAX, INPUT_MS_MAX, Fuzz, memory_mb
 
 INPUTS = 20_000
+EXAMPLES = 1_000
+CREDENTIALS_SHARE, PROVEN_SHARE = 0.1, 0.01
+"""Of the records that are opened: how many have credentials at least, and a signature that holds."""
+SEALED = seal(WithdrawBid(bytes(16)), market="m", genesis=bytes(32), keys=KeyPair.from_seed(bytes(32)), sequence=7)
 Decoder = Callable[[bytes | None], codec.Message]
 HEADS = [header for header, _, _ in codec.registry().newest.values()]
 
@@ -31,8 +37,12 @@ def test_changed_records_and_files_break_no_reader(tmp_path: Path) -> None:
     assert memory_mb() - before_mb < GROWTH_MB_MAX
     assert all(fuzz.answers[str(reason)] for reason in set(Unreadable) - {Unreadable.UNSPECIFIED})
     assert all(fuzz.answers[name] for name in ("decoded", "read", "snapshot", "no snapshot", "CredentialError"))
+    opened = fuzz.answers["with credentials"] + fuzz.answers["without credentials"]
+    assert fuzz.answers["with credentials"] > opened * CREDENTIALS_SHARE
+    assert fuzz.answers["proven"] > opened * PROVEN_SHARE
 
 
+@settings(max_examples=EXAMPLES, deadline=None)
 @pytest.mark.parametrize("decode", [codec.decode_command, codec.decode_entry, codec.decode_notice])
 @given(head=st.sampled_from([b"", *HEADS]), body=st.binary(max_size=300))
 def test_bytes_are_a_message_or_unreadable(decode: Decoder, head: bytes, body: bytes) -> None:
@@ -44,6 +54,7 @@ def test_bytes_are_a_message_or_unreadable(decode: Decoder, head: bytes, body: b
     assert decode(codec.encode(message)) == message
 
 
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(
     key=st.none() | st.binary(max_size=80),
     value=st.none() | st.binary(max_size=300),
@@ -58,6 +69,24 @@ def test_any_record_is_a_submission(
     """`open_record` never raises, and what it calls a command is one."""
     submission = open_record(7, stamp_ms, key, value, headers)
     assert (submission.command is None) == (submission.unreadable is not None)
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(
+    key=st.just(b"m") | st.binary(max_size=10),
+    value=st.just(SEALED.value) | st.binary(max_size=100),
+    order=st.permutations(SEALED.headers),
+    changed=st.none() | st.sampled_from([name for name, _ in SEALED.headers]),
+    held=st.binary(min_size=8, max_size=64),
+)
+def test_only_what_was_signed_is_proven(
+    key: bytes, value: bytes, order: list[tuple[str, bytes]], changed: str | None, held: bytes
+) -> None:
+    """A signed command's own headers in any order, one of them with another value: proven where all is as it was."""
+    headers = [(name, held if name == changed else own) for name, own in order]
+    submission = open_record(0, 0, key, value, headers)
+    same = (key, value, sorted(headers)) == (b"m", SEALED.value, sorted(SEALED.headers))
+    assert is_proven(submission, bytes(32)) == same
 
 
 @given(data=st.binary(max_size=300))
