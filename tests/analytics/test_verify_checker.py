@@ -17,8 +17,8 @@ import pytest
 from analytics.checker import BrokenRuleError, Checker
 from analytics.checker_prices import Offer, Sale, is_critical, winners
 from analytics.verify_plain import plain_entry
-from contractnet.envelope import open_record
-from contractnet.messages.commands import Tick
+from contractnet.envelope import is_proven, open_record
+from contractnet.messages import Submission
 from contractnet.topics import COMMANDS, LEDGER
 from tests.analytics.towns import OPERATOR, PARTITIONS, judged, traffic
 
@@ -33,8 +33,16 @@ class Ledger:
 
     events: list[Event]
     values: list[bytes]
-    ticks: dict[int, bool]
-    digests: dict[int, bytes]
+    commands: dict[int, Submission]
+    proven: dict[tuple[int, bytes], bool]
+    """Whether signatures hold, by command and genesis, as far as anybody has asked."""
+
+    def verifier(self, told: Submission, genesis: bytes) -> bool:
+        """Each signature is checked once."""
+        asked = (told.offset, genesis)
+        if asked not in self.proven:
+            self.proven[asked] = is_proven(told, genesis)
+        return self.proven[asked]
 
 
 @pytest.fixture(scope="module")
@@ -47,21 +55,21 @@ def sound() -> Ledger:
     return Ledger(
         [entry for entry in entries if entry is not None],
         [record.value or b"" for record in records],
-        {c.offset: isinstance(c.command, Tick) for c in commands},
-        {c.offset: c.digest for c in commands},
+        {c.offset: c for c in commands},
+        {},
     )
 
 
 def check(sound: Ledger, events: list[Event]) -> Checker:
     """Feed events as a ledger whose chain is right. Values stay those of `sound`, and so do chain and ties."""
-    checker = Checker(PARTITION, PARTITIONS, OPERATOR.public)
+    checker = Checker(PARTITION, PARTITIONS, OPERATOR.public, sound.verifier)
     values = iter(sound.values + sound.values)
     for offset, group in groupby(events, key=lambda e: e[1]["source"]["offset"]):
-        digest = sound.digests[offset]
-        checker.begin(offset, sound.ticks[offset], digest, checker.head)
+        told = sound.commands[offset]
+        checker.begin(told, checker.head)
         for index, (kind, event) in enumerate(group):
             value, place = next(values), struct.pack(">iqi", PARTITION, offset, index)
-            head = hashlib.sha256(checker.head + place + digest + value).digest()
+            head = hashlib.sha256(checker.head + place + told.digest + value).digest()
             checker.take(b"default", event["source"]["at_ms"], [("chain", head)], value, kind, event)
         checker.end()
     checker.look_over()
