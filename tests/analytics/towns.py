@@ -239,11 +239,18 @@ class Traffic:
         elif what == 5:
             self.store(self.random.randbytes(12), [])
         elif what == 6:
-            self.send(c.TransferCredits(bytes(16), bytes(16), 5, ""), BANK)
+            self.send(c.TransferCredits(self.random.choice(self.accounts), bytes(16), 5, ""), BANK)
+            self.send(c.TransferCredits(*self.random.sample(self.accounts, 2), 5, "moved"), BANK)
         elif what == 7:
-            self.at_ms += self.random.choice((40_000, 70_000))
-            self.tick()
-        elif what in (8, 9):
+            for _ in range(3):
+                self.at_ms += self.random.choice((35_000, 70_000))
+                self.tick()
+        else:
+            self.seldom(what)
+
+    def seldom(self, what: int) -> None:
+        """A longer story."""
+        if what in (8, 9):
             self.choose()
         elif what in (10, 11):
             self.bid_in_groups()
@@ -290,7 +297,8 @@ class Traffic:
         terms = {"limit_ucr": r.choice((None, 50, 400)), "allowance_ucr": r.choice((0, 100)), "warn_permille": 500}
         terms |= {"decay_permille": r.choice((0, 100)), "cap_allowances": r.choice((0, 3))}
         others = [budget(*scope, **terms), c.TopUpBudget(*scope, 30), c.TopUpBudget(*scope, 30), c.ClearBudget(*scope)]
-        self.send(r.choice(others), BANK)
+        for command in (r.choice(others), r.choice(others)):
+            self.send(command, BANK)
 
 
 def traffic(partition: int, commands: int, seed: int = 0, *, signed: bool = True) -> list[StoredRecord]:
