@@ -14,16 +14,26 @@ from analytics import checker_pools as pools
 from analytics import checker_tokens as buckets
 from analytics.checker_budgets import STEPS as BUDGET_STEPS
 from analytics.checker_budgets import Budgets
-from analytics.checker_deposits import Deposits, check_room
+from analytics.checker_deposits import Deposits
 from analytics.checker_groups import Groups
-from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need
+from analytics.checker_parts import RULES, Account, Bid, Cfp, Fields, Held, Key, Pool, need, remember
 from analytics.checker_plain import load
 from analytics.checker_policy import Policy
-from analytics.checker_prices import Lease
 from analytics.checker_purchases import Purchases, check_manager, check_purchase
 from analytics.checker_sales import check_sale
 
-_TELLING = {"ClockAdvanced", "ClockJumped", "CommandUnreadable", "CommandRepeated", "RulesActivated"}
+_TELLING = {
+    "ClockAdvanced",
+    "ClockJumped",
+    "CommandAccepted",
+    "CommandRejected",
+    "CommandRepeated",
+    "CommandUnreadable",
+}
+AGREED = ("bank", "epoch", "genesis", "signed", "version", "accounts", "keys", "pools", "cfps", "holds", "talks")
+"""Parts that the books and the state have alike."""
+CLOSED_MAX = 4_096
+"""CFPs that ended and are remembered."""
 
 
 @dataclass(slots=True)
@@ -32,14 +42,30 @@ class Book:
 
     bank: bytes
     now_ms: int
+    genesis: bytes
+    """The hash that signatures cover."""
+    signed: bool
+    """Whether commands have to be signed."""
+    version: int
+    """Of the rules that hold."""
     epoch: int = 0
     accounts: dict[bytes, Account] = field(default_factory=dict)
     keys: dict[bytes, Key] = field(default_factory=dict)
     pools: dict[str, Pool] = field(default_factory=dict)
     cfps: dict[bytes, Cfp] = field(default_factory=dict)
+    cfp_of: dict[bytes, bytes] = field(default_factory=dict)
+    """The CFP of each bid that has not ended."""
+    open_bids: Counter[bytes] = field(default_factory=Counter)
+    """By account: its bids on CFPs that have not ended."""
+    closed: dict[bytes, None] = field(default_factory=dict)
+    """CFPs that ended of late, in that order."""
+    names: set[str] = field(default_factory=set)
+    """Of all accounts."""
     holds: dict[bytes, tuple[bytes, int]] = field(default_factory=dict)
     groups: Groups = field(default_factory=Groups)
     talks: dict[bytes, bargains.Talk] = field(default_factory=dict)
+    talked: dict[bytes, None] = field(default_factory=dict)
+    """Negotiations that ended of late, in that order."""
     resold: dict[bytes, tuple[str, Held]] = field(default_factory=dict)
     """Leases that this record sells on, and has given to nobody yet: pool and lease by award."""
     ending: bytes | None = None
@@ -58,11 +84,12 @@ class Book:
         self.budgets = Budgets(self.bank, self.accounts, self.policy)
 
     @classmethod
-    def opened(cls, _: str, event: Fields, source: Fields) -> Book:
-        """The books right after the genesis."""
+    def opened(cls, event: Fields, source: Fields, genesis: bytes) -> Book:
+        """The books right after the genesis, whose hash is `genesis`."""
         need(event["bank"] == source["command"], "the bank's account has the genesis's id")
-        book = cls(event["bank"], source["at_ms"])
-        book.accounts[book.bank] = Account()
+        need(event["genesis_hash"] == genesis, "the genesis hash is that of the command")
+        book = cls(event["bank"], source["at_ms"], genesis, event["signed"], event["rules_version"])
+        book.add_account(book.bank, Account())
         book.keys = {event["operator_key"]: Key(None), event["bank_key"]: Key(book.bank)}
         need(len(book.keys) == 2, "operator and bank have keys of their own")
         return book
@@ -70,7 +97,8 @@ class Book:
     @classmethod
     def from_plain(cls, m: Fields) -> Book:
         """From one market of canonical state bytes."""
-        book = cls(bytes.fromhex(m["bank"]), m["now_ms"], m["weight_epoch"])
+        terms = (bytes.fromhex(m["genesis_hash"]), m["signed"], m["rules_version"])
+        book = cls(bytes.fromhex(m["bank"]), m["now_ms"], *terms, m["weight_epoch"])
         load(book, m)
         return book
 
@@ -119,7 +147,7 @@ class Book:
     def agree(self, m: Fields) -> None:
         """The books say what one market of canonical state bytes says."""
         other = Book.from_plain(m)
-        for name in ("bank", "epoch", "accounts", "pools", "cfps", "holds", "talks"):
+        for name in AGREED:
             need(getattr(self, name) == getattr(other, name), f"the {name} are those of the state")
         need(self.purchases.works == other.purchases.works, "the works are those of the state")
         self.tokens.agree(other.tokens, self.now_ms)
@@ -127,20 +155,12 @@ class Book:
         need(self.policy.plain() == other.policy.plain(), "the policy is that of the state")
         need(self.deposits.permille == other.deposits.permille, "the rate of deposits is that of the state")
         need(self.groups.plain() == other.groups.plain(), "the groups are those of the state")
-        revoked = [
-            {k: (key.account, key.revoked, key.expires_at_ms) for k, key in b.keys.items()} for b in (self, other)
-        ]
-        need(revoked[0] == revoked[1], "the keys are those of the state")
+        for name in ("closed", "talked"):
+            need(list(getattr(self, name)) == list(getattr(other, name)), f"what was {name} is remembered in order")
 
-    def _accepted(self, e: Fields, source: Fields) -> None:
-        key = keys.known(self.keys, e["key"])
-        need(key.account == e["account"], "a command's account is that of its key")
-        key.use(e["sequence"], source["at_ms"])
-
-    def _rejected(self, e: Fields, source: Fields) -> None:
-        need(e["code"] != "ACCEPTED", "a rejection names a reason")
-        if e["sequence"] is not None:
-            keys.known(self.keys, e["key"]).use(e["sequence"], source["at_ms"])
+    def _rules_activated(self, e: Fields, _: Fields) -> None:
+        need(e["version"] in RULES and e["version"] > self.version, "rules are known, and never older than before")
+        self.version = e["version"]
 
     def _account(self, ident: bytes) -> Account:
         need(ident in self.accounts, f"account {ident.hex()} exists")
@@ -162,6 +182,8 @@ class Book:
 
     def add_account(self, ident: bytes, account: Account) -> None:
         """Take in a new account."""
+        need(account.name not in self.names, "an account has a name of its own")
+        self.names.add(account.name)
         self.accounts[ident] = account
         if ident != self.bank:
             self.budgets.members.setdefault(account.project, []).append(ident)
@@ -184,6 +206,8 @@ class Book:
         need(amount_ucr > 0 and e["debit"] != e["credit"], "a posting moves something from one account to another")
         issued = e["reason"] in ("ISSUE", "ALLOWANCE")
         need(issued == (e["debit"] == self.bank), "credits are issued by the bank alone")
+        about = credit if issued else debit
+        need((e["agent"], e["project"]) == (about.name, about.project), "a posting is attributed to whom it is about")
         if e["reason"] in ("ALLOWANCE", "DECAY"):
             self.budgets.post(e)
         self.policy.post(e, self.bank, self.now_ms)
@@ -270,9 +294,13 @@ class Book:
         need(e["weight_permille"] == weight, f"the weight is that of the CFP's opening, {weight}")
         price_ucr, delay_ms = e["price_ucr"], e["start_delay_ms"]
         bid = Bid(e["account"], price_ucr, weight, delay_ms, e["task"], e["pass_hash"], placed_ms=source["at_ms"])
-        if cfp.deposit_permille:
-            check_room(cfp, bid, self._pool(cfp.pool))
         cfp.bids[e["bid"]], self.groups.newest = bid, {e["bid"]: bid}
+        self.count_bid(e["cfp"], e["bid"], e["account"])
+
+    def count_bid(self, cfp: bytes, bid: bytes, account: bytes) -> None:
+        """One more bid on an open CFP."""
+        self.cfp_of[bid] = cfp
+        self.open_bids[account] += 1
 
     def _bid_rejected(self, e: Fields, source: Fields) -> None:
         cfp = self._cfp(e["cfp"])
@@ -307,31 +335,6 @@ class Book:
         parts.append(part)
         return cfp.wins[award], cfp
 
-    def _slot_reserved(self, e: Fields, source: Fields) -> None:
-        if e["award"] in self.talks:
-            bargains.take_over(self, e, source)
-            return
-        win, cfp = self._win(e["award"], "SlotReserved")
-        bid, pool = cfp.bids[e["award"]], self._pool(e["pool"])
-        start_ms = source["at_ms"] + bid.delay_ms
-        same = (e["pool"], e["units"], e["account"], e["starts_at_ms"], e["ends_at_ms"], e["pass_hash"])
-        end_ms = start_ms + cfp.duration_ms + (0 if cfp.terms is None else cfp.terms.grace_ms)
-        wanted = (bid.pool or cfp.pool, cfp.units, win["account"], start_ms, end_ms, bid.pass_hash)
-        need(same == wanted, "a lease is what its CFP and its bid say")
-        pool.lock(e["award"], Held(e["account"], Lease(start_ms, e["ends_at_ms"], e["units"])))
-        need(pool.is_respected(start_ms, e["ends_at_ms"]), "capacity is respected at each instant")
-
-    def _lease_ended(self, e: Fields, source: Fields) -> None:
-        self.purchases.end_lease(e["award"])
-        held = self._pool(e["pool"]).unlock(e["award"])
-        if e["reason"] == "RESOLD":
-            bargains.give_up(self, e["award"], held, e["pool"])
-            return
-        late = source["at_ms"] >= held.lease.end_ms
-        need(late == (e["reason"] == "EXPIRED"), "a lease expires at its end, and is released before")
-        need(all(talk.award != e["award"] for talk in self.talks.values()), "what is bargained over ends first")
-        self.ending = None if self.ending == e["award"] else self.ending
-
     def _cfp_closed(self, e: Fields, source: Fields, head: bytes) -> None:
         cfp = self._cfp(e["cfp"])
         ends = Counter([*cfp.wins, *cfp.given, *cfp.losses, *cfp.declined])
@@ -361,17 +364,23 @@ class Book:
                 check_purchase(e["cfp"], cfp, self.pools, self.now_ms, head)
             else:
                 check_sale(e["cfp"], cfp, self._pool(cfp.pool), self.now_ms, head)
-        del self.cfps[e["cfp"]]
+        self._forget(e["cfp"], cfp)
+
+    def _forget(self, ident: bytes, cfp: Cfp) -> None:
+        for bid in cfp.bids:
+            del self.cfp_of[bid]
+        self.open_bids.subtract(bid.account for bid in cfp.bids.values())
+        del self.cfps[ident]
+        remember(self.closed, ident, CLOSED_MAX)
 
 
 _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
-    "CommandAccepted": Book._accepted,
-    "CommandRejected": Book._rejected,
+    "RulesActivated": Book._rules_activated,
     "AccountOpened": Book._account_opened,
     "KeyRegistered": Book._add_key,
-    "KeyRevoked": lambda book, e, _: keys.revoke(book.keys, e),
+    "KeyRevoked": lambda book, e, _: keys.revoke(book, e),
     "KeyExpires": lambda book, e, source: keys.expire(book.keys, e, source),
-    "OperatorKeyRotated": lambda book, e, _: keys.rotate_operator(book.keys, e),
+    "OperatorKeyRotated": lambda book, e, _: keys.rotate_operator(book, e),
     "WeightChanged": Book._weight_changed,
     "CreditsTransferred": Book._transferred,
     "HoldPlaced": Book._hold_placed,
@@ -390,8 +399,8 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "BidGrouped": lambda book, e, source: book.groups.join(e, source, book.holds),
     "BidRejected": Book._bid_rejected,
     "AwardMade": Book._award_made,
-    "SlotReserved": Book._slot_reserved,
-    "LeaseEnded": Book._lease_ended,
+    "SlotReserved": pools.reserved,
+    "LeaseEnded": pools.freed,
     **BUDGET_STEPS,
     **decisions.STEPS,
     **bargains.STEPS,

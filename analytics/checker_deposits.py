@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from analytics.checker_parts import Account, Bid, Cfp, Fields, Pool, need
-from analytics.checker_prices import peak
+from analytics.checker_parts import Account, Bid, Cfp, Fields, need
 
 if TYPE_CHECKING:
     from analytics.checker_books import Book
@@ -94,13 +93,6 @@ class Deposits:
 
 def _could_win(cfp: Cfp, ident: bytes, bid: Bid) -> bool:
     return not bid.withdrawn and bid.price_ucr >= cfp.reserve_ucr and cfp.losses.get(ident) != "OUTBID"
-
-
-def check_room(cfp: Cfp, bid: Bid, pool: Pool) -> None:
-    """A call with a deposit takes no bid that its pool has no room for."""
-    start_ms = cfp.closes_at_ms + bid.delay_ms
-    used = peak((held.lease for held in pool.leases.values()), start_ms, start_ms + cfp.duration_ms)
-    need(used + cfp.units <= pool.units, "who bids could be served")
 
 
 def held(book: Book) -> set[bytes]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from analytics.checker_parts import Fields, Key, need
+
+if TYPE_CHECKING:
+    from analytics.checker_books import Book
 
 
 def known(keys: dict[bytes, Key], public: bytes) -> Key:
     """A key that was registered."""
-    need(public in keys, "a key is registered before it signs")
+    need(public in keys, "a key is registered before anything happens to it")
     return keys[public]
 
 
-def revoke(keys: dict[bytes, Key], e: Fields) -> None:
+def revoke(book: Book, e: Fields) -> None:
     """A key ends."""
-    key = known(keys, e["signing_key"])
+    key = known(book.keys, e["signing_key"])
     need(key.account == e["account"] and not key.revoked, "a live key of the account is revoked")
-    key.revoked = True
+    key.end(book.version)
 
 
 def expire(keys: dict[bytes, Key], e: Fields, source: Fields) -> None:
@@ -26,10 +31,10 @@ def expire(keys: dict[bytes, Key], e: Fields, source: Fields) -> None:
     key.expires_at_ms = e["expires_at_ms"]
 
 
-def rotate_operator(keys: dict[bytes, Key], e: Fields) -> None:
+def rotate_operator(book: Book, e: Fields) -> None:
     """The operator signs with another key."""
-    key = known(keys, e["revoked_key"])
+    key = known(book.keys, e["revoked_key"])
     need(key.account is None and not key.revoked, "a live key of the operator is rotated")
-    need(e["signing_key"] not in keys, "a key is registered once")
-    key.revoked = True
-    keys[e["signing_key"]] = Key(None)
+    need(e["signing_key"] not in book.keys, "a key is registered once")
+    key.end(book.version)
+    book.keys[e["signing_key"]] = Key(None)

@@ -9,13 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from analytics.checker_parts import Fields, Held, need
+from analytics.checker_parts import Fields, Held, need, remember
 from analytics.checker_prices import Lease
 
 if TYPE_CHECKING:
     from analytics.checker_books import Book
 
 DAY_MS, ROUND_MS_MIN, ROUNDS_MAX = 24 * 3600 * 1000, 50, 256
+TALKED_MAX = 1_024
+"""Negotiations that ended and are remembered."""
 Offer = tuple[tuple[int, ...], int]
 """Options and price, micro-credits."""
 
@@ -84,7 +86,8 @@ def _from_plain(d: list[Any]) -> tuple[bytes, Talk]:
     return bytes.fromhex(ident), talk
 
 
-def _held(book: Book, award: bytes) -> Held:
+def held_by_award(book: Book, award: bytes) -> Held:
+    """The lease that is bargained over."""
     found = [pool.leases[award] for pool in book.pools.values() if award in pool.leases]
     need(len(found) == 1, f"there is a lease {award.hex()}")
     return found[0]
@@ -99,7 +102,7 @@ def find(book: Book, e: Fields) -> Talk:
 def open_talk(book: Book, e: Fields, source: Fields) -> None:
     """A holder asks an account to bargain."""
     need(e["negotiation"] == source["command"], "a negotiation has its command's id")
-    held = _held(book, e["award"])
+    held = held_by_award(book, e["award"])
     need(held.account == e["holder"], "the holder of a lease bargains over it")
     need(source["at_ms"] < held.lease.end_ms, "a lease that is over is nobody's to sell")
     need(e["counterpart"] in book.accounts, f"account {e['counterpart'].hex()} exists")
@@ -165,7 +168,7 @@ def opened(book: Book, e: Fields, source: Fields) -> None:
             talk.last[side] = made
     talk.still = 0 if conceded else talk.still + 1
     crossed = [o for o, asked_ucr in talk.named[0].items() if asked_ucr <= talk.named[1].get(o, 0)]
-    if source["at_ms"] >= _held(book, talk.award).lease.end_ms:
+    if source["at_ms"] >= held_by_award(book, talk.award).lease.end_ms:
         talk.over = "LEASE_ENDED"
     elif crossed:
         mine = talk.sealed[1]
@@ -264,6 +267,7 @@ def close(book: Book, e: Fields, source: Fields) -> None:
     need((tuple(e["options"]), e["price_ucr"]) == (options, price_ucr), "an end names the deal")
     need(e["rounds"] == max(0, talk.round - 1), "the number of rounds is right")
     del book.talks[e["negotiation"]]
+    remember(book.talked, e["negotiation"], TALKED_MAX)
 
 
 def end_command(book: Book) -> None:

@@ -10,6 +10,10 @@ from analytics.checker_prices import Lease, peak
 Fields = dict[str, Any]
 SEQUENCES_PER_KEY = 128
 """How many sequences of a key are remembered (docs/decisions/0003)."""
+RULES = frozenset({1, 3, 4, 5, 6, 7, 8})
+"""The versions of the rules that were released."""
+KEYS_RULES, DECISIONS_RULES, GROUPS_RULES, MANAGED_PURCHASES_RULES = 3, 5, 6, 7
+"""Since which version keys expire, managers award, bids have groups and accounts buy, managers award what they buy."""
 
 
 class BrokenRuleError(Exception):
@@ -20,6 +24,13 @@ def need(condition: bool, rule: str) -> None:
     """Raise BrokenRuleError unless `condition` holds; `rule` is what should be."""
     if not condition:
         raise BrokenRuleError(rule)
+
+
+def remember(ended: dict[bytes, None], ident: bytes, most: int) -> None:
+    """Keep an id with the newest that ended, for precise answers."""
+    ended[ident] = None
+    if len(ended) > most:
+        del ended[next(iter(ended))]
 
 
 @dataclass(slots=True)
@@ -40,20 +51,28 @@ class Key:
 
     account: bytes | None
     revoked: bool = False
-    used: set[int] = field(default_factory=set)
-    floor: int | None = None
+    used: dict[int, tuple[bytes, str]] = field(default_factory=dict)
+    """Tag and outcome of the command of each sequence."""
+    floor: int = -(2**63)
     expires_at_ms: int | None = None
 
-    def use(self, sequence: int, at_ms: int) -> None:
-        """A sequence is used once, and never one below the window."""
-        need(not self.revoked, "a revoked key signs nothing")
-        need(self.expires_at_ms is None or at_ms < self.expires_at_ms, "an expired key signs nothing")
-        need(sequence not in self.used, f"sequence {sequence} of a key has one outcome")
-        need(self.floor is None or sequence > self.floor, f"sequence {sequence} lies below the window")
-        self.used.add(sequence)
+    def remember(self, sequence: int, tag: bytes, code: str) -> None:
+        """A command of a new sequence has its outcome."""
+        self.used[sequence] = (tag, code)
         if len(self.used) > SEQUENCES_PER_KEY:
             self.floor = min(self.used)
-            self.used.remove(self.floor)
+            del self.used[self.floor]
+
+    def end(self, version: int) -> None:
+        """It is revoked; the first rules forgot what it had signed."""
+        self.revoked = True
+        if version < KEYS_RULES:
+            self.used.clear()
+
+
+def tag_of(command: bytes) -> bytes:
+    """What of a command's id is remembered."""
+    return command[:4]
 
 
 @dataclass(slots=True)

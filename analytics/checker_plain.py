@@ -24,7 +24,8 @@ def load(book: Book, m: Fields) -> None:
     book.deposits.permille = m["deposit"]
     for public, account, revoked, floor, expires_at_ms, seen in m["keys"]:
         owner = None if account is None else bytes.fromhex(account)
-        book.keys[bytes.fromhex(public)] = Key(owner, revoked, {s for s, _, _ in seen}, floor, expires_at_ms)
+        used = {sequence: (bytes.fromhex(tag), code) for sequence, tag, code in seen}
+        book.keys[bytes.fromhex(public)] = Key(owner, revoked, used, floor, expires_at_ms)
     for name, owner, units in m["pools"]:
         book.pools[name] = Pool(bytes.fromhex(owner), units)
     book.purchases.load(m["works"])
@@ -32,7 +33,9 @@ def load(book: Book, m: Fields) -> None:
     owners = {hold: account for hold, (account, _) in book.purchases.backed().items()}
     for row in m["cfps"]:
         _load_cfp(book, row, held, owners)
+    book.closed = {bytes.fromhex(cfp): None for cfp, _ in m["closed"]}
     book.talks = bargains.from_plain(m["negotiations"])
+    book.talked = dict.fromkeys(map(bytes.fromhex, m["negotiated"]))
     owners |= {ident: talk.parties[1] for ident, talk in book.talks.items()}
     book.groups.load(m["groups"], {bid: row for cfp in book.cfps.values() for bid, row in cfp.bids.items()})
     for hold, amount_ucr in held.items():
@@ -59,6 +62,7 @@ def _load_cfp(book: Book, row: list[Any], held: dict[bytes, int], owners: dict[b
         number, owner = bytes.fromhex(bid), bytes.fromhex(account)
         cfp.bids[number] = Bid(owner, price, weight, delay, task, bytes.fromhex(pass_hash), withdrawn, pool, *times)
         owners[number] = owner
+        book.count_bid(bytes.fromhex(ident), number, owner)
         if not withdrawn:
             cfp.bidders.add(owner)
         if number not in held and number not in cfp.given:

@@ -20,7 +20,6 @@ from contractnet.chain import CHAIN_START, chain
 from contractnet.codec import encode
 from contractnet.envelope import open_record
 from contractnet.messages import Submission
-from contractnet.messages.commands import Tick
 from contractnet.sealing import values_of
 from contractnet.topics import COMMANDS, LEDGER, NOTICES
 from market import Shard, told
@@ -147,7 +146,7 @@ class Replay:
         self.partition = partition
         self.signatures = CheckedSignatures()
         self.shard = Shard(partition, partitions, operator_key, self.signatures, head=CHAIN_START)
-        self.checker = Checker(partition, partitions, operator_key)
+        self.checker = Checker(partition, partitions, operator_key, self.signatures)
         self.commands_next = 0
         self.commands_hash = bytes(32)
         self.ledger = Follower(source, LEDGER.name, partition)
@@ -294,10 +293,9 @@ class Replay:
 
     def _check(self, submission: Submission, kept: list[StoredRecord], before: bytes) -> None:
         """The independent checker on the records as stored."""
-        is_tick = isinstance(submission.command, Tick)
-        self.checker.begin(submission.offset, is_tick, submission.digest, before)
         record: StoredRecord | None = None
         try:
+            self.checker.begin(submission, before)
             for record in kept:
                 entry = plain_entry(record.value)
                 assert entry is not None, "bytes that equal an encoded entry are one"

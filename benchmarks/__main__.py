@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 from collections.abc import Callable
-from pathlib import Path
 
-from benchmarks import bargaining, groups, latency, projection, reserve, scaling, segments, speed, tokens
+from benchmarks import (
+    bargaining,
+    groups,
+    latency,
+    profiling,
+    projection,
+    reserve,
+    restoring,
+    scaling,
+    segments,
+    speed,
+    tokens,
+)
+from benchmarks.record import OUT, Circumstances, write
 from benchmarks.stage import start_faust_eos, start_peer, start_worker
 
-OUT = Path(__file__).parent / "out"
 PEER_BATCHES = (500, 4000)
 FAUST = "Faust's exactly_once"
 
@@ -148,6 +158,28 @@ def bench_rebuild(*, short: bool) -> list[dict[str, object]]:
     ]
 
 
+def bench_restore(*, short: bool) -> list[dict[str, object]]:
+    """What snapshots save a worker that starts again. The states are equal, or this fails."""
+    found = restoring.restores(30_000, 1) if short else restoring.restores(1_000_000, 3)
+    return [
+        {
+            "restore": kind,
+            "s": round(statistics.median(one.took_s for one in made), 2),
+            "entries folded": round(statistics.median(one.entries for one in made)),
+            "ledger events": found.events,
+            "state KiB": made[0].state_kib,
+            "states": "equal",
+            "runs": len(made),
+        }
+        for kind, made in found.by_kind.items()
+    ]
+
+
+def bench_profile(*, short: bool) -> list[dict[str, object]]:
+    """Where the worker's time goes."""
+    return profiling.shares(1_500 if short else 5_000)
+
+
 def bench_lag(*, short: bool) -> list[dict[str, object]]:
     """Readers of a live projection."""
     found = projection.lag(events_per_s=5_000, duration_s=15 if short else 1_230)
@@ -235,7 +267,9 @@ SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "sealing": bench_sealing,
     "latency": bench_latency,
     "speed": bench_speed,
+    "profile": bench_profile,
     "memory": bench_memory,
+    "restore": bench_restore,
     "rebuild": bench_rebuild,
     "segments": bench_segments,
     "lag": bench_lag,
@@ -265,9 +299,10 @@ def main() -> None:
         parser.error(f"no such section: {', '.join(unknown)}; there are {', '.join(SECTIONS)}")
     OUT.mkdir(exist_ok=True)
     for name in options.sections.split(","):
+        circumstances = Circumstances.now(short=options.short)
         rows = SECTIONS[name](short=options.short)
-        show(name, rows)
-        (OUT / f"{name}.json").write_text(json.dumps(rows, indent=2) + "\n")
+        show(f"{name} ({circumstances.line()})", rows)
+        write(name, circumstances, rows)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The peer: a hand-written confluent-kafka loop that does the whole job with the same rules.
 
 One transactional producer for all partitions, offsets in the transaction (KIP-447), state restored from the ledger at
-every assignment, the same decide, evolve, codec, chain and notices, the same producer knobs. What it lacks: Faust, a
-writer per partition, signature checks on a second thread, a clock, health and metrics.
+every assignment, the same decide, evolve, codec, chain and notices, the same producer knobs, the same garbage
+collection. What it lacks: Faust, a writer per partition, signature checks in a second process, a clock, health and
+metrics.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from contractnet.envelope import open_record
 from contractnet.sealing import values_of
 from contractnet.topics import COMMANDS, LEDGER, NOTICES
 from market import Shard, told
+from streams.garbage import freeze_imports
 from streams.restore import CHAIN_HEADER, restore
 from streams.settings import Settings
 
@@ -100,5 +102,6 @@ class Peer:
 if __name__ == "__main__":
     peer = Peer(Settings.from_environment())
     signal.signal(signal.SIGTERM, peer.stop)
+    freeze_imports()
     peer.run()
     sys.exit(0)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import json
 import random
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
 
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
-from contractnet.topics import LEDGER
+from contractnet.topics import COMMANDS, LEDGER
 from faults.world import PARTITIONS, Market, World, new_world
 
 MARKETS = ("Ω-market", "tenant-1", "tenant-42", "default")
@@ -83,12 +85,28 @@ def _bid(rng: random.Random, market: Market, cfp: bytes) -> None:
         market.bid(cfp, keys, rng.randrange(10, 10**6))
 
 
+def wait_until_judged(world: World, limit_s: float) -> None:
+    """Until the worker has answered every command that is there now, as its /health says."""
+    ends = {p: world.end_of(COMMANDS.name, p) for p in range(PARTITIONS)}
+
+    def done() -> bool:
+        health = json.loads(world.health(0) or "{}").get("next_offset", {})
+        return all(health.get(str(p), 0) >= end for p, end in ends.items())
+
+    world.wait_for("every command is answered", done, limit_s)
+
+
 def ledger_end(world: World) -> int:
     """Committed ledger records and markers of all partitions."""
     return sum(world.end_of(LEDGER.name, p) for p in range(PARTITIONS))
 
 
 def cpu_s(pid: int) -> float:
-    """User and system seconds of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """User and system seconds so far of a process and of those that it started, such as the worker's signer."""
+    root = psutil.Process(pid)
+    spent = 0.0
+    for process in (root, *root.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            spent += times.user + times.system
+    return spent

@@ -54,7 +54,11 @@ def main() -> int:
     except KeyboardInterrupt:
         say("faults", "stopped; RESUME=1 goes on with the sections that have not ended")
         return INTERRUPTED
-    for line in [*total.phase_lines(), total.bound_line(), total.closing_line()]:
+    if full:
+        total.demand_open()
+    for problem in total.problems:
+        print(f"FAILURE: {problem}")
+    for line in [*total.phase_lines(), *total.hostile_lines(), total.bound_line(), total.closing_line()]:
         print(line, flush=True)
     return 1 if total.failures else 0
 

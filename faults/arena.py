@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from contractnet.topics import COMMANDS
+from faults.acknowledged import Receipts
+from faults.audit import audit
 from faults.checker import Verdict, check
 from faults.load import Load
 from faults.mix import furnish
@@ -83,17 +85,23 @@ class Arena:
 
     def kill_worker(self, slot: int, phase: str) -> float:
         """Kill a worker that lives; count where the kill fell; returns when (monotonic)."""
+        owned = list(self.owned(slot)) if len(self.workers) > 1 else range(PARTITIONS)
         self.workers[slot].kill()
-        return self.worker_died(slot, phase)
+        return self._died(slot, phase, owned)
 
     def worker_died(self, slot: int, phase: str) -> float:
-        """A worker was killed or killed itself: count where; returns when (monotonic)."""
+        """The only worker was killed or killed itself: count where; returns when (monotonic)."""
+        assert len(self.workers) == 1, "what others have open would be taken for its own"
+        return self._died(slot, phase, range(PARTITIONS))
+
+    def _died(self, slot: int, phase: str, owned: Iterable[int]) -> float:
+        """`owned`: its partitions, on which an open transaction can be no other worker's."""
         code = self.workers.pop(slot).wait()
         died_at = time.monotonic()
         assert code == -signal.SIGKILL, f"worker {slot} ended by itself with code {code}"
         self.tally.kills += 1
         self.tally.phases[phase] += 1
-        self.tally.opened[phase] += self.watch.open_transactions() > 0
+        self.tally.opened[phase] += self.watch.open_transactions(owned) > 0
         self.watch.wait_for_award()
         return died_at
 
@@ -173,18 +181,23 @@ class Arena:
                 process.wait(30)
 
     def judge(self) -> None:
-        """Have the log judged by a pass of its own, partitions side by side, and compare the DuckDB file with it."""
+        """Have the log judged by a pass of its own, partitions side by side, compare the DuckDB file with it, and have
+        all of it verified by the checker that shares no code with market/."""
         bootstrap, operator = self.world.broker.bootstrap, self.world.operator.public
-        one = partial(check, bootstrap, partitions=PARTITIONS, operator_key=operator)
+        receipts = [self.world.acknowledged.on(partition) for partition in range(PARTITIONS)]
+        one = partial(_check, bootstrap, operator)
         with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-            verdicts = list(pool.map(one, range(PARTITIONS)))
+            verdicts = list(pool.map(one, range(PARTITIONS), receipts))
         for verdict in verdicts:
             self._count(verdict)
-        if "projections.projector" in self.services:
+        projected = "projections.projector" in self.services
+        if projected:
             compare_rows(self.world, self.tally)
+        audit(self.world, self.tally, records=sum(verdict.records for verdict in verdicts), tables=projected)
 
     def _count(self, verdict: Verdict) -> None:
         tally = self.tally
+        tally.acknowledged += verdict.acknowledged
         tally.commands += verdict.commands
         tally.awards += verdict.awards
         tally.works += verdict.works
@@ -205,6 +218,10 @@ class Arena:
             return all(reached.get(partition, 0) >= end for partition, end in ends.items())
 
         self.world.wait_for("every command is judged", judged, SETTLE_S)
+
+
+def _check(bootstrap: str, operator_key: bytes, partition: int, acknowledged: Receipts) -> Verdict:
+    return check(bootstrap, partition, PARTITIONS, operator_key, acknowledged)
 
 
 @contextmanager

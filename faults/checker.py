@@ -1,10 +1,11 @@
-"""Reads the log and says whether every award was made exactly once. Decides by the log alone."""
+"""Reads the log and says whether every award was made exactly once. Decides by the log alone, and by what the broker
+acknowledged of what was to be in it."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import TopicPartition
 
@@ -17,13 +18,15 @@ from contractnet.messages import events as e
 from contractnet.sealing import values_of
 from contractnet.topics import LEDGER, NOTICES
 from contractnet.watermarks import watermarks
-from faults.records import stored
+from faults.acknowledged import Receipts
+from faults.records import Stored, stored
 from market import Shard, told
 from market.works import escrow_of
 from streams.reading import new_consumer, read_partition
 
 ENDS = {Progress.DONE, Progress.FAILED, Progress.TIMED_OUT}
 PAYMENTS = {PostingReason.AWARD, PostingReason.DEAL, PostingReason.FORFEIT}
+NOTHING = Receipts()
 OUTCOMES = (e.CommandAccepted, e.CommandRejected, e.CommandRepeated, e.CommandUnreadable)
 
 
@@ -31,7 +34,7 @@ OUTCOMES = (e.CommandAccepted, e.CommandRejected, e.CommandRepeated, e.CommandUn
 class Verdict:
     """What the log of one partition says. `unclosed`: CFPs without an end, which a test that has waited for them all
     counts as lost; `visible`: records that read_uncommitted shows beside the committed ones; `works`: awards of bought
-    work."""
+    work; `acknowledged`: commands that the broker said it had stored; `records`: of the ledger."""
 
     commands: int = 0
     ticks: int = 0
@@ -45,6 +48,8 @@ class Verdict:
     diverged: int = 0
     unclosed: int = 0
     visible: int = 0
+    acknowledged: int = 0
+    records: int = 0
 
     @property
     def sound(self) -> bool:
@@ -65,26 +70,59 @@ def _let_commits_show(bootstrap: str, partition: int) -> None:
     everything.close()
 
 
-def check(bootstrap: str, partition: int, partitions: int, operator_key: bytes) -> Verdict:
+def check(
+    bootstrap: str, partition: int, partitions: int, operator_key: bytes, acknowledged: Receipts = NOTHING
+) -> Verdict:
     """Judge all commands of a partition again from nothing and compare with ledger and notices, record by record.
 
     The workers have been stopped: one that lives records that time goes on after 30 s of silence, which would be in
     what is read last and not in what was read first.
 
     A reader at read_uncommitted may also see what transactions left behind that did not commit: each such record has
-    to be the very record that judging gives for its place.
+    to be the very record that judging gives for its place. What the broker acknowledged has to be there.
     """
     verdict = Verdict()
-    shard = Shard(partition, partitions, operator_key, is_proven, head=CHAIN_START)
     _let_commits_show(bootstrap, partition)
     ledger = list(read_partition(bootstrap, LEDGER.name, partition, 0))
+    notices = list(read_partition(bootstrap, NOTICES.name, partition, 0))
     entries = [decode_entry(r.value) for r in ledger]
-    expected: list[bytes] = []
-    notices: list[bytes] = []
-    places: dict[tuple[int, int], bytes] = {}
+    judged = _judge(
+        bootstrap, Shard(partition, partitions, operator_key, is_proven, head=CHAIN_START), entries, verdict
+    )
+    verdict.acknowledged = len(acknowledged)
+    verdict.lost += acknowledged.missing(judged.commands)
+    verdict.records = len(ledger)
+    found = [r.value + dict(r.headers)["chain"] for r in ledger]
+    verdict.diverged = _differences(list(judged.entries.values()), found)
+    verdict.diverged += _differences(judged.notices, [r.value for r in notices])
+    for u in stored(bootstrap, partition, LEDGER.name):
+        assert u.value is not None
+        source = decode_entry(u.value).source
+        verdict.visible += 1
+        place = judged.entries.get((source.offset, source.index))
+        verdict.diverged += place != u.value + (dict(u.headers)["chain"] or b"")
+    told_at = stored(bootstrap, partition, NOTICES.name)
+    verdict.visible += len(told_at) - len(ledger) - len(notices)
+    verdict.diverged += out_of_place(judged.notices, told_at, {r.offset for r in notices})
+    _check_awards(entries, verdict)
+    return verdict
+
+
+@dataclass
+class _Judged:
+    """What judging again gives: entries with their chain by place, notices in order; ids of the commands by offset."""
+
+    entries: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    notices: list[bytes] = field(default_factory=list)
+    commands: dict[int, bytes] = field(default_factory=dict)
+
+
+def _judge(bootstrap: str, shard: Shard, entries: list[Entry], verdict: Verdict) -> _Judged:
+    """Judge every stored command, and count those that have not one outcome among `entries`."""
+    judged = _Judged()
     judged_to = max((x.source.offset for x in entries), default=-1)
     outcomes = Counter(x.source.offset for x in entries if isinstance(x.event, OUTCOMES))
-    for r in stored(bootstrap, partition):
+    for r in stored(bootstrap, shard.partition):
         submission = open_record(r.offset, r.timestamp, r.key, r.value, r.headers)
         if isinstance(submission.command, c.Tick):
             verdict.ticks += 1
@@ -94,25 +132,34 @@ def check(bootstrap: str, partition: int, partitions: int, operator_key: bytes) 
             verdict.commands += 1
             verdict.lost += outcomes[r.offset] == 0
             verdict.duplicate += outcomes[r.offset] > 1
+            judged.commands[r.offset] = submission.command_id
         answer = shard.apply(submission)
         for entry in answer:
             encoded = encode(entry)
             source = entry.source
-            shard.head = chain(shard.head, partition, source.offset, source.index, submission.digest, encoded)
-            expected.append(encoded + shard.head)
-            places[source.offset, source.index] = encoded + shard.head
-        notices += values_of(told(shard, submission.market, answer)) if answer else []
-    found = [r.value + dict(r.headers)["chain"] for r in ledger]
-    shown = [r.value for r in read_partition(bootstrap, NOTICES.name, partition, 0)]
-    verdict.diverged = _differences(expected, found) + _differences(notices, shown)
-    for u in stored(bootstrap, partition, LEDGER.name):
-        assert u.value is not None
-        source = decode_entry(u.value).source
-        verdict.visible += 1
-        verdict.diverged += places.get((source.offset, source.index)) != u.value + (dict(u.headers)["chain"] or b"")
-    verdict.visible -= len(ledger)
-    _check_awards(entries, verdict)
-    return verdict
+            place = (source.offset, source.index)
+            shard.head = chain(shard.head, shard.partition, *place, submission.digest, encoded)
+            judged.entries[place] = encoded + shard.head
+        judged.notices += values_of(told(shard, submission.market, answer)) if answer else []
+    return judged
+
+
+def out_of_place(expected: list[bytes], seen: list[Stored], committed: set[int]) -> int:
+    """How many notices of transactions that did not commit are not the ones that judging gives for their place.
+
+    A notice does not say its place. But whoever writes begins after the last one that committed and goes on in order,
+    so what is not committed has to follow from that one, or from the one before it.
+    """
+    wrong, done, following = 0, 0, 0
+    for record in seen:
+        if record.offset in committed:
+            done += 1
+            following = done
+            continue
+        place = next((n for n in (following, done) if n < len(expected) and expected[n] == record.value), None)
+        wrong += place is None
+        following = (following if place is None else place) + 1
+    return wrong
 
 
 def _differences(expected: list[bytes], found: list[bytes]) -> int:

@@ -58,7 +58,7 @@ class Mix:
         sent = 0
         while self._later and self._later[0][0] <= now_s:
             *_, sealed = heapq.heappop(self._later)
-            self._market.send_raw(self._market.name.encode(), sealed.value, sealed.headers)
+            self._market.send_sealed(sealed)
             sent += 1
         return sent
 

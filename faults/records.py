@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from contractnet.envelope import readable_headers
 from contractnet.topics import COMMANDS
+from contractnet.watermarks import watermarks
 from streams.reading import new_consumer
 
 
@@ -38,5 +39,21 @@ def stored(bootstrap: str, partition: int, topic: str = COMMANDS.name) -> list[S
                     return found
                 elif error is None or error.code() not in {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}:
                     raise KafkaException(error)
+    finally:
+        consumer.close()
+
+
+def newest_stamp_ms(bootstrap: str, partition: int) -> int | None:
+    """The broker's stamp on the last command of a partition; None where there is none, or none to be had just now."""
+    consumer = new_consumer(bootstrap, **{"isolation.level": "read_uncommitted", "log_level": 0})
+    try:
+        place = TopicPartition(COMMANDS.name, partition)
+        _, end = watermarks(consumer, place)
+        if not end:
+            return None
+        place.offset = end - 1
+        consumer.assign([place])
+        message = consumer.poll(1.0)
+        return None if message is None or message.error() is not None else message.timestamp()[1]
     finally:
         consumer.close()

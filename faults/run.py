@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 import traceback
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def run_section(name: str, *, full: bool, seed: int, rate: float, data: Path) ->
             tally.save(result_of(name, data))
     except (AssertionError, ContractnetError, KafkaException) as error:
         traceback.print_exc()
-        tally = Tally(problems=[f"the section did not end: {error}"])
+        tally = Tally(problems=[f"the section did not end: {error}"], unfinished=[name])
     _report(name, tally)
     return tally
 
@@ -45,7 +46,8 @@ def result_of(name: str, data: Path) -> Path:
 def _run(section: Section, plan: Plan) -> Tally:
     plan.say(section.purpose)
     if reason := section.obstacle():
-        return Tally(skipped=reason)
+        plan.say(f"SKIPPED, {reason}")
+        return Tally(skipped=[section.name])
     started = time.monotonic()
     plan.data.mkdir(parents=True)
     with section.build(plan) as world, arena_in(world, plan) as arena:
@@ -58,16 +60,15 @@ def _run(section: Section, plan: Plan) -> Tally:
 
 
 def _report(name: str, tally: Tally) -> None:
-    if tally.skipped:
-        say(name, f"SKIPPED, {tally.skipped}")
-        return
-    if tally.duration_s:  # else it did not get to its end, and nothing was counted
-        others = "".join(f" {what}={n}" for what, n in sorted((tally.other + tally.notes).items()))
+    if tally.duration_s:  # else it was skipped or did not get to its end, and nothing was counted
+        attempts = Counter(attempts=tally.attempts.total())
+        others = "".join(f" {what}={n}" for what, n in sorted((tally.other + tally.notes + attempts).items()))
         say(
             name,
             f"kills={tally.kills} zombies={tally.zombies} broker={tally.broker}{others} "
-            f"commands={tally.commands} awards={tally.awards} works={tally.works} deals={tally.deals} "
-            f"grants={tally.grants} uncommitted={tally.visible} rows={tally.rows} "
+            f"commands={tally.commands} acknowledged={tally.acknowledged} "
+            f"awards={tally.awards} works={tally.works} deals={tally.deals} grants={tally.grants} "
+            f"uncommitted={tally.visible} verified={tally.verified} rows={tally.rows} "
             f"{tally.counts()} in {tally.duration_s:.0f} s",
         )
     for problem in tally.problems:

@@ -1,4 +1,4 @@
-"""What a section did and what the log says about it, and the closing line of a campaign."""
+"""What a section did and what the log says about it, and the closing lines of a campaign."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 FAILURES = ("duplicate", "lost", "torn", "diverged", "rows_lost", "rows_doubled")
+OPEN_LEAST = 0.3
+"""Of the kills of a campaign, so many have to fall inside an open transaction: others have nothing to tear."""
 
 
 @dataclass
 class Tally:
     """Counts of one section, or their sum. `phases` counts kills by where they fell, `opened` those of them that left
     an open transaction in the log; `recovery_s` are the times from a kill to the next award at read_committed;
-    `other` are faults of other kinds, `notes` what came of faults; `problems` are failures that are no count of
-    records."""
+    `other` are faults of other kinds, `attempts` those of adversaries by kind, which are no faults; `notes` what came
+    of faults, and what came with one that is counted elsewhere; `problems` are failures that are no count of records.
+    `verified` are ledger records that the independent checker has seen. `skipped` and `unfinished` are sections."""
 
     kills: int = 0
     zombies: int = 0
@@ -27,6 +30,8 @@ class Tally:
     deals: int = 0
     grants: int = 0
     visible: int = 0
+    acknowledged: int = 0
+    verified: int = 0
     duplicate: int = 0
     lost: int = 0
     torn: int = 0
@@ -39,9 +44,11 @@ class Tally:
     phases: Counter[str] = field(default_factory=Counter)
     opened: Counter[str] = field(default_factory=Counter)
     other: Counter[str] = field(default_factory=Counter)
+    attempts: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
-    skipped: str = ""
+    skipped: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
 
     @property
     def failures(self) -> int:
@@ -50,8 +57,21 @@ class Tally:
 
     @property
     def trials(self) -> int:
-        """Faults of all kinds."""
+        """Faults of all kinds, each once."""
         return self.kills + self.zombies + self.broker + sum(self.other.values())
+
+    def count(self, fault: str, n: int = 1, *, with_kill: bool = False) -> None:
+        """Count a fault of another kind; one that came with a kill of a worker is counted as that."""
+        (self.notes if with_kill else self.other)[fault] += n
+
+    def demand_open(self) -> None:
+        """Fail where too few kills fell inside an open transaction to claim anything by them."""
+        kills, opened = sum(self.phases.values()), sum(self.opened.values())
+        if opened < OPEN_LEAST * kills:
+            self.problems.append(
+                f"the faults did not take effect: {opened} of {kills} kills fell inside an open transaction, less than "
+                f"{OPEN_LEAST:.0%}"
+            )
 
     def add(self, more: Tally) -> None:
         """Add another section's counts."""
@@ -68,10 +88,18 @@ class Tally:
     def closing_line(self) -> str:
         """The line that a campaign ends with."""
         recovery = f"{statistics.median(self.recovery_s):.2f}" if self.recovery_s else "none"
+        named = (("skipped", self.skipped), ("unfinished", self.unfinished))
+        without = "".join(f" {what}={','.join(names)}" for what, names in named if names)
         return (
             f"faults: kills={self.kills} zombies={self.zombies} broker={self.broker} commands={self.commands} "
-            f"{self.counts()} recovery_p50_s={recovery}"
+            f"{self.counts()} recovery_p50_s={recovery}{without}"
         )
+
+    def hostile_lines(self) -> list[str]:
+        """What adversaries have tried: no faults of the environment, and not in their bound."""
+        if not self.attempts:
+            return []
+        return [f"hostile: {self.attempts.total()} attempts of {len(self.attempts)} kinds, not counted as faults"]
 
     def bound_line(self) -> str:
         """What zero failures prove: with n trials and none failed, the rate is below 3/n (95%)."""
@@ -101,6 +129,6 @@ class Tally:
     def load(cls, path: Path) -> Tally:
         """Read what `save` wrote."""
         fields = json.loads(path.read_text("utf-8"))
-        for name in ("phases", "opened", "other", "notes"):
+        for name in ("phases", "opened", "other", "attempts", "notes"):
             fields[name] = Counter(fields[name])
         return cls(**fields)

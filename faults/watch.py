@@ -56,14 +56,13 @@ class Watch:
         with self._lock:
             return self._awarding.issuperset(partitions)
 
-    def open_transactions(self) -> int:
-        """Partitions of ledger and notices whose last stable offset lies before the end: a transaction is open."""
-        count = 0
-        for topic in (LEDGER.name, NOTICES.name):
-            for partition in self._partitions:
-                ends = {self._end(view, TopicPartition(topic, partition)) for view in self._views.values()}
-                count += len(ends) > 1
-        return count
+    def open_transactions(self, partitions: Iterable[int]) -> int:
+        """How many of these partitions of ledger and notices have an open transaction."""
+        return sum(self.is_open(topic.name, p) for p in partitions for topic in (LEDGER, NOTICES))
+
+    def is_open(self, topic: str, partition: int) -> bool:
+        """Whether the last stable offset lies before the end: a transaction is open."""
+        return len({self._end(view, TopicPartition(topic, partition)) for view in self._views.values()}) > 1
 
     def end_of(self, topic: str, partition: int) -> int:
         """Offset after the last record, also of transactions that are still open."""

@@ -29,6 +29,7 @@ from contractnet.messages.partition import partition_of
 from contractnet.signing import NO_GENESIS, KeyPair
 from contractnet.topics import COMMANDS, LEDGER
 from contractnet.watermarks import watermarks
+from faults.acknowledged import Acknowledged
 from market.rules import RULES
 from services.access import environment_of
 from services.brokers import embedded
@@ -53,6 +54,7 @@ class Market:
     agents: list[KeyPair] = field(default_factory=list)
     genesis: bytes = NO_GENESIS
     accounts: dict[bytes, bytes] = field(default_factory=dict)
+    acknowledged: Acknowledged = field(default_factory=Acknowledged)
     _sequences: dict[bytes, int] = field(default_factory=dict)
 
     @property
@@ -67,8 +69,19 @@ class Market:
 
     def send(self, command: Command, keys: KeyPair) -> bytes:
         """Sign and send; returns the command's id."""
-        sealed = self.seal(command, keys)
-        self.send_raw(self.name.encode(), sealed.value, sealed.headers)
+        return self.send_sealed(self.seal(command, keys))
+
+    def send_sealed(self, sealed: Sealed) -> bytes:
+        """Send what was signed before, and remember that the broker acknowledged it; returns the command's id."""
+        self.producer.produce(
+            COMMANDS.name,
+            sealed.value,
+            key=self.name.encode(),
+            headers=list(sealed.headers),
+            partition=self.partition,
+            on_delivery=self.acknowledged.noting(sealed.command_id),
+        )
+        self.producer.poll(0)
         return sealed.command_id
 
     def send_raw(
@@ -88,7 +101,7 @@ class Market:
         """Genesis, a manager with a pool, and agents with credits."""
         genesis = self.seal(c.OpenMarket(self.bank.public, PARTITIONS, max(RULES), signed), self.operator)
         self.genesis = hashlib.sha256(genesis.value).digest()
-        self.send_raw(self.name.encode(), genesis.value, genesis.headers)
+        self.send_sealed(genesis)
         self.accounts[self.manager.public] = self.open_account("manager", self.manager)
         for i in range(agents):
             keys = KeyPair.generate()
@@ -130,9 +143,10 @@ class World:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
     replication: int = 1
     services_at: str = ""
+    acknowledged: Acknowledged = field(default_factory=Acknowledged)
 
     def market(self, name: str) -> Market:
-        return Market(name, self.producer, self.operator)
+        return Market(name, self.producer, self.operator, acknowledged=self.acknowledged)
 
     def environment(self, **more: str) -> dict[str, str]:
         return os.environ | {
@@ -238,6 +252,16 @@ def guarded_world(data: Path, tell: Callable[[str], None]) -> Iterator[World]:
             yield world
     finally:
         broker.stop()
+
+
+@contextmanager
+def acting_as_auditor(world: World) -> Iterator[None]:
+    """Inside, this process and those that it starts read with an auditor's rights, where the broker knows any."""
+    if role_file(world.data, "auditor").is_file():
+        with _acting_as("auditor", world.data):
+            yield
+    else:
+        yield
 
 
 @contextmanager

@@ -18,7 +18,17 @@ ROOT = Path(__file__).resolve().parent.parent
 
 TIERS: dict[str, tuple[str, ...]] = {
     # Pure code: no broker, no file of a running market.
-    "unit": ("contractnet", "strategies", "market", "schemas", "house", "simulation", "mutants", "hostile"),
+    "unit": (
+        "contractnet",
+        "strategies",
+        "market",
+        "schemas",
+        "house",
+        "simulation",
+        "mutants",
+        "hostile",
+        "benchmarks",
+    ),
     # One part against the real thing beside it: a broker, a DuckDB file, a Faust worker.
     "contract": ("broker", "client", "streams", "projections", "analytics", "examples"),
     # A whole market, and what happens to it when processes are killed.

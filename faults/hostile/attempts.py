@@ -123,12 +123,12 @@ def transact(bootstrap: str, access: Access, transactional_id: str) -> str | Non
     give_up_at = time.monotonic() + PATIENCE_S
     while door.shut is None:
         try:
+            producer.poll(0)  # which raises what was refused between two calls
             producer.init_transactions(_TRY_S)
         except KafkaException as error:
             # A call that has run out of its time goes on with the next one.
             if not error.args[0].retriable() or time.monotonic() > give_up_at:
                 return str(error.args[0].name())
-            producer.poll(0)
         else:
             return None
     return door.shut

@@ -5,10 +5,11 @@ from __future__ import annotations
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from broker.jvm import JvmBroker
 from faults.arena import Arena
 from faults.plan import Plan
 from faults.world import World, new_world
@@ -18,6 +19,8 @@ PROJECTOR_MB = 512
 FULL_S = 6.0
 TIMEOUT_S = 120.0
 PROJECTOR = "projections.projector"
+SIGN = b"No space left"
+"""What ENOSPC is called, by Java as by Python. A log on the full disk itself tells of it once there is room again."""
 
 
 def obstacle() -> str:
@@ -55,21 +58,41 @@ def run(arena: Arena) -> None:
     arena.start_worker(0)
     arena.wait_for_award()
     for n in range(rounds):
-        with full(arena.world.data):
-            _wait_until_it_ends(arena)
-        arena.tally.other["projector_disk_full"] += 1
-        arena.restart_ended()
-        arena.wait_for_award()
-        broker = arena.world.broker
-        with full(arena.world.data / "broker"):
-            time.sleep(FULL_S)
-        # A broker without a disk to write to ends by itself, sooner or later; the answer to both is a restart.
-        broker.stop()
-        broker.start()
-        arena.tally.other["broker_disk_full"] += 1
-        arena.world.wait_for("a worker owns partitions", lambda: _owns(arena), TIMEOUT_S)
-        arena.wait_for_award(TIMEOUT_S, revive=True)
+        _fill_projector(arena)
+        _fill_broker(arena)
         arena.plan.progress(n + 1, rounds, "rounds of full disks")
+
+
+def _fill_projector(arena: Arena) -> None:
+    log = arena.world.data / "processes.log"
+    told = log.stat().st_size
+    with full(arena.world.data):
+        ended = _ends(lambda: arena.services[PROJECTOR].poll() is not None)
+    _count(arena, "projector_disk_full", seen=ended or SIGN in log.read_bytes()[told:])
+    arena.restart_ended()
+    arena.wait_for_award()
+
+
+def _fill_broker(arena: Arena) -> None:
+    """A broker without a disk to write to ends by itself, sooner or later; the answer to both is a restart."""
+    broker = arena.world.broker
+    assert isinstance(broker, JvmBroker)
+    told = broker.log_path.stat().st_size
+    with full(arena.world.data / "broker"):
+        time.sleep(FULL_S)
+        ended = broker.pid is None
+    broker.stop()
+    _count(arena, "broker_disk_full", seen=ended or SIGN in broker.log_path.read_bytes()[told:])
+    broker.start()
+    arena.world.wait_for("a worker owns partitions", lambda: _owns(arena), TIMEOUT_S)
+    arena.wait_for_award(TIMEOUT_S, revive=True)
+
+
+def _count(arena: Arena, fault: str, *, seen: bool) -> None:
+    if seen:
+        arena.tally.count(fault)
+    else:
+        arena.tally.problems.append(f"the fault did not take effect: {fault}, but nobody met ENOSPC or ended")
 
 
 def _owns(arena: Arena) -> bool:
@@ -77,11 +100,12 @@ def _owns(arena: Arena) -> bool:
     return bool(arena.owned(0))
 
 
-def _wait_until_it_ends(arena: Arena) -> None:
-    """It may also still live, if it had nothing to write."""
+def _ends(ended: Callable[[], bool]) -> bool:
+    """Whether it ends within FULL_S. It may also still live, if it had nothing to write."""
     give_up_at = time.monotonic() + FULL_S
-    while arena.services[PROJECTOR].poll() is None and time.monotonic() < give_up_at:
+    while not ended() and time.monotonic() < give_up_at:
         time.sleep(0.05)
+    return ended()
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def _fuzz(arena: Arena) -> None:
 
 def _told(arena: Arena, verdict: Verdict) -> Verdict:
     arena.plan.say(f"  {verdict.line()}")
-    arena.tally.other[f"hostile_{verdict.kind}"] += verdict.attempts
+    arena.tally.attempts[verdict.kind] += verdict.attempts
     if not verdict.sound:
         arena.tally.problems.append(f"{verdict.line()} | {verdict.wrong}")
     return verdict

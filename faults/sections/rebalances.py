@@ -29,7 +29,8 @@ def run(arena: Arena) -> None:
                 _leave(arena, slot)
         arena.wait_for_split([0])
         arena.wait_for_award()
-        arena.tally.other["rebalances"] += 2 * len(MORE)
+        arena.tally.count("rebalances", len(MORE))
+        arena.tally.count("rebalances", len(MORE), with_kill=n % 2 == 1)
         arena.plan.progress(n + 1, rounds, "rounds of 1 -> 3 -> 1 workers")
 
 

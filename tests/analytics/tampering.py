@@ -1,13 +1,11 @@
-"""Ways to tamper with a market's topics and its DuckDB file, drawn at random. Each returns what it did, or None where
-the place it drew holds nothing that could be changed."""
+"""Ways to tamper with a market's topics, drawn at random. Each returns what it did, or None where the place it drew
+holds nothing that could be changed. Those for the DuckDB file are in tampering_rows.py."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from pathlib import Path
-
-import duckdb
+from collections.abc import Callable, Iterator
+from hashlib import blake2b
 
 from analytics.verify_source import StoredRecord
 from contractnet.topics import COMMANDS, LEDGER, NOTICES, SNAPSHOTS
@@ -15,6 +13,8 @@ from tests.analytics.towns import Topics
 
 Tamper = Callable[[Topics, str, random.Random], str | None]
 TOPICS = (COMMANDS.name, LEDGER.name, NOTICES.name, SNAPSHOTS.name)
+DRAWS_PER_CASE = 50
+"""After so many draws for each attempt that was asked for, a place has no more distinct ones."""
 
 
 def flipped(data: bytes, rng: random.Random) -> bytes:
@@ -30,10 +30,18 @@ def _place(topics: Topics, topic: str, rng: random.Random) -> tuple[list[StoredR
     return topics[topic][partition], partition, rng.randrange(len(topics[topic][partition]))
 
 
+def _range(records: list[StoredRecord], lengths: tuple[int, ...], rng: random.Random) -> slice:
+    """A random range of records of one of these lengths, as far as there are so many."""
+    length = min(rng.choice(lengths), len(records))
+    start = rng.randrange(len(records) - length + 1)
+    return slice(start, start + length)
+
+
 def _renumbered(records: list[StoredRecord], offsets: list[int]) -> list[StoredRecord]:
     """A copy of a topic gives its records the offsets that come next."""
+    offsets = list(offsets)
     while len(offsets) < len(records):
-        offsets = [*offsets, offsets[-1] + 1]
+        offsets.append(offsets[-1] + 1 if offsets else 0)
     return [record._replace(offset=offset) for record, offset in zip(records, offsets, strict=False)]
 
 
@@ -76,14 +84,16 @@ def flip_timestamp(topics: Topics, topic: str, rng: random.Random) -> str | None
 
 
 def delete(topics: Topics, topic: str, rng: random.Random) -> str | None:
-    """A record is gone; in half of the cases a hole shows where it was, as deletion in place would leave it."""
-    records, partition, i = _place(topics, topic, rng)
+    """One record, or up to three in a row, are gone; in half of the cases a hole shows where they were, as deletion in
+    place would leave it."""
+    records, partition, _ = _place(topics, topic, rng)
+    gone = _range(records, (1, 1, 1, 2, 3), rng)
     offsets = [record.offset for record in records]
-    del records[i]
+    del records[gone]
     holes = topic == SNAPSHOTS.name or rng.random() < 0.5
     if not holes:
         topics[topic][partition] = _renumbered(records, offsets)
-    return f"{topic}[{partition}] record {i}: deleted{' in place' if holes else ''}"
+    return f"{topic}[{partition}] records {gone.start} to {gone.stop - 1}: deleted{' in place' if holes else ''}"
 
 
 def insert(topics: Topics, topic: str, rng: random.Random) -> str | None:
@@ -108,12 +118,17 @@ def reorder(topics: Topics, topic: str, rng: random.Random) -> str | None:
 
 
 def swap_partitions(topics: Topics, topic: str, rng: random.Random) -> str | None:
-    """Two partitions change places."""
+    """A range of one partition and a range of another change places: single records, a few, or all that there are."""
     one, two = rng.sample(range(len(topics[topic])), 2)
-    if topics[topic][one] == topics[topic][two]:
-        return None
-    topics[topic][one], topics[topic][two] = topics[topic][two], topics[topic][one]
-    return f"{topic}: partitions {one} and {two} exchanged"
+    here, there = topics[topic][one], topics[topic][two]
+    lengths = (1, 1, 2, 3, 5, max(len(here), len(there)))
+    left, right = _range(here, lengths, rng), _range(there, lengths, rng)
+    changed = [*here[: left.start], *there[right], *here[left.stop :]]
+    others = [*there[: right.start], *here[left], *there[right.stop :]]
+    topics[topic][one] = _renumbered(changed, [record.offset for record in here])
+    topics[topic][two] = _renumbered(others, [record.offset for record in there])
+    ranges = f"[{one}] records {left.start} to {left.stop - 1} and [{two}] records {right.start} to {right.stop - 1}"
+    return f"{topic}{ranges}: exchanged"
 
 
 OPERATIONS: dict[str, Tamper] = {
@@ -127,47 +142,39 @@ OPERATIONS: dict[str, Tamper] = {
     "swap partitions": swap_partitions,
 }
 
-TABLES = {
-    "unsealed.events": "events",
-    "unsealed.cfps": "cfps",
-    "unsealed.bids": "bids",
-    "unsealed.awards": "awards",
-    "unsealed.reservations": "reservations",
-    "unsealed.transfers": "transfers",
-    "unsealed.holds": "holds",
-    "unsealed.rejections": "rejections",
-    "markets": "markets",
-    "accounts": "accounts",
-    "keys": "keys",
-    "pools": "pools",
-    "meta": "meta",
-}
-_NOT_OF_THE_LEDGER = {"published_at", "generation"}
-"""Columns of meta that tell about the publication itself."""
+
+class Attempts:
+    """Draws attempts on topics, each of them different from all that were drawn before and from no change at all.
+
+    A record that is only appended is none either: what comes after the end is no change of what a checkpoint saw.
+    """
+
+    def __init__(self, topics: Topics, rng: random.Random) -> None:
+        self._topics = topics
+        self._rng = rng
+        self._seen = {(topic, _digest(topics[topic])) for topic in TOPICS}
+
+    def draw(self, operation: str, topic: str, wanted: int) -> Iterator[tuple[str, Topics]]:
+        """What was done, and the topics after it, `wanted` times. Fails where there are not so many distinct ones."""
+        found = 0
+        for _ in range(wanted * DRAWS_PER_CASE):
+            changed = {name: [list(records) for records in parts] for name, parts in self._topics.items()}
+            did = OPERATIONS[operation](changed, topic, self._rng)
+            what = (topic, _digest(changed[topic]))
+            if did is None or what in self._seen or self._only_appended(changed, topic):
+                continue
+            self._seen.add(what)
+            found += 1
+            yield did, changed
+            if found == wanted:
+                return
+        raise AssertionError(f"{operation} on {topic}: only {found} distinct attempts, {wanted} are wanted")
+
+    def _only_appended(self, changed: Topics, topic: str) -> bool:
+        """Whether everything that was there is there still, at its offset."""
+        pairs = zip(self._topics[topic], changed[topic], strict=True)
+        return all(records == others[: len(records)] for records, others in pairs)
 
 
-def edit_row(file: Path, rng: random.Random) -> str | None:
-    """Change, delete or double one row of a table in a DuckDB file."""
-    table = rng.choice(list(TABLES))
-    with duckdb.connect(str(file)) as connection:
-        rows = connection.execute(f"SELECT rowid FROM {table} ORDER BY rowid").fetchall()
-        if not rows:
-            return None
-        rowid = rng.choice(rows)[0]
-        how = rng.choice(("change", "change", "change", "delete", "double"))
-        if how == "delete":
-            connection.execute(f"DELETE FROM {table} WHERE rowid = {rowid}")
-            return f"{table}: row {rowid} deleted"
-        if how == "double":
-            connection.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE rowid = {rowid}")
-            return f"{table}: row {rowid} doubled"
-        columns = connection.execute(f"SELECT name, type FROM pragma_table_info('{table}')").fetchall()
-        name, kind = rng.choice([c for c in columns if c[0] not in _NOT_OF_THE_LEDGER])
-        others = {
-            "VARCHAR": f"coalesce({name}, '') || 'x'",
-            "BOOLEAN": f"NOT {name}",
-            "TIMESTAMP": f"coalesce({name}, TIMESTAMP '2026-01-01') + INTERVAL 1 MILLISECOND",
-        }
-        changed = others.get(kind, f"coalesce({name}, 0) + 1")
-        connection.execute(f"UPDATE {table} SET {name} = {changed} WHERE rowid = {rowid}")
-        return f"{table}: {name} of row {rowid} changed"
+def _digest(parts: list[list[StoredRecord]]) -> bytes:
+    return blake2b(repr([[tuple(record) for record in records] for records in parts]).encode(), digest_size=16).digest()

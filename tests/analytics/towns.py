@@ -29,6 +29,7 @@ from projections.publish import Publisher
 from projections.settings import ProjectionSettings
 from projections.store import Store
 from streams.snapshots import Manifest
+from tests.analytics.town_parts import change_keys, open_tokens, trade_tokens
 from tests.market.buyers import ask, buying, chosen, done, failed, started
 from tests.market.town import START_MS, budget, key_pair
 
@@ -55,6 +56,7 @@ class Traffic:
     bids: list[tuple[bytes, KeyPair]] = field(default_factory=list)
     accounts: list[bytes] = field(default_factory=list)
     signed: bool = True
+    operator: KeyPair = OPERATOR
 
     def __post_init__(self) -> None:
         self.random = random.Random(f"{self.market}/{self.seed}")
@@ -78,7 +80,8 @@ class Traffic:
 
     def open(self) -> None:
         """Genesis, pool, agents with credits."""
-        self.send(c.OpenMarket(BANK.public, PARTITIONS, max(RULES), self.signed), OPERATOR)
+        before, newest = sorted(RULES)[-2:]
+        self.send(c.OpenMarket(BANK.public, PARTITIONS, before, self.signed), OPERATOR)
         manager = self.send(c.OpenAccount("manager", "infra", "infra", MANAGER.public, bytes(32)), BANK)
         for i, keys in enumerate(self.agents):
             account = self.send(c.OpenAccount(f"agent-{i}", f"p{i % 2}", "root", keys.public, bytes(32)), BANK)
@@ -90,6 +93,8 @@ class Traffic:
         self.send(c.CreatePool("rack", manager, 64), BANK)
         for i in (1, 2):
             self.send(c.CreatePool(f"own-{i}", self.accounts[i], 2), BANK)
+        open_tokens(self, manager)
+        self.send(c.ActivateRules(newest), OPERATOR)
         self.send(budget(self.accounts[0], limit_ucr=300, offset_ms=None, warn_permille=1), BANK)
         self.send(budget(None, "p1", limit_ucr=500, allowance_ucr=701, decay_permille=100, cap_allowances=2), BANK)
 
@@ -217,7 +222,7 @@ class Traffic:
 
     def odd(self) -> None:
         """Something that happens less often."""
-        what = self.random.randrange(20)
+        what = self.random.randrange(23)
         if what == 0 and self.bids:
             self.send(c.WithdrawBid(self.bids[-1][0]), self.bids[-1][1])
         elif what == 1 and self.bids:
@@ -234,10 +239,18 @@ class Traffic:
         elif what == 5:
             self.store(self.random.randbytes(12), [])
         elif what == 6:
-            self.send(c.TransferCredits(bytes(16), bytes(16), 5, ""), BANK)
+            self.send(c.TransferCredits(self.random.choice(self.accounts), bytes(16), 5, ""), BANK)
+            self.send(c.TransferCredits(*self.random.sample(self.accounts, 2), 5, "moved"), BANK)
         elif what == 7:
-            self.at_ms += 40_000
-        elif what in (8, 9):
+            for _ in range(3):
+                self.at_ms += self.random.choice((35_000, 70_000))
+                self.tick()
+        else:
+            self.seldom(what)
+
+    def seldom(self, what: int) -> None:
+        """A longer story."""
+        if what in (8, 9):
             self.choose()
         elif what in (10, 11):
             self.bid_in_groups()
@@ -247,6 +260,10 @@ class Traffic:
             self.buy()
         elif what in (18, 19):
             self.invite()
+        elif what in (20, 21):
+            trade_tokens(self)
+        elif what == 22:
+            change_keys(self)
         else:
             self.random.choice((self.budget, self.policy))()
 
@@ -256,14 +273,14 @@ class Traffic:
         if r.random() < 0.5:
             self.deposit()
             return
-        self.send(c.SetPolicy(r.choice((None, 90, 400)), 60_000, r.choice((0, 2))), OPERATOR)
+        self.send(c.SetPolicy(r.choice((None, 90, 400)), 60_000, r.choice((0, 2))), self.operator)
         for _ in range(2):
             self.send(c.IssueCredits(r.choice(self.accounts), r.choice((30, 60)), ""), BANK)
 
     def deposit(self) -> None:
         """Managers deposit; a call that is taken back, or awarded after the pool was made smaller."""
         r = self.random
-        self.send(c.SetDeposit(r.choice((0, 100_000, 1_000_000))), OPERATOR)
+        self.send(c.SetDeposit(r.choice((0, 100_000, 1_000_000))), self.operator)
         cfp = self.send(c.CallForProposals(Direction.SELL, "gpu", 2, 100, 2, 9_000, 10, Pricing.SECOND), MANAGER)
         for keys in r.sample(self.agents, 3):
             self.at_ms += 1_000
@@ -280,7 +297,8 @@ class Traffic:
         terms = {"limit_ucr": r.choice((None, 50, 400)), "allowance_ucr": r.choice((0, 100)), "warn_permille": 500}
         terms |= {"decay_permille": r.choice((0, 100)), "cap_allowances": r.choice((0, 3))}
         others = [budget(*scope, **terms), c.TopUpBudget(*scope, 30), c.TopUpBudget(*scope, 30), c.ClearBudget(*scope)]
-        self.send(r.choice(others), BANK)
+        for command in (r.choice(others), r.choice(others)):
+            self.send(command, BANK)
 
 
 def traffic(partition: int, commands: int, seed: int = 0, *, signed: bool = True) -> list[StoredRecord]:

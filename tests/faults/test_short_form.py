@@ -1,4 +1,4 @@
-"""The campaign itself, one section of its short form: `make faults` runs all of them."""
+"""The campaign itself, three sections of its short form: `make faults` runs all of them."""
 
 from __future__ import annotations
 
@@ -18,34 +18,49 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
-def test_workers_killed_at_named_points_leave_a_sound_log(tmp_path: Path) -> None:
-    """`SECTIONS=kills make faults`: the closing line has the kills, and nothing that is broken; the load has sold work,
-    leases and tokens."""
-    environment = os.environ | {"SECTIONS": "kills", "FAULTS": "", "FAULTS_DATA": str(tmp_path), "RESUME": ""}
+SOUND = "duplicate=0 lost=0 torn=0 diverged=0 rows_lost=0 rows_doubled=0 "
+
+
+def output(section: str, data: Path, **more: str) -> str:
+    """What `SECTIONS=... make faults` prints of a section that finds nothing broken, and did not leave itself out."""
+    environment = os.environ | {"SECTIONS": section, "FAULTS": "", "FAULTS_DATA": str(data), "RESUME": "", **more}
     done = subprocess.run(
         [sys.executable, "-m", "faults"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     print(done.stdout)
     assert done.returncode == 0, done.stdout + done.stderr
     closing = done.stdout.splitlines()[-1]
-    assert re.match(r"faults: kills=13 .* duplicate=0 lost=0 torn=0 diverged=0 rows_lost=0 rows_doubled=0 ", closing)
-    traded = re.search(r" works=(\d+) deals=(\d+) grants=(\d+) ", done.stdout)
+    assert SOUND in closing
+    assert "skipped=" not in closing
+    (verified,) = re.findall(r" verified=(\d+) ", done.stdout)
+    assert int(verified) > 0
+    return done.stdout
+
+
+def test_workers_killed_at_named_points_leave_a_sound_log(tmp_path: Path) -> None:
+    """The closing line has the kills; the load has sold work, leases and tokens."""
+    found = output("kills", tmp_path)
+    assert re.match(r"faults: kills=13 ", found.splitlines()[-1])
+    traded = re.search(r" works=(\d+) deals=(\d+) grants=(\d+) ", found)
     assert traded is not None
     assert min(map(int, traded.groups())) > 0, traded[0]
 
 
+def test_strangers_hold_nobody_up(tmp_path: Path) -> None:
+    """All three ways in which their transactions end, in both rounds; at a third of the load, which judging takes as
+    long as everything else."""
+    found = output("strangers", tmp_path, RATE="100")
+    assert " strangers_abort=2 strangers_commit=2 strangers_hang=2 " in found
+
+
 def test_adversaries_on_the_wire_get_their_codes_and_nothing_else(tmp_path: Path) -> None:
-    """`SECTIONS=hostile make faults`: no attempt takes effect, nothing honest is lost, the log is sound."""
-    environment = os.environ | {"SECTIONS": "hostile", "FAULTS": "", "FAULTS_DATA": str(tmp_path), "RESUME": ""}
-    done = subprocess.run(
-        [sys.executable, "-m", "faults"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    print(done.stdout)
-    assert done.returncode == 0, done.stdout + done.stderr
-    found = re.search(r"hostile: kinds=(\d+) attempts=\d+ accepted=0 honest_lost=0 least_per_kind=(\d+)", done.stdout)
+    """No attempt takes effect, nothing honest is lost, the log is sound."""
+    told = output("hostile", tmp_path)
+    found = re.search(r"hostile: kinds=(\d+) attempts=\d+ accepted=0 honest_lost=0 least_per_kind=(\d+)", told)
     assert found is not None
     assert (int(found[1]), int(found[2]) >= 25) == (len(NAMES) + len(WIRE_KINDS), True)
-    assert "duplicate=0 lost=0 torn=0 diverged=0 rows_lost=0 rows_doubled=0" in done.stdout.splitlines()[-1]
+    assert "fuzz: inputs=20000" in told
+    assert re.search(r" overspend: .* races=[1-9]", told), "exactly as many bids won as credits allow"
 
 
 def test_an_unknown_section_is_named(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def test_imports_point_one_way() -> None:
         ("services.supervisor", "streams.topics"),
         ("faults.world", "broker.jvm"),
         ("faults.world", "services.access"),
+        ("faults.audit", "analytics.verify"),
     ],
 )
 def test_arrows_that_are_allowed(importer: str, imported: str) -> None:

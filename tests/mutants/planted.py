@@ -49,11 +49,12 @@ SHELL_MUTANTS: tuple[Mutant, ...] = (
         (SEEDS,),
     ),
     Mutant(
-        "acknowledge before commit",
+        "acknowledge without commit",
         WRITER,
         "            if answers:\n",
         "            if len(answers) > 3:\n",
-        "the position moves although nothing is committed: a crash loses what was answered",
+        "the position moves although nothing is committed: a crash loses what was answered (to move it earlier "
+        "changes nothing here: after an abort or a crash it is read from the ledger)",
         (SEEDS,),
     ),
     Mutant(

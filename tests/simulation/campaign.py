@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 
 from contractnet.messages import Code, Event
+from tests.simulation.faults import TROUBLE
 from tests.simulation.run import Report, simulate
 
 EVENTS = frozenset(kind.__name__ for kind in Event.__subclasses__())
@@ -56,6 +57,12 @@ class Total:
         """Events and codes that no seed reached."""
         return sorted((EVENTS - set(self.events)) | (CODES - set(self.codes)))
 
+    @property
+    def untroubled(self) -> list[str]:
+        """Kinds of trouble that came at no such step in any seed."""
+        wanted = {f"{kind} at {step}" for kind, steps in TROUBLE.items() for step in steps}
+        return sorted(wanted - set(self.happened))
+
     def lines(self) -> Iterator[str]:
         """The report in words."""
         rate = self.seeds / self.duration_s if self.duration_s else 0.0
@@ -65,7 +72,7 @@ class Total:
         )
         for title, counts in (("events", self.events), ("codes", self.codes), ("trouble", self.happened)):
             yield f"{title}: " + ", ".join(f"{name} {count}" for name, count in counts.most_common())
-        yield f"not reached: {', '.join(self.missing) or 'nothing'}"
+        yield f"not reached: {', '.join(self.missing + self.untroubled) or 'nothing'}"
         for seed, why in self.failures.items():
             yield f"seed {seed} FAILED; replay: python -m tests.simulation.campaign --replay {seed}\n{why}"
 

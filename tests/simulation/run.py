@@ -129,20 +129,27 @@ class Simulation:
             self._fold()
         self.audit.check()
 
-    # The network: at least once, in any order between senders.
+    # The network: in any order between senders; what a client goes on sending arrives, perhaps twice.
 
     def _send(self, letters: Iterable[Letter]) -> None:
         for letter in letters:
-            self.report.commands += 1
-            if letter.id is not None:
-                self.sent[letter.id] = letter
+            if self.dice.random() < 0.03:  # and its sender died: later commands refer to what never was
+                self.report.happened["commands lost"] += 1
+                continue
+            self._count(letter)
             delay_ms = self.dice.choice((0, 0, 0, 1, 5, 30))
-            if self.dice.random() < 0.04:  # lost, or slow: the client sends the same bytes again, both may arrive
+            if self.dice.random() < 0.04:  # slow, or the answer is lost: the same bytes are sent again, both may arrive
                 delay_ms += self.dice.choice((100, 500, 3_000))
                 self._post(letter, self.dice.choice((10, 800)))
             if self.dice.random() < 0.04:
                 delay_ms = self.dice.choice((200, 2_000, 70_000))
             self._post(letter, delay_ms)
+
+    def _count(self, letter: Letter) -> None:
+        """A letter that gets to `commands` sooner or later: it has to have an outcome."""
+        self.report.commands += 1
+        if letter.id is not None:
+            self.sent[letter.id] = letter
 
     def _post(self, letter: Letter, delay_ms: int) -> None:
         heapq.heappush(self.wire, (self.log.now_ms + delay_ms, next(self._numbers), letter))
@@ -302,17 +309,23 @@ class Simulation:
         self.report.happened["clock jumps"] += 1
 
     def _strange(self) -> None:
-        """Somebody writes to `commands` in transactions: committed, aborted, or left open."""
+        """Somebody writes to `commands` in transactions: committed, aborted, or left open.
+
+        Whatever becomes of them, what is stored there is judged, an agent's true commands as well: else a stranger that
+        hangs would stop a market.
+        """
         stranger = self.log.producer({"transactional.id": "stranger"})
         stranger.init_transactions()
-        for _ in range(self.dice.randrange(1, 3)):
+        for end in self.dice.sample((stranger.commit_transaction, stranger.abort_transaction, None), 2):
             stranger.begin_transaction()
             tick = seal_tick(NAME)
             stranger.produce(COMMANDS.name, self.dice.choice((b"noise", tick.value)), NAME.encode(), PARTITION)
-            self.dice.choice((stranger.commit_transaction, stranger.abort_transaction))()
-        if self.dice.random() < 0.5:
-            stranger.begin_transaction()
-            stranger.produce(COMMANDS.name, b"undecided", b"x", PARTITION)
+            for letter in self.crowd.act():
+                self._count(letter)
+                stranger.produce(COMMANDS.name, letter.value, letter.key, PARTITION, headers=[*letter.headers])
+            if end is None:
+                break
+            end()
         self.report.happened["strangers"] += 1
 
     def _damage(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
+import zlib
+from collections.abc import Callable
 
 import pytest
 from confluent_kafka import Producer
@@ -12,7 +15,7 @@ from contractnet.messages import events as e
 from contractnet.topics import SNAPSHOTS
 from market.snapshot import dump, load
 from streams.restore import Restored, empty_shard, fold_record, restore
-from streams.snapshots import read_snapshots, write_snapshot
+from streams.snapshots import GENERATIONS, read_snapshots, write_snapshot
 from tests.integration.world import PARTITIONS, Market, World
 from tests.streams.driving import busy_market, judge_all
 
@@ -105,6 +108,53 @@ def test_a_bad_snapshot_falls_back(world: World, market: Market, producer: Produ
     restored = fold(world, market)
     assert restored.snapshot != manifest.number
     assert dump(restored.shard) == state
+
+
+def _truncated(packed: bytes) -> bytes:
+    return packed[:-9]
+
+
+def _flipped(packed: bytes) -> bytes:
+    return packed[:20] + bytes([packed[20] ^ 1]) + packed[21:]
+
+
+def _edited(packed: bytes) -> bytes:
+    """Whole and readable, and of another state: only the hash in the manifest tells."""
+    state = zlib.decompress(packed)
+    return zlib.compress(state.replace(b"agent-0", b"agent-9", 1), level=1)
+
+
+def _gone(_packed: bytes) -> None:
+    return None
+
+
+@pytest.mark.parametrize("damages", [(_truncated, _flipped), (_edited, _edited), (_gone, _gone)])
+def test_without_any_sound_snapshot_the_ledger_is_folded(
+    world: World,
+    market: Market,
+    producer: Producer,
+    damages: tuple[Callable[[bytes], bytes | None], ...],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """All snapshots of a partition are bad: a restore says so, and comes to the state of the fold from the start."""
+    records = world.ledger(market.partition)
+    folded = empty_shard(market.partition, PARTITIONS, world.operator.public)
+    for record in records:
+        fold_record(folded, record)
+    for number in (100, 101):
+        write_snapshot(producer, folded, number, records[-1].offset)
+    assert (fold(world, market).snapshot, len(damages)) == (101, GENERATIONS)
+    packed = zlib.compress(dump(folded), level=1)
+    for generation, damage in enumerate(damages):
+        producer.produce(SNAPSHOTS.name, damage(packed), key=f"{generation}/0", partition=market.partition)
+    assert producer.flush(10) == 0
+    with caplog.at_level(logging.INFO, "streams.restore"):
+        restored = fold(world, market)
+    assert restored.snapshot is None
+    assert restored.entries == len(records)
+    assert "after no snapshot" in caplog.text
+    assert (dump(restored.shard), restored.shard.head) == (dump(folded), folded.head)
+    assert restored.ledger_next == records[-1].offset + 1
 
 
 def test_the_snapshotter_writes_what_a_worker_restores(world: World, market: Market) -> None:

@@ -1,0 +1,83 @@
+"""What the markets of towns.py do beside contracts: they trade tokens of an API, and change keys."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from contractnet.messages import commands as c
+from tests.market.town import BANK, key_pair, token_pool
+
+if TYPE_CHECKING:
+    from tests.analytics.towns import Traffic
+
+POOL, INTERVAL_MS = "provider/chat", 1_000
+SYSTEM = 5
+"""The agent that draws tokens."""
+
+
+def open_tokens(town: Traffic, owner: bytes) -> None:
+    """A token pool, and a System agent."""
+    town.send(token_pool(POOL, owner, tokens_per_minute=6_000, burst_tokens=300), BANK)
+    town.send(c.SetPriority(town.accounts[SYSTEM], True), town.operator)
+
+
+def trade_tokens(town: Traffic) -> None:
+    """Some order, one takes its order back, the System agent draws; the pool is cleared, and usage is told, some of it
+    throttled. Now and then the pool gets other terms."""
+    r = town.random
+    buyers = r.sample(range(SYSTEM), r.randint(1, 3))
+    orders = [(town.send(_order(town), town.agents[i]), i) for i in buyers]
+    if r.random() < 0.3:
+        town.send(_order(town), town.agents[buyers[0]])
+    if r.random() < 0.3:
+        town.send(c.CancelStandingOrder(orders[-1][0]), town.agents[orders[-1][1]])
+    drawn = town.send(c.DrawTokens(POOL, r.choice((1, 20, 400)), r.choice(("incident", ""))), town.agents[SYSTEM])
+    town.at_ms += INTERVAL_MS
+    town.tick()
+    cleared_ms = town.records[-1].timestamp
+    granted = [(_grant_id(order, cleared_ms), town.agents[i]) for order, i in orders]
+    for grant, keys in (*granted, (drawn, town.agents[SYSTEM])):
+        calls = r.randint(0, 2)
+        report = (r.choice((0, 1, 5, 500)), calls, calls if r.random() < 0.5 else 0)
+        town.send(c.ReportUsage(grant, *report, "chat"), keys)
+    if r.random() < 0.2:
+        changes = {"tokens_per_minute": r.choice((60, 6_000)), "reserve_per_1000_ucr": r.choice((0, 100))}
+        town.send(token_pool(POOL, b"", resize=True, burst_tokens=r.choice((200, 300)), **changes), BANK)
+    for _ in range(r.randint(0, 3)):
+        town.at_ms += INTERVAL_MS
+        town.tick()
+
+
+def _order(town: Traffic) -> c.PlaceStandingOrder:
+    r = town.random
+    return c.PlaceStandingOrder(POOL, r.randint(1, 200), r.randint(1, 3_000), "chat", r.choice((1_000, 3_000)))
+
+
+def _grant_id(order: bytes, cleared_ms: int) -> bytes:
+    """Id of what an order got at a clearing (docs/tokens.md)."""
+    return sha256(b"contractnet/grant/1" + order + cleared_ms.to_bytes(8, "big")).digest()[:16]
+
+
+def change_keys(town: Traffic) -> None:
+    """An agent gets another key and goes on with it; keys that have ended are tried. Once the operator's goes too."""
+    r = town.random
+    i = r.randrange(len(town.agents))
+    keys, other = town.agents[i], key_pair(f"key {len(town.records)} of {town.market}")
+    how = r.randrange(4)
+    if how == 0:
+        town.send(c.RotateKey(other.public, None), keys)
+    elif how == 1:
+        town.send(c.RegisterKey(town.accounts[i], other.public, town.at_ms + r.choice((50, 10**9))), keys)
+        town.at_ms += 60
+        town.send(c.TransferCredits(town.accounts[i], town.accounts[0], 1, ""), other)
+        return
+    elif how == 2:
+        town.send(c.RegisterKey(town.accounts[i], other.public), BANK)
+        town.send(c.RevokeKey(town.accounts[i], keys.public), r.choice((BANK, other)))
+    else:
+        town.send(c.RotateKey(other.public), town.operator)
+        town.operator = other
+        return
+    town.send(c.RefuseCfp(town.cfps[-1] if town.cfps else bytes(16), ""), keys)
+    town.agents[i] = other
