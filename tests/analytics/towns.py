@@ -229,7 +229,7 @@ class Traffic:
             bid, keys = self.random.choice(self.bids)
             self.send(c.ReleaseLease(bid), keys)
         elif what == 2 and self.cfps:
-            self.send(c.CancelCfp(self.cfps[-1]), MANAGER)
+            self.send(c.CancelCfp(self.cfps[-1]), self.agents[0] if len(self.records) % 2 else MANAGER)
         elif what == 3:
             again = self.random.choice(self.records)
             self.store(again.value, again.headers)
