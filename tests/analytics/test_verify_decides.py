@@ -325,6 +325,26 @@ def test_nothing_is_accepted_with_a_reason(moments: dict[tuple[str, str], Moment
             assert "is to be rejected" in said or "the outcome is" in said, (kind, code, said)
 
 
+def test_each_effect_of_a_command_is_needed(moments: dict[tuple[str, str], Moment]) -> None:
+    """An accepted command leads to what it asks for: one of those events fewer, or none at all, is too little."""
+    tried = 0
+    for (kind, code), moment in moments.items():
+        if code != "CommandAccepted" or kind == "OpenMarket":
+            continue
+        first = 1 + [name for name, _, _ in moment.entries].index("CommandAccepted")
+        assert moment.with_(moment.told, moment.entries[:first]), kind
+        for at in range(first, len(moment.entries)):
+            if moment.entries[at][0] in ASKS[kind].musts:
+                tried += 1
+                left = [*moment.entries[:at], *moment.entries[at + 1 :]]
+                numbered = [
+                    (name, event | {"source": event["source"] | {"index": index}}, value)
+                    for index, (name, event, value) in enumerate(left)
+                ]
+                assert moment.with_(moment.told, numbered), (kind, moment.entries[at][0])
+    assert tried > 40
+
+
 def test_verify_finds_it_sound(topics: Topics) -> None:
     """The market and the checker agree. The killer of the mutants of planted_checker.py, which are in both of verify's
     runs of market/."""
