@@ -15,7 +15,7 @@ from contractnet.cli.lazy import service
 from contractnet.cli.root import Where, app, out, where
 from contractnet.credentials import load, save
 from contractnet.errors import SettingsError
-from contractnet.rights import ROLES, app_id, as_command, rights
+from contractnet.rights import ROLES, app_id, as_command, quota_command, quotas, rights
 
 if TYPE_CHECKING:
     from contractnet.principals import Principals
@@ -27,12 +27,15 @@ _SHOWN = 40
 _PLACE = "kafka.example:9092"
 
 
-@access.command(epilog="Example:  contractnet access show > acls.sh   (for the administrator of an existing cluster)")
+@access.command(epilog="Example:  contractnet access show > access.sh   (for the administrator of an existing cluster)")
 def show(ctx: typer.Context) -> None:
-    """Print the rights of all roles as commands of Kafka's own tool, kafka-acls.sh."""
+    """Print all rights, and the quotas of agents and roles, as commands of Kafka's own tools."""
     bootstrap = where(ctx).bootstrap_flag or _PLACE
     for right in rights(app_id()):
         print(as_command(right, bootstrap))
+    # The roles first: the default would slow the referee down until it is exempt.
+    for user, limits in sorted(quotas().items(), key=lambda each: each[0] is None):
+        print(quota_command(user, limits, bootstrap))
 
 
 @access.command(

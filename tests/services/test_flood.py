@@ -20,9 +20,9 @@ from contractnet.access import client_settings
 from contractnet.cli.directory import DataDirectory
 from contractnet.credentials import load
 from contractnet.errors import RejectedError
+from contractnet.rights import AGENT_QUOTAS
 from contractnet.topics import COMMANDS
 from services import state
-from services.quotas import AGENT_QUOTAS
 from tests.cli.command import contractnet
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
