@@ -17,6 +17,7 @@ from contractnet.messages import commands as c
 from contractnet.messages.notices import SealedNotice
 from contractnet.sealing import nonce_of, open_notice, tag_of
 from contractnet.topics import NOTICES
+from faults.hostile.attempts import Door
 from faults.hostile.ground import Ground, Shot, bid
 from faults.hostile.honest import negotiation
 from faults.hostile.judge import Verdict
@@ -123,9 +124,9 @@ def attack(siege: Siege, attempts: int) -> None:
 def _heard(siege: Siege, start: int) -> tuple[list[SealedNotice], int]:
     """The sealed notices of the siege's market from an offset on, and where to go on."""
     bootstrap, place = siege.arena.world.broker.bootstrap, siege.ground.partition
-    consumer = new_consumer(
-        bootstrap, **client_settings(bootstrap, siege.access), **{"group.id": NAMED, "log_level": 2}
-    )
+    # It is closed while it still looks for its group's coordinator, which librdkafka would tell of.
+    quiet = {"group.id": NAMED, "log_level": 0, "error_cb": Door()}
+    consumer = new_consumer(bootstrap, **client_settings(bootstrap, siege.access), **quiet)
     found: list[SealedNotice] = []
     try:
         consumer.assign([TopicPartition(NOTICES.name, place, start)])
