@@ -32,7 +32,7 @@ OTHER_PATHS = {
     "/etc/passwd": (
         "/etc/../etc/passwd",
         "//etc/passwd",
-        "/proc/self/root/etc/passwd",
+        "/proc/self/cwd/etc/passwd",
         "file:///etc/passwd",
         "/etc/p*d",
     ),
