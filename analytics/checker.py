@@ -93,8 +93,7 @@ class Checker:
         """One ledger record of the command. Raises BrokenRuleError."""
         source, told = event["source"], self._told
         assert told is not None, "a command begins before it has records"
-        need(source["offset"] == self._offset, f"its source is command {source['offset']}, not {self._offset}")
-        need(source["index"] == self._index, f"its index is {source['index']}, not {self._index}")
+        need((source["offset"], source["index"]) == (self._offset, self._index), "its source is its place")
         need(timestamp == source["at_ms"], "its timestamp is market time")
         need(timestamp == self._at_ms, "market time is the stamp, a minute after the last one at most")
         need(source["command"] == self._ident, "its source is the id of its command")
@@ -110,7 +109,7 @@ class Checker:
         """The command has no more records."""
         assert self._told is not None, "a command begins before it ends"
         wanted = 0 if isinstance(self._told.command, Tick) else 1
-        need(self._outcomes == wanted, f"command {self._offset} has {self._outcomes} outcomes, not {wanted}")
+        need(self._outcomes == wanted, "a command has one outcome, and a tick none")
         if self._case is not None:
             check_complete(self._case)
         book = self._book()
@@ -145,7 +144,7 @@ class Checker:
             self._outcome(kind, event, told, book)
         elif self._case is None:
             check_due(kind, event)
-        need(book is not None or kind in OUTCOMES, f"no {kind} without a market")
+        need(book is not None or kind in OUTCOMES, "without a market there are outcomes alone")
         if book is not None and kind != "MarketOpened":
             if kind == "ClockJumped":
                 jumped = self._at_ms < told.stamped_at_ms == event["stamped_at_ms"]

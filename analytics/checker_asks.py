@@ -14,7 +14,7 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from analytics.checker_case import Case
-from analytics.checker_parts import Fields, need
+from analytics.checker_parts import BrokenRuleError, Fields, need
 from contractnet.messages import commands, events
 
 Count = Callable[[Any, bool], int]
@@ -262,14 +262,13 @@ def check_asked(case: Case, event: str, e: Fields) -> None:
     what = f"{event}/{e['reason']}" if event == "BidRejected" and e["reason"] == "REJECTED" else event
     nth = case.counts.get(what, 0)
     case.counts[what] = nth + 1
-    if what in ask.musts:
-        need(nth < ask.musts[what](case.command, case.sender is None), f"{case.kind} leads to no other {event}")
-    else:
-        need(event in ask.may, f"{case.kind} leads to no {event}")
+    count = ask.musts.get(what)
+    if event not in ask.may if count is None else nth >= count(case.command, case.sender is None):
+        raise BrokenRuleError(f"{case.kind} leads to no {event}, or not to so many")
     if what == "BidRejected/REJECTED":
         need(e["bid"] == case.command.bid, "bid is that of the command")
     if event == POSTING:
-        need(e["reason"] in ask.postings, f"{case.kind} moves no credits for {e['reason']}")
+        need(e["reason"] in ask.postings, "credits move for what was asked")
     repeated = _repeated(case.kind, event)
     if repeated is not None:
         asked, got, names = repeated
@@ -278,7 +277,8 @@ def check_asked(case: Case, event: str, e: Fields) -> None:
                 wanted = plain(getattr(case.command, name))
                 need(e[name] == wanted, f"{name} is that of the command")
     for name, value in ask.same.get(event, {}).items():
-        need(e[name] == value(case, nth), f"{name} follows from the command")
+        if e[name] != value(case, nth):
+            raise BrokenRuleError(f"{name} follows from the command")
 
 
 def check_complete(case: Case) -> None:
@@ -286,10 +286,11 @@ def check_complete(case: Case) -> None:
     operator = case.sender is None
     for what, count in ASKS[case.kind].musts.items():
         wanted = count(case.command, operator)
-        need(case.counts.get(what, 0) == wanted, f"{case.kind} leads to {wanted} of {what}")
+        if case.counts.get(what, 0) != wanted:
+            raise BrokenRuleError(f"{case.kind} leads to {wanted} of {what}")
 
 
 def check_due(event: str, e: Fields) -> None:
     """What happens before a command's outcome is what falls due by itself."""
-    need(event in DUE, f"no {event} falls due by itself")
+    need(event in DUE, "what was not asked for falls due by itself")
     need(event != POSTING or e["reason"] not in BY_COMMAND, "nobody asked for a posting")

@@ -16,9 +16,9 @@ from analytics.checker_budgets import STEPS as BUDGET_STEPS
 from analytics.checker_budgets import Budgets
 from analytics.checker_deposits import Deposits
 from analytics.checker_groups import Groups
-from analytics.checker_parts import RULES, Account, Bid, Cfp, Fields, Held, Key, Pool, need, remember
+from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need, remember
 from analytics.checker_plain import load
-from analytics.checker_policy import Policy
+from analytics.checker_policy import Policy, activate
 from analytics.checker_purchases import Purchases, check_manager, check_purchase
 from analytics.checker_sales import check_sale
 
@@ -158,10 +158,6 @@ class Book:
         for name in ("closed", "talked"):
             need(list(getattr(self, name)) == list(getattr(other, name)), f"what was {name} is remembered in order")
 
-    def _rules_activated(self, e: Fields, _: Fields) -> None:
-        need(e["version"] in RULES and e["version"] > self.version, "rules are known, and never older than before")
-        self.version = e["version"]
-
     def _account(self, ident: bytes) -> Account:
         need(ident in self.accounts, f"account {ident.hex()} exists")
         return self.accounts[ident]
@@ -178,7 +174,7 @@ class Book:
         need(e["account"] == source["command"], "an account has its command's id")
         need(e["account"] not in self.accounts, "an account is opened once")
         self.add_account(e["account"], Account(name=e["name"], project=e["project"], root=e["budget_root"]))
-        self._add_key(e, source)
+        keys.register(self, e)
 
     def add_account(self, ident: bytes, account: Account) -> None:
         """Take in a new account."""
@@ -187,11 +183,6 @@ class Book:
         self.accounts[ident] = account
         if ident != self.bank:
             self.budgets.members.setdefault(account.project, []).append(ident)
-
-    def _add_key(self, e: Fields, _: Fields) -> None:
-        self._account(e["account"])
-        need(e["signing_key"] not in self.keys, "a key is registered once")
-        self.keys[e["signing_key"]] = Key(e["account"])
 
     def _weight_changed(self, e: Fields, _: Fields) -> None:
         need(500 <= e["weight_permille"] <= 1000, "a weight is 500 to 1000 permille")
@@ -375,9 +366,9 @@ class Book:
 
 
 _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
-    "RulesActivated": Book._rules_activated,
+    "RulesActivated": lambda book, e, _: activate(book, e),
     "AccountOpened": Book._account_opened,
-    "KeyRegistered": Book._add_key,
+    "KeyRegistered": lambda book, e, _: keys.register(book, e),
     "KeyRevoked": lambda book, e, _: keys.revoke(book, e),
     "KeyExpires": lambda book, e, source: keys.expire(book.keys, e, source),
     "OperatorKeyRotated": lambda book, e, _: keys.rotate_operator(book, e),

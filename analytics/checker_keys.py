@@ -16,6 +16,13 @@ def known(keys: dict[bytes, Key], public: bytes) -> Key:
     return keys[public]
 
 
+def register(book: Book, e: Fields) -> None:
+    """An account has another key."""
+    book._account(e["account"])
+    need(e["signing_key"] not in book.keys, "a key is registered once")
+    book.keys[e["signing_key"]] = Key(e["account"])
+
+
 def revoke(book: Book, e: Fields) -> None:
     """A key ends."""
     key = known(book.keys, e["signing_key"])

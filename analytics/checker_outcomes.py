@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from analytics.checker_case import Case
-from analytics.checker_parts import RULES, Fields, Key, need, tag_of
+from analytics.checker_parts import RULES, BrokenRuleError, Fields, Key, need, tag_of
 from analytics.checker_refusals import REFUSALS
 from contractnet.messages.commands import OpenMarket
 from contractnet.messages.submission import Submission
@@ -120,7 +120,8 @@ def check_by_rules(case: Case, kind: str, e: Fields, sequence: int) -> None:
     refusals = REFUSALS[case.kind]
     if kind == ACCEPTED:
         for code, applies in refusals.items():
-            need(not applies(case), f"{case.kind} is to be rejected with {code}")
+            if applies(case):
+                raise BrokenRuleError(f"{case.kind} is to be rejected with {code}")
         code = "ACCEPTED"
     else:
         code = e["code"]

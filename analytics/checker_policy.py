@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from analytics.checker_parts import Fields, need
+from analytics.checker_parts import RULES, Fields, need
+
+if TYPE_CHECKING:
+    from analytics.checker_books import Book
 
 ISSUED_MAX, WINDOW_MS_MIN, WINDOW_MS_MAX, MONEY_MAX = 4 * 10**18, 60_000, 366 * 24 * 3600 * 1000, 10**15
+
+
+def activate(book: Book, e: Fields) -> None:
+    """The operator activates other rules."""
+    need(e["version"] in RULES and e["version"] > book.version, "rules are known, and never older than before")
+    book.version = e["version"]
 
 
 @dataclass(slots=True)

@@ -118,6 +118,7 @@ def _count(report: Report, replay: Replay) -> None:
     counts["notice records compared"] += replay.notices.compared
     counts["signatures checked"] += replay.signatures.checked + replay.signatures.inline
     counts["ledger records of the independent checker"] += replay.checker.checked
+    counts["commands that it found proven"] += replay.checker.proven
     counts["snapshots equal to the fold"] += snapshots.checked
     counts.update(replay.counts.counts)
     report.signature_cpu_s += replay.counts.signature_cpu_s

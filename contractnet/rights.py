@@ -1,4 +1,5 @@
-"""Who may do what on the broker, in one table: generated from the topics, made into ACLs or into commands.
+"""Who may do what on the broker, and how much of it, in one table: generated from the topics, made into ACLs and quotas
+or into commands.
 
 Every authenticated user is at least an agent: it may write `commands` and read `notices`, and nothing else. So the
 number of ACLs stays the same however many agents there are. Reading or writing implies describing. A group that is
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from contractnet.topics import TOPICS
@@ -35,6 +37,20 @@ STATUS_GROUP = "contractnet-status"
 READER_GROUPS = "contractnet-reader-"
 VERIFY_GROUPS = "contractnet-verify-"
 
+AGENT_QUOTAS: Mapping[str, float] = {
+    # A sealed command is about 0.4 kB: some 80 a second of one agent, and several hundred at once after a rest. A batch
+    # of 1 MB, which Kafka lets in before it counts it, holds up the others while it is judged: once in half a minute.
+    "producer_byte_rate": 32_768,
+    # Agents read all notices of their market's partition, and at their start those of the last ten minutes.
+    "consumer_byte_rate": 16_777_216,
+    # Of one of the broker's threads (docs/security.md has the measurements).
+    "request_percentage": 50,
+}
+"""The quotas of every user that has none of its own: of each agent."""
+
+UNLIMITED: Mapping[str, float] = {"producer_byte_rate": 1e12, "consumer_byte_rate": 1e12, "request_percentage": 1e6}
+"""The quotas of the roles: to slow the referee down would slow everybody down."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Right:
@@ -52,6 +68,11 @@ class Right:
 def rights(app_id: str = APP_ID) -> list[Right]:
     """Every ACL of a market's cluster."""
     return [*_on_topics(), *_on_groups(app_id), *_of_the_operator(), _transactions(app_id)]
+
+
+def quotas() -> dict[str | None, Mapping[str, float]]:
+    """The quotas of a market's cluster by user; None: all users that have none of their own."""
+    return {None: AGENT_QUOTAS, **dict.fromkeys(ROLES, UNLIMITED)}
 
 
 def _on_topics() -> list[Right]:
@@ -84,7 +105,8 @@ def _on_groups(app_id: str) -> list[Right]:
 def _of_the_operator() -> list[Right]:
     """It makes topics, users and quotas: what a cluster's owner does, on this cluster."""
     cluster = ("alter", "alter_configs", "describe", "describe_configs")
-    topics = [Right("operator", "topic", topic.name, step) for topic in TOPICS for step in ("create", "describe")]
+    steps = ("create", "describe", "describe_configs")
+    topics = [Right("operator", "topic", topic.name, step) for topic in TOPICS for step in steps]
     return [*topics, *(Right("operator", "cluster", "kafka-cluster", operation) for operation in cluster)]
 
 
@@ -103,5 +125,22 @@ def as_command(right: Right, bootstrap: str) -> str:
         "cluster": ["--cluster"],
     }[right.resource]
     pattern = ["--resource-pattern-type", "prefixed"] if right.prefixed else []
-    command = ["kafka-acls.sh", "--bootstrap-server", bootstrap, "--command-config", "admin.properties", "--add"]
-    return shlex.join([*command, effect, f"User:{right.user}", "--operation", operation, *place, *pattern])
+    command = [*_tool("kafka-acls.sh", bootstrap), "--add", effect, f"User:{right.user}"]
+    return shlex.join([*command, "--operation", operation, *place, *pattern])
+
+
+def quota_command(user: str | None, quotas: Mapping[str, float], bootstrap: str) -> str:
+    """A user's quotas in the same way; `user` None: of all that have none of their own."""
+    whose = ["--entity-default"] if user is None else ["--entity-name", user]
+    return alter_command("users", whose, {name: f"{value:.0f}" for name, value in quotas.items()}, bootstrap)
+
+
+def alter_command(kind: str, whose: list[str], config: Mapping[str, str], bootstrap: str) -> str:
+    """A change of configuration as a command of Kafka's own tool."""
+    changed = ",".join(f"{name}={value}" for name, value in config.items())
+    command = [*_tool("kafka-configs.sh", bootstrap), "--alter", "--entity-type", kind, *whose]
+    return shlex.join([*command, "--add-config", changed])
+
+
+def _tool(name: str, bootstrap: str) -> list[str]:
+    return [name, "--bootstrap-server", bootstrap, "--command-config", "admin.properties"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import time
 import traceback
 from collections import Counter
@@ -31,7 +32,7 @@ def run_section(name: str, *, full: bool, seed: int, rate: float, data: Path) ->
         tally = _run(SECTIONS[name], plan)
         if not tally.skipped:
             tally.save(result_of(name, data))
-    except (AssertionError, ContractnetError, KafkaException) as error:
+    except (AssertionError, ContractnetError, KafkaException, TimeoutError, subprocess.TimeoutExpired) as error:
         traceback.print_exc()
         tally = Tally(problems=[f"the section did not end: {error}"], unfinished=[name])
     _report(name, tally)

@@ -22,8 +22,8 @@ from contractnet.rights import ROLES, app_id, rights
 from services.quotas import set_quotas
 
 INSECURE = (
-    "INSECURE, for development only: the broker has no access control, so anybody who reaches it reads every bid and "
-    "writes every topic"
+    "INSECURE, for development only: the market shows the broker no credentials, so anybody who reaches it reads every "
+    "bid and writes every topic"
 )
 
 

@@ -18,21 +18,7 @@ from aiokafka.protocol.types import Array, Boolean, Float64, Int16, Int32, Schem
 
 from contractnet.access import Access
 from contractnet.errors import BrokerUnreachableError
-from contractnet.rights import ROLES
-
-AGENT_QUOTAS: Mapping[str, float] = {
-    # A sealed command is about 0.4 kB: some 80 a second of one agent, and several hundred at once after a rest. A batch
-    # of 1 MB, which Kafka lets in before it counts it, holds up the others while it is judged: once in half a minute.
-    "producer_byte_rate": 32_768,
-    # Agents read all notices of their market's partition, and at their start those of the last ten minutes.
-    "consumer_byte_rate": 16_777_216,
-    # Of one of the broker's threads (docs/security.md has the measurements).
-    "request_percentage": 50,
-}
-"""The quotas of every user that has none of its own: of each agent."""
-
-UNLIMITED: Mapping[str, float] = {"producer_byte_rate": 1e12, "consumer_byte_rate": 1e12, "request_percentage": 1e6}
-"""The quotas of the roles: to slow the referee down would slow everybody down."""
+from contractnet.rights import AGENT_QUOTAS, quotas
 
 _API_KEY = 49
 _ENTITY = Array(("entity_type", String("utf-8")), ("entity_name", String("utf-8")))
@@ -84,7 +70,7 @@ class AlterQuotas(Request[_Request]):  # type: ignore[misc]  # the same
 
 def set_quotas(bootstrap: str, access: Access) -> None:
     """Set the quotas of all roles and of agents, with an administrator's access. Raises BrokerUnreachableError."""
-    _set(bootstrap, access, {None: AGENT_QUOTAS, **dict.fromkeys(ROLES, UNLIMITED)})
+    _set(bootstrap, access, quotas())
 
 
 def set_shares(bootstrap: str, access: Access, shares: Mapping[str, int]) -> dict[str, float]:

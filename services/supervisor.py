@@ -147,7 +147,9 @@ class Supervisor:
         if self.options.bootstrap is not None:
             access.note(self.directory, insecure=self.options.insecure)
             os.environ[ACCESS_ENV] = access.environment_of(self.directory, "operator", self._given_access)
-            if own_access().user is None:
+            if self.options.insecure:
+                self._tell(access.INSECURE)
+            elif own_access().user is None:
                 self._tell(f"no credentials for {self.options.bootstrap}: see `contractnet access` for a safe cluster")
             self.broker = ExternalBroker(self.options.bootstrap, _CONNECT_S)
             self.broker.start()

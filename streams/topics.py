@@ -1,21 +1,25 @@
-"""Creates the topics of contractnet/topics.py.
+"""Creates the topics of contractnet/topics.py, and looks at those that are there already.
 
-All of them are made before any service starts: a topic that does not exist hangs a restore.
+All of them are made before any service starts: a topic that does not exist hangs a restore. One that somebody else made
+in another way is refused: with stamps of its writers, agents would set the market's time.
 """
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigEntry, ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from contractnet.access import client_settings
-from contractnet.errors import BrokerUnreachableError, SettingsError
-from contractnet.refusals import Refusals, list_topics
-from contractnet.topics import TOPICS
+from contractnet.errors import AccessRefusedError, BrokerUnreachableError, SettingsError
+from contractnet.refusals import Refusals, is_refusal, list_topics, refused
+from contractnet.rights import alter_command
+from contractnet.topics import TOPICS, Topic
 
 TIMEOUT_S = 30.0
 _ANSWER_S = 1.0
@@ -50,7 +54,11 @@ def wait_for_topics(bootstrap: str, timeout_s: float) -> None:
 
 
 def create_topics(bootstrap: str, partitions: int, replication: int) -> list[str]:
-    """Create what is missing and return its names; raises SettingsError where a topic has another partition count."""
+    """Create what is missing and return its names.
+
+    Raises SettingsError where a topic has another partition count, or another configuration than the table's, and
+    AccessRefusedError.
+    """
     admin = AdminClient(client_settings(bootstrap))
     config = {"min.insync.replicas": str(max(1, replication - 1))}
     wanted = [NewTopic(t.name, partitions, replication, config=t.config | config) for t in TOPICS]
@@ -70,4 +78,37 @@ def create_topics(bootstrap: str, partitions: int, replication: int) -> list[str
                 f"topic {topic.name} has {count} partitions, not {partitions}: a market's partition never changes; "
                 f"set CONTRACTNET_PARTITIONS={count}"
             )
+    _check_configuration(admin, bootstrap, [topic for topic in TOPICS if topic.name not in made])
     return made
+
+
+def _check_configuration(admin: AdminClient, bootstrap: str, topics: Iterable[Topic]) -> None:
+    """Raise SettingsError unless these topics are kept as the table says."""
+    for topic in topics:
+        found = _configuration(admin, bootstrap, topic.name)
+        wrong = {name: value for name, value in topic.config.items() if found.get(name) != value}
+        if wrong:
+            named = ", ".join(f"{name} is {found.get(name)}, not {value}" for name, value in wrong.items())
+            whose = ["--entity-name", topic.name]
+            raise SettingsError(
+                f"Topic {topic.name} at {bootstrap} was not made by `contractnet up`, and the market can't rely on it: "
+                f"{named}. Have the cluster's administrator run, before anything is stored in it: "
+                f"{alter_command('topics', whose, wrong, bootstrap)} (or delete it while it is empty, and `up` makes "
+                f"it). Records that it has already stay as they are (docs/security.md, An existing cluster)."
+            )
+
+
+def _configuration(admin: AdminClient, bootstrap: str, topic: str) -> Mapping[str, str | None]:
+    """What a topic is kept by, its broker's defaults included. Raises AccessRefusedError, KafkaException."""
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    (future,) = admin.describe_configs([resource], request_timeout=TIMEOUT_S).values()
+    try:
+        entries: Mapping[str, ConfigEntry] = future.result()
+    except KafkaException as error:
+        if is_refusal(error.args[0]):
+            raise AccessRefusedError(
+                f"{refused(bootstrap, error.args[0])} Seeing how topic {topic} is kept is one of the operator's rights "
+                f"that `contractnet access show` prints: a cluster that was set up by an earlier version lacks it."
+            ) from error
+        raise
+    return {name: entry.value for name, entry in entries.items()}

@@ -1,4 +1,4 @@
-"""`access`: who may do what on the broker, and users for agents."""
+"""`access`: who may do what on the broker, the passwords of the roles, and users for agents."""
 
 from __future__ import annotations
 
@@ -10,29 +10,34 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from contractnet.access import load_access, own_access
+from contractnet.access import MECHANISM, load_access, own_access, role_file, save_access, scram
 from contractnet.cli.lazy import service
 from contractnet.cli.root import Where, app, out, where
 from contractnet.credentials import load, save
-from contractnet.errors import SettingsError
-from contractnet.rights import ROLES, app_id, as_command, rights
+from contractnet.errors import AccessRefusedError, SettingsError
+from contractnet.rights import ROLES, app_id, as_command, quota_command, quotas, rights
 
 if TYPE_CHECKING:
     from contractnet.principals import Principals
 
-access = typer.Typer(no_args_is_help=True, help="Access control: the rights of each role, and users for agents.")
+access = typer.Typer(
+    no_args_is_help=True, help="Access control: the rights of each role, their passwords, and users for agents."
+)
 app.add_typer(access, name="access")
 # Characters of a wrong text that an error repeats.
 _SHOWN = 40
 _PLACE = "kafka.example:9092"
 
 
-@access.command(epilog="Example:  contractnet access show > acls.sh   (for the administrator of an existing cluster)")
+@access.command(epilog="Example:  contractnet access show > access.sh   (for the administrator of an existing cluster)")
 def show(ctx: typer.Context) -> None:
-    """Print the rights of all roles as commands of Kafka's own tool, kafka-acls.sh."""
+    """Print all rights, and the quotas of agents and roles, as commands of Kafka's own tools."""
     bootstrap = where(ctx).bootstrap_flag or _PLACE
     for right in rights(app_id()):
         print(as_command(right, bootstrap))
+    # The roles first: the default would slow the referee down until it is exempt.
+    for user, limits in sorted(quotas().items(), key=lambda each: each[0] is None):
+        print(quota_command(user, limits, bootstrap))
 
 
 @access.command(
@@ -98,6 +103,44 @@ def quota(
     user = _agent_user(_principals(here), who)
     rate = service("services.quotas").set_shares(here.bootstrap(), own_access(), {user: agents})[user]
     out.print(f"user {escape(user)} may write {rate / 1024:g} KiB/s", soft_wrap=True)
+
+
+@access.command(epilog="Example:  contractnet access renew projector   (then `contractnet down` and `contractnet up`)")
+def renew(
+    ctx: typer.Context, role: Annotated[str, typer.Argument(help=f"One of {', '.join(ROLES)}.", metavar="ROLE")]
+) -> None:
+    """Give a role another password, in the broker and in its file: where others may have read the old one.
+
+    Nobody is let in with the old one any more. Connections that are open stay until the broker starts anew.
+    """
+    from contractnet.principals import new_password
+
+    here = where(ctx)
+    if role not in ROLES:
+        raise SettingsError(
+            f"{role[:_SHOWN]!r} is no role: {', '.join(ROLES)}. Agents have `contractnet access grant`."
+        )
+    here.act_as("operator")
+    principals = _principals(here)
+    file = role_file(here.directory.path, role)
+    former = load_access(file) if file.is_file() else scram(role, "", own_access())
+    if former.user is None or former.settings.get("sasl.mechanism") != MECHANISM:
+        raise SettingsError(f"{file} names no user of {MECHANISM}: its cluster's administrator renews it.")
+    renewed = scram(former.user, new_password(), former)
+    # On disk before the broker has it: a password that only the broker knows would shut the role out.
+    waiting = file.with_suffix(".new")
+    save_access(renewed, waiting)
+    try:
+        principals.set_passwords({former.user: renewed.settings["sasl.password"]})
+    except AccessRefusedError:
+        waiting.unlink()
+        raise
+    os.replace(waiting, file)
+    out.print(
+        f"user {escape(former.user)} has another password, in {escape(str(file))}. What runs as {role} has to be "
+        f"started anew; `contractnet down` and `up` do that here, and end connections made with the old password.",
+        soft_wrap=True,
+    )
 
 
 def _agent_user(principals: Principals, who: str) -> str:

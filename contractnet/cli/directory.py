@@ -15,6 +15,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import stat
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,6 +25,7 @@ from contractnet.access import FOLDER
 from contractnet.errors import DataDirectoryError
 
 VERSION = "1"
+SECRET_MODE = 0o700
 
 
 class DataDirectory:
@@ -78,15 +82,55 @@ class DataDirectory:
             )
 
     def prepare(self) -> None:
-        """Check the directory, and create what is missing of it. Raises DataDirectoryError."""
+        """Check the directory and whose it is, and create what is missing of it. Raises DataDirectoryError."""
         self.check()
         try:
-            for folder in (self.path, self.logs, self.run):
-                folder.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            self._check_owner()
+            for folder in (self.logs, self.run):
+                folder.mkdir(exist_ok=True)
             for secret in (self.keys, self.access, self.agents):
-                secret.mkdir(mode=0o700, exist_ok=True)
+                _keep_secret(secret)
             (self.path / "VERSION").write_text(VERSION + "\n", "utf-8")
         except OSError as error:
             raise DataDirectoryError(
                 f"{self.path} cannot be written: {os.strerror(error.errno or 0)}. Choose another one (--data)."
             ) from error
+
+    def _check_owner(self) -> None:
+        """Raise DataDirectoryError where somebody else may put other folders and keys into the directory."""
+        # The directory may be a link that its user made: what it leads to counts.
+        found = self.path.stat()
+        if found.st_uid != os.geteuid():
+            raise DataDirectoryError(
+                f"{self.path} belongs to another user (uid {found.st_uid}), who could replace every key in it. Use a "
+                f"directory of your own (--data), run as that user, or make it yours: chown -R {os.geteuid()} "
+                f"{shlex.quote(str(self.path))}"
+            )
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            mode = stat.S_IMODE(found.st_mode)
+            raise DataDirectoryError(
+                f"{self.path} can be written by others (mode {mode:04o}), who could replace every key in it. Look "
+                f"whether its files are yours, then: chmod go-w {shlex.quote(str(self.path))}"
+            )
+
+
+def _keep_secret(folder: Path) -> None:
+    """Make a folder of secrets, or close to others the one that is there. Raises DataDirectoryError, OSError."""
+    with suppress(FileExistsError):
+        folder.mkdir(mode=SECRET_MODE)
+    # The folder itself: where it is a link, what it leads to is guarded by nobody.
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode):
+        what = "a link" if stat.S_ISLNK(found.st_mode) else "a file"
+        raise DataDirectoryError(
+            f"{folder} is {what}, and has to be a folder with the secrets themselves. Move it away, and what it leads "
+            f"to into its place; the data directory as a whole may be a link."
+        )
+    if found.st_uid != os.geteuid():
+        raise DataDirectoryError(
+            f"{folder} belongs to another user (uid {found.st_uid}), who can read and replace the secrets in it. Use a "
+            f"directory of your own (--data), or make it yours: chown -R {os.geteuid()} {shlex.quote(str(folder))}"
+        )
+    if stat.S_IMODE(found.st_mode) != SECRET_MODE:
+        folder.chmod(SECRET_MODE)

@@ -65,7 +65,7 @@ def run(arena: Arena) -> None:
 
 
 def _fuzz(arena: Arena) -> None:
-    """Bytes for everything that reads bytes: a program of its own, with the corpora of the tests and no market."""
+    """Bytes for everything that reads bytes: it needs no market, and is a program of its own beside the tests."""
     inputs = arena.plan.pick(20_000, 1_000_000)
     command = [sys.executable, "-m", FUZZ, "--inputs", str(inputs), "--seed", str(arena.plan.seed)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -46,6 +46,7 @@ def test_a_sound_market(topics: Topics, jobs: int, tmp_path: Path) -> None:
     assert report.counts["notice records compared"] == sum(map(len, topics["notices"]))
     assert report.counts["snapshots equal to the fold"] == 6
     assert report.counts["signatures checked"] > 900
+    assert report.counts["commands that it found proven"] > 900
 
 
 def test_unsigned_markets() -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analytics.checker import BrokenRuleError, Checker
-from analytics.checker_prices import Offer, Sale, is_critical, winners
 from analytics.verify_plain import plain_entry
 from contractnet.envelope import is_proven, open_record
 from contractnet.messages import Submission
@@ -23,7 +20,6 @@ from tests.analytics.towns import OPERATOR, PARTITIONS, judged, traffic
 
 Event = tuple[str, dict[str, Any]]
 PARTITION = 3
-ANALYTICS = Path(__file__).resolve().parents[2] / "analytics"
 
 
 @dataclass(frozen=True)
@@ -182,36 +178,6 @@ def other_hash(value: bytes) -> bytes:
         ("BudgetSet", "offset_ms", lambda _: 60_000, "offset lies in the window"),
         ("BudgetSet", "warn_permille", lambda _: 1001, "decay, warning and cap"),
         ("BudgetToppedUp", "budget", other, "set before"),
-        ("TokenPoolCreated", "burst_tokens", plus_one, "is that of the command"),
-        ("TokenPoolResized", "pool", lambda _: "other", "exists"),
-        ("PriorityChanged", "account", other, "is an account"),
-        ("StandingOrderPlaced", "order", other, "its command's id"),
-        ("StandingOrderPlaced", "tokens", lambda _: 0, "it can buy"),
-        ("StandingOrderPlaced", "expires_at_ms", plus_one, "follows from the command"),
-        ("StandingOrderEnded", "order", other, "ends once"),
-        ("StandingOrderEnded", "reason", lambda r: "EXPIRED" if r != "EXPIRED" else "CANCELLED", "expires by itself"),
-        ("TokenPoolCleared", "supply_tokens", plus_one, "above the reserve"),
-        ("TokenPoolCleared", "sold_tokens", plus_one, "sells what it says"),
-        ("TokenPoolCleared", "roots", plus_one, "pricing follows"),
-        ("TokenPoolCleared", "price_per_1000_ucr", plus_one, "the price is"),
-        ("TokensGranted", "tokens", plus_one, "a sale is as computed|is that of the command"),
-        ("TokensGranted", "grant", other, "as computed|a draw is free"),
-        ("TokensGranted", "expires_at_ms", plus_one, "lives as long"),
-        ("UsageReported", "account", other, "grant of one's own"),
-        ("UsageReported", "tokens", lambda _: 10**6, "used once"),
-        ("TokenRateChanged", "tokens_per_minute", plus_one, "halved, or rises"),
-        ("KeyRegistered", "account", other, "exists"),
-        ("KeyRegistered", "signing_key", other_hash, "is that of the command"),
-        ("KeyExpires", "expires_at_ms", plus_one, "is that of the command"),
-        ("KeyRevoked", "signing_key", other, "registered before"),
-        ("OperatorKeyRotated", "revoked_key", other, "registered before"),
-        ("RulesActivated", "version", plus_one, "rules are known"),
-        ("PolicySet", "round_fee_ucr", lambda _: -1, "fee is in its limits"),
-        ("AccountOpened", "budget_root", lambda root: root + "x", "is that of the command"),
-        ("PoolCreated", "units", plus_one, "is that of the command"),
-        ("PoolResized", "units", plus_one, "is that of the command"),
-        ("WeightChanged", "weight_permille", lambda w: w - 1, "is that of the command"),
-        ("ClockJumped", "stamped_at_ms", plus_one, "the clock jumps"),
         ("BudgetToppedUp", "amount_ucr", lambda _: 0, "by something"),
         ("BudgetCleared", "project", lambda p: p + "x", "ends that there is"),
         ("BudgetWarned", "spent_ucr", plus_one, "what was spent"),
@@ -414,45 +380,3 @@ def test_a_choice_of_the_clock(sound: Ledger) -> None:
     events[at][1]["source"]["cause"] = "DUE"
     with pytest.raises(BrokenRuleError, match="what is due comes before the outcome"):
         check(sound, events)
-
-
-@pytest.mark.parametrize(
-    ("prices", "weights", "slots", "reserve", "won", "paid"),
-    [
-        ([50, 40], [1000, 1000], 1, 10, [0], [40]),
-        ([50, 40], [500, 1000], 1, 10, [1], [25]),
-        ([100, 55], [600, 1000], 1, 10, [0], [92]),
-        ([30], [1000], 1, 10, [0], [10]),
-        ([50, 40, 30], [1000, 1000, 1000], 2, 10, [0, 1], [30, 30]),
-        ([50, 40], [1000, 1000], 2, 10, [0, 1], [10, 10]),
-    ],
-)
-def test_the_reference_prices(
-    prices: list[int], weights: list[int], slots: int, reserve: int, won: list[int], paid: list[int]
-) -> None:
-    """The table of the reference values: who wins, what it pays, and that no other price is right."""
-    offers = [
-        Offer(bytes([i]), price, weight, bytes([i not in won, i]), 0)
-        for i, (price, weight) in enumerate(zip(prices, weights, strict=True))
-    ]
-    sale = Sale(1, 1_000, slots, reserve, 100, 0, 0)
-    assert winners(offers, sale) == [bytes([i]) for i in won]
-    for index, price_ucr in zip(won, paid, strict=True):
-        right = [p for p in range(price_ucr - 2, price_ucr + 3) if is_critical(bytes([index]), p, offers, sale)]
-        assert right == [price_ucr]
-
-
-def test_it_shares_no_code_with_the_market() -> None:
-    """The checker imports nothing of market/, directly or through a module of analytics."""
-    waiting, seen = ["analytics.checker"], set()
-    while waiting:
-        name = waiting.pop()
-        seen.add(name)
-        tree = ast.parse((ANALYTICS / f"{name.partition('.')[2]}.py").read_text("utf-8"))
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom):
-                imported = node.module or ""
-                assert not imported.startswith("market"), f"{name} imports {imported}"
-                if imported.startswith("analytics.") and imported not in seen:
-                    waiting.append(imported)
-    assert {"analytics.checker", "analytics.checker_books", "analytics.checker_prices"} <= seen

@@ -7,18 +7,30 @@ import json
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from functools import cache
 from itertools import groupby
 from typing import Any
 
 import pytest
 
-from analytics.checker import BrokenRuleError, Checker
+from analytics import checker_books as books
+from analytics import checker_budgets, checker_limits
+from analytics import checker_refusals_accounts as accounts
+from analytics import checker_refusals_bids as bids
+from analytics import checker_refusals_cfps as cfps
+from analytics import checker_refusals_talks as talks
+from analytics import checker_refusals_tokens as tokens
+from analytics.checker import STEP_MS_MAX, BrokenRuleError, Checker
 from analytics.checker_asks import ASKS, OTHERWISE
 from analytics.checker_books import Book
 from analytics.checker_case import Case
+from analytics.checker_decisions import INVITED_MAX
+from analytics.checker_groups import BIDS_PER_GROUP_MAX
+from analytics.checker_negotiations import TALKED_MAX
 from analytics.checker_outcomes import UNPROVEN
 from analytics.checker_parts import RULES
+from analytics.checker_prices import LEASES_PER_POOL_MAX
 from analytics.checker_refusals import REFUSALS, VERSION_OF
 from analytics.verify import Order, verify
 from analytics.verify_plain import plain_entry
@@ -29,7 +41,7 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.signing import KeyPair
 from contractnet.topics import COMMANDS, LEDGER
-from market import rules
+from market import limits, rules
 from market.snapshot import dump
 from tests.analytics.towns import OPERATOR, PARTITIONS, Topics, judged, source_of, traffic
 from tests.market.test_golden import VERSIONS, records, unhex
@@ -146,6 +158,45 @@ def test_exceptions_are_about_fields_that_there_are() -> None:
             assert names <= {f.name for f in dataclasses.fields(message)}
 
 
+def test_limits_that_no_test_reaches_are_the_same() -> None:
+    """The checker has written the large limits down again; here alone they are compared with those of the rules."""
+    both = {
+        "ACCOUNTS_MAX": accounts.ACCOUNTS_MAX,
+        "KEYS_PER_ACCOUNT_MAX": accounts.KEYS_MAX,
+        "WEIGHTS_PER_ACCOUNT_MAX": accounts.WEIGHTS_MAX,
+        "POOLS_MAX": accounts.POOLS_MAX,
+        "UNITS_MAX": accounts.UNITS_MAX,
+        "DEPOSIT_HOURLY_PERMILLE_MAX": accounts.DEPOSIT_MAX,
+        "BUDGETS_MAX": checker_budgets.BUDGETS_MAX,
+        "ACCOUNTS_PER_BUDGET_MAX": checker_budgets.MEMBERS_MAX,
+        "AMOUNT_UCR_MAX": checker_limits.MONEY_MAX,
+        "ISSUED_UCR_MAX": checker_limits.ISSUED_MAX,
+        "BUDGET_WINDOW_MS_MAX": checker_limits.YEAR_MS,
+        "OPEN_CFPS_MAX": cfps.OPEN_MAX,
+        "OPEN_CFPS_PER_MANAGER_MAX": cfps.OPEN_PER_MANAGER_MAX,
+        "SLOTS_MAX": cfps.SLOTS_MAX,
+        "REFUSALS_PER_CFP_MAX": cfps.REFUSALS_MAX,
+        "INVITED_PER_CFP_MAX": INVITED_MAX,
+        "LEASES_PER_POOL_MAX": LEASES_PER_POOL_MAX,
+        "LEASE_MS_MAX": checker_limits.WEEK_MS,
+        "CFP_OPEN_MS_MAX": checker_limits.DAY_MS,
+        "BIDS_PER_CFP_MAX": bids.BIDS_PER_CFP_MAX,
+        "OPEN_BIDS_PER_ACCOUNT_MAX": bids.BIDS_PER_ACCOUNT_MAX,
+        "BIDS_PER_ACCOUNT_AND_CFP_MAX": bids.TRIES_MAX,
+        "BIDS_PER_GROUP_MAX": BIDS_PER_GROUP_MAX,
+        "CLOSED_CFPS_REMEMBERED": books.CLOSED_MAX,
+        "NEGOTIATIONS_MAX": talks.TALKS_MAX,
+        "NEGOTIATIONS_PER_HOLDER_MAX": talks.TALKS_PER_HOLDER_MAX,
+        "NEGOTIATIONS_REMEMBERED": TALKED_MAX,
+        "TOKEN_POOLS_MAX": tokens.POOLS_MAX,
+        "ORDERS_PER_POOL_MAX": tokens.ORDERS_MAX,
+        "GRANTS_PER_POOL_MAX": tokens.GRANTS_MAX,
+        "CALLS_MAX": tokens.CALLS_MAX,
+        "CLOCK_STEP_MS_MAX": STEP_MS_MAX,
+    }
+    assert {name: getattr(limits, name) for name in both} == both
+
+
 @cache
 def _busy() -> tuple[dict[str, bytes], Book, int]:
     town, ids = busy_town()
@@ -209,10 +260,10 @@ def _another(value: Any, annotation: str) -> Any:
             return value + 1
         case bytes():
             return bytes(byte ^ 1 for byte in value)
-        case str() if type(value) is str:
-            return value + "x"
-        case str():
+        case StrEnum():
             return next(other for other in type(value) if other not in (value, "UNSPECIFIED"))
+        case str():
+            return value + "x"
         case tuple():
             return value[:-1] if value else None
         case Claim():
@@ -272,6 +323,26 @@ def test_nothing_is_accepted_with_a_reason(moments: dict[tuple[str, str], Moment
         if known and outcome_of(moment.entries)[0] == "CommandRejected":
             said = moment.with_(moment.told, _said(moment, "CommandAccepted", ""))
             assert "is to be rejected" in said or "the outcome is" in said, (kind, code, said)
+
+
+def test_each_effect_of_a_command_is_needed(moments: dict[tuple[str, str], Moment]) -> None:
+    """An accepted command leads to what it asks for: one of those events fewer, or none at all, is too little."""
+    tried = 0
+    for (kind, code), moment in moments.items():
+        if code != "CommandAccepted" or kind == "OpenMarket":
+            continue
+        first = 1 + [name for name, _, _ in moment.entries].index("CommandAccepted")
+        assert moment.with_(moment.told, moment.entries[:first]), kind
+        for at in range(first, len(moment.entries)):
+            if moment.entries[at][0] in ASKS[kind].musts:
+                tried += 1
+                left = [*moment.entries[:at], *moment.entries[at + 1 :]]
+                numbered = [
+                    (name, event | {"source": event["source"] | {"index": index}}, value)
+                    for index, (name, event, value) in enumerate(left)
+                ]
+                assert moment.with_(moment.told, numbered), (kind, moment.entries[at][0])
+    assert tried > 40
 
 
 def test_verify_finds_it_sound(topics: Topics) -> None:

@@ -229,7 +229,7 @@ class Traffic:
             bid, keys = self.random.choice(self.bids)
             self.send(c.ReleaseLease(bid), keys)
         elif what == 2 and self.cfps:
-            self.send(c.CancelCfp(self.cfps[-1]), MANAGER)
+            self.send(c.CancelCfp(self.cfps[-1]), self.agents[0] if len(self.records) % 2 else MANAGER)
         elif what == 3:
             again = self.random.choice(self.records)
             self.store(again.value, again.headers)
@@ -240,7 +240,8 @@ class Traffic:
             self.store(self.random.randbytes(12), [])
         elif what == 6:
             self.send(c.TransferCredits(self.random.choice(self.accounts), bytes(16), 5, ""), BANK)
-            self.send(c.TransferCredits(*self.random.sample(self.accounts, 2), 5, "moved"), BANK)
+            debit, credit = self.random.sample(self.accounts, 2)
+            self.send(c.TransferCredits(debit, credit, 5, "moved"), BANK)
         elif what == 7:
             for _ in range(3):
                 self.at_ms += self.random.choice((35_000, 70_000))

@@ -26,6 +26,7 @@ WANTED = {
     "access show",
     "access grant",
     "access quota",
+    "access renew",
     "access revoke",
     "budget set",
     "budget show",

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 
 from contractnet import Agent, Connection
-from contractnet.access import load_access, scram
+from contractnet.access import client_settings, load_access, scram
 from contractnet.cli.directory import DataDirectory
 from contractnet.credentials import load
 from contractnet.errors import AccessRefusedError, RejectedError
@@ -188,6 +190,42 @@ def test_a_lost_user_is_granted_anew(data: Path) -> None:
     with pytest.raises(AccessRefusedError):
         check_access(address(data), access=former)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_role_is_given_another_password(data: Path) -> None:
+    """`access renew` ends a stolen password of a role for whoever connects from then on, the operator's own included;
+    once the broker was started anew, for connections that were open as well, and for the broker's own user."""
+    files = {role: data / "access" / f"{role}.properties" for role in ("projector", "operator")}
+    stolen = {role: load_access(file) for role, file in files.items()}
+    thief = AdminClient(client_settings(address(data), stolen["projector"]) | {"log_level": 0})
+    thief.list_topics(timeout=10)
+    for role, file in files.items():
+        told = done(data, "access", "renew", role)
+        assert f"What runs as {role} has to be started anew" in told
+        check_access(address(data), access=load_access(file))
+        with pytest.raises(AccessRefusedError, match="does not accept"):
+            check_access(address(data), access=stolen[role])
+        assert load_access(file).user == role
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert not any(secret in told for secret in passwords(data))
+    assert {file.suffix for file in (data / "access").iterdir()} == {".properties"}
+    assert thief.list_topics(timeout=10).topics, "its connection is open still"
+    own = data / "access" / "broker.properties"
+    stolen["broker"] = load_access(own)
+    done(data, "down")
+    own.unlink()
+    done(data, "up", "--detach")
+    check_access(address(data), access=load_access(own))
+    for access in stolen.values():
+        with pytest.raises(AccessRefusedError, match="does not accept"):
+            check_access(address(data), access=access)
+    with pytest.raises(KafkaException):
+        thief.list_topics(timeout=3)
+    assert "healthy" in done(data, "status")
+    for who in ("broker", "agent", "agent-1f0c9a3b5d7e2468"):
+        ended = contractnet("--data", data, "access", "renew", who)
+        assert ended.returncode == 1
+        assert "is no role" in ended.stderr
 
 
 def test_a_process_that_speaks_for_many_has_their_quotas_together(data: Path) -> None:

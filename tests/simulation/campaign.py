@@ -20,7 +20,8 @@ from multiprocessing import get_context
 
 from contractnet.messages import Code, Event
 from tests.simulation.faults import TROUBLE
-from tests.simulation.run import Report, simulate
+from tests.simulation.report import Report
+from tests.simulation.run import simulate
 
 EVENTS = frozenset(kind.__name__ for kind in Event.__subclasses__())
 CODES = frozenset(str(code) for code in set(Code) - {Code.UNSPECIFIED})

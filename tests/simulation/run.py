@@ -9,9 +9,8 @@ import heapq
 import logging
 import random
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -31,26 +30,13 @@ from tests.simulation.crowd import Crowd
 from tests.simulation.faults import Crash, Trouble, of_another_ledger
 from tests.simulation.letters import Letter
 from tests.simulation.memory import MemoryLog, Stored
+from tests.simulation.report import Report
 
 COMMANDS_MIN, CRASHES_MIN, AWARDS_MIN = 200, 3, 1
 STEPS_MAX, HEALING_STEPS_MAX = 4_000, 2_000
 SETTINGS = Settings("memory", Path(), "contractnet", PARTITIONS, 1, OPERATOR.public, 0, 0, 10.0)
 
 logging.getLogger("streams").setLevel(logging.CRITICAL)
-
-
-@dataclass(slots=True)
-class Report:
-    """What a seed came to. The digest tells whether two runs are the same."""
-
-    seed: int
-    commands: int = 0
-    crashes: int = 0
-    awards: int = 0
-    digest: int = 0
-    events: Counter[str] = field(default_factory=Counter)
-    codes: Counter[str] = field(default_factory=Counter)
-    happened: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
