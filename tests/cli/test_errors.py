@@ -148,7 +148,8 @@ def test_a_query_that_is_no_sql(data: Path) -> None:
 def test_a_query_that_begins_with_a_comment(data: Path) -> None:
     """SQL is pasted as it is: what begins with a comment is no option, and a misspelt option is no SQL."""
     data.mkdir()
-    duckdb.connect(data / "ledger.duckdb").close()
+    with duckdb.connect(data / "ledger.duckdb") as connection:
+        connection.execute("CREATE TABLE meta (newest_event_at TIMESTAMP)")
     done = contractnet("--data", data, "query", "--csv", "-- the answer, a = b\nSELECT 42 AS answer")
     assert (done.returncode, done.stdout) == (0, "answer\n42\n"), done.stderr
     wrong = contractnet("--data", data, "query", "--cvs", "SELECT 42")
