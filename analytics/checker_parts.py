@@ -10,7 +10,7 @@ from analytics.checker_prices import Lease, peak
 Fields = dict[str, Any]
 SEQUENCES_PER_KEY = 128
 """How many sequences of a key are remembered (docs/decisions/0003)."""
-RULES = frozenset({1, 3, 4, 5, 6, 7, 8})
+RULES = frozenset({1, 3, 4, 5, 6, 7, 8, 9})
 """The versions of the rules that were released."""
 KEYS_RULES, DECISIONS_RULES, GROUPS_RULES, MANAGED_PURCHASES_RULES = 3, 5, 6, 7
 """Since which version keys expire, managers award, bids have groups and accounts buy, managers award what they buy."""

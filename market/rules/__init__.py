@@ -117,6 +117,9 @@ V8: dict[type[Command], Decide] = V7 | {
 }
 """Managers that sell deposit for what they lock, where the operator says so (docs/guards.md)."""
 
-RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7, 8: V8}
+V9: dict[type[Command], Decide] = V8 | {}
+"""TODO."""
+
+RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7, 8: V8, 9: V9}
 
 __all__ = ["RULES", "Context"]

@@ -44,14 +44,16 @@ OF_7 = {
     "UsageReported",
 }
 OF_8 = {"DepositSet"}
+OF_9 = set[str]()
 EVENTS_LATER = {
-    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | OF_6 | OF_7 | OF_8,
-    3: BUDGETS | DECISIONS | OF_6 | OF_7 | OF_8,
-    4: DECISIONS | OF_6 | OF_7 | OF_8,
-    5: OF_6 | OF_7 | OF_8,
-    6: OF_7 | OF_8,
-    7: OF_8,
-    8: set[str](),
+    1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | OF_6 | OF_7 | OF_8 | OF_9,
+    3: BUDGETS | DECISIONS | OF_6 | OF_7 | OF_8 | OF_9,
+    4: DECISIONS | OF_6 | OF_7 | OF_8 | OF_9,
+    5: OF_6 | OF_7 | OF_8 | OF_9,
+    6: OF_7 | OF_8 | OF_9,
+    7: OF_8 | OF_9,
+    8: OF_9,
+    9: set[str](),
 }
 OF_BUDGETS = {Code.BAD_BUDGET, Code.UNKNOWN_BUDGET, Code.BUDGET_EXCEEDED}
 OF_DECISIONS = {
@@ -94,14 +96,16 @@ CODES_OF_7 = {
     Code.NO_TOKENS,
     Code.NOT_SYSTEM,
 }
+CODES_OF_9 = set[Code]()
 CODES_LATER = {
-    1: OF_BUDGETS | OF_DECISIONS | CODES_OF_6 | CODES_OF_7,
-    3: OF_BUDGETS | OF_DECISIONS | CODES_OF_6 | CODES_OF_7,
-    4: OF_DECISIONS | CODES_OF_6 | CODES_OF_7,
-    5: CODES_OF_6 | CODES_OF_7,
-    6: CODES_OF_7,
-    7: set[Code](),
-    8: set[Code](),
+    1: OF_BUDGETS | OF_DECISIONS | CODES_OF_6 | CODES_OF_7 | CODES_OF_9,
+    3: OF_BUDGETS | OF_DECISIONS | CODES_OF_6 | CODES_OF_7 | CODES_OF_9,
+    4: OF_DECISIONS | CODES_OF_6 | CODES_OF_7 | CODES_OF_9,
+    5: CODES_OF_6 | CODES_OF_7 | CODES_OF_9,
+    6: CODES_OF_7 | CODES_OF_9,
+    7: CODES_OF_9,
+    8: CODES_OF_9,
+    9: set[Code](),
 }
 """What earlier versions did not know."""
 

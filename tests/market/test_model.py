@@ -49,7 +49,7 @@ class Histories(PurchaseHistories, Bargaining, Budgeting, TokenHistories):
         """Give the limits back."""
         self.patch.undo()
 
-    @initialize(signed=st.booleans(), units=st.integers(1, 3), version=st.sampled_from([1, 4, 5, 6, 7, 8, 8]))
+    @initialize(signed=st.booleans(), units=st.integers(1, 3), version=st.sampled_from([1, 4, 5, 6, 7, 8, 9, 9]))
     def begin(self, signed: bool, units: int, version: int) -> None:
         """A bank, a manager with a pool, four agents with little money."""
         self.play.pairs[BANK.public] = BANK
@@ -304,7 +304,7 @@ class Histories(PurchaseHistories, Bargaining, Budgeting, TokenHistories):
         keys = [k for k, row in self.play.model.keys.items() if row["account"] == ident] or [INBOX_KEY]
         self.play.by(who, c.RevokeKey(ident, keys[number % len(keys)]))
 
-    @rule(who=anyone, version=st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 8]))
+    @rule(who=anyone, version=st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]))
     def activate(self, who: str, version: int) -> None:
         """Other rules."""
         self.play.by(who, c.ActivateRules(version))
