@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from analytics.checker_parts import Account, Bid, Cfp, Held, Pool
+from analytics.checker_parts import ROOTS_RULES, Account, Bid, Cfp, Held, Pool
 
 if TYPE_CHECKING:
     from analytics import checker_tokens as tokens
@@ -97,6 +98,13 @@ class Case:
     def knows(self, account: bytes) -> bool:
         """Whether there is such an account."""
         return account in self.book.accounts
+
+    def of_root(self, accounts: Iterable[bytes]) -> int:
+        """How many of these are under the sender's budget root, where the rules have caps by it."""
+        account = self.account
+        if account is None or self.book.version < ROOTS_RULES:
+            return 0
+        return sum(self.book.accounts[ident].root == account.root for ident in accounts)
 
     def lacks(self, amount_ucr: int) -> bool:
         """Whether the sender cannot set so much aside."""

@@ -12,7 +12,7 @@ SEQUENCES_PER_KEY = 128
 """How many sequences of a key are remembered (docs/decisions/0003)."""
 RULES = frozenset({1, 3, 4, 5, 6, 7, 8, 9})
 """The versions of the rules that were released."""
-KEYS_RULES, DECISIONS_RULES, GROUPS_RULES, MANAGED_PURCHASES_RULES = 3, 5, 6, 7
+KEYS_RULES, DECISIONS_RULES, GROUPS_RULES, MANAGED_PURCHASES_RULES, ROOTS_RULES = 3, 5, 6, 7, 9
 """Since which version keys expire, managers award, bids have groups and accounts buy, managers award what they buy."""
 
 

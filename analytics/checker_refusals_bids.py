@@ -9,7 +9,7 @@ from analytics.checker_parts import GROUPS_RULES, KEYS_RULES
 from analytics.checker_prices import peak
 from analytics.checker_refusals_cfps import REFUSALS_MAX, no_live_bid, unknown_cfp
 
-BIDS_PER_CFP_MAX, BIDS_PER_ACCOUNT_MAX, TRIES_MAX = 1_000, 2_000, 8
+BIDS_PER_CFP_MAX, BIDS_PER_ACCOUNT_MAX, TRIES_MAX, BIDS_PER_ROOT_MAX = 1_000, 2_000, 8, 500
 
 
 def closed(case: Case) -> bool:
@@ -43,6 +43,8 @@ def too_many_bids(case: Case) -> bool:
     tries_max = TRIES_MAX if case.book.version >= KEYS_RULES else BIDS_PER_CFP_MAX
     count = len(cfp.bids)
     if count >= BIDS_PER_CFP_MAX or case.book.open_bids[account] >= BIDS_PER_ACCOUNT_MAX:
+        return True
+    if count >= BIDS_PER_ROOT_MAX and case.of_root(bid.account for bid in cfp.bids.values()) >= BIDS_PER_ROOT_MAX:
         return True
     return count >= tries_max and sum(bid.account == account for bid in cfp.bids.values()) >= tries_max
 

@@ -15,7 +15,7 @@ from analytics.checker_parts import (
 from analytics.checker_prices import LEASES_PER_POOL_MAX, peak
 from analytics.checker_refusals_accounts import UNITS_MAX
 
-OPEN_MAX, OPEN_PER_MANAGER_MAX, SLOTS_MAX, REFUSALS_MAX = 20_000, 5_000, 64, 1_000
+OPEN_MAX, OPEN_PER_MANAGER_MAX, OPEN_PER_ROOT_MAX, SLOTS_MAX, REFUSALS_MAX = 20_000, 5_000, 10_000, 64, 1_000
 OPEN_MS_MIN, LEASE_MS_MIN = 50, 100
 BUYS = ("delay_cost_per_s_ucr", "bond_ucr", "start_within_ms", "grace_ms")
 
@@ -99,6 +99,8 @@ def too_many_cfps(case: Case) -> bool:
     """There are as many open CFPs as there may be, or as many are invited."""
     cfps = case.book.cfps
     if len(case.command.invited) > INVITED_MAX or len(cfps) >= OPEN_MAX:
+        return True
+    if len(cfps) >= OPEN_PER_ROOT_MAX and case.of_root(cfp.manager for cfp in cfps.values()) >= OPEN_PER_ROOT_MAX:
         return True
     if len(cfps) < OPEN_PER_MANAGER_MAX:
         return False

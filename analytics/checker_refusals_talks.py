@@ -7,7 +7,7 @@ from analytics.checker_limits import DAY_MS, MONEY_MAX, Refusal, bad_names, no_a
 from analytics.checker_negotiations import ROUND_MS_MIN, ROUNDS_MAX, Talk, held_by_award
 from analytics.checker_refusals_bids import is_for_work, no_lease, not_own_lease
 
-TALKS_MAX, TALKS_PER_HOLDER_MAX = 1_000, 64
+TALKS_MAX, TALKS_PER_HOLDER_MAX, TALKS_PER_ROOT_MAX = 1_000, 64, 500
 ISSUES_MAX, OPTIONS_MAX, ISSUES_BYTES_MAX = 4, 64, 1_024
 
 
@@ -51,7 +51,9 @@ def too_many_talks(case: Case) -> bool:
     """There are as many as there may be, or the holder has as many."""
     talks = case.book.talks
     mine = sum(talk.parties[0] == case.sender for talk in talks.values())
-    return len(talks) >= TALKS_MAX or mine >= TALKS_PER_HOLDER_MAX
+    if len(talks) >= TALKS_MAX or mine >= TALKS_PER_HOLDER_MAX:
+        return True
+    return case.of_root(talk.parties[0] for talk in talks.values()) >= TALKS_PER_ROOT_MAX
 
 
 def unknown(case: Case) -> bool:

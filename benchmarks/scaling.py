@@ -43,7 +43,8 @@ class Town:
         self.keys = [i.to_bytes(32, "big") for i in range(1, agents + 1)]
         self.send(c.OpenMarket(BANK, 4, rules, False), OPERATOR)
         managers = [
-            self.send(c.OpenAccount(f"manager-{pool_of(key)}", "p", "p", key, bytes(32)), BANK) for key in MANAGERS
+            self.send(c.OpenAccount(f"manager-{pool_of(key)}", "p", pool_of(key), key, bytes(32)), BANK)
+            for key in MANAGERS
         ]
         for i, key in enumerate(self.keys):
             account = self.send(c.OpenAccount(f"agent-{i}", "p", "p", key, bytes(32)), BANK)

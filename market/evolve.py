@@ -212,7 +212,7 @@ def _cfp_opened(state: State, source: Source, event: e.CfpOpened) -> None:
         opened_at_ms=source.at_ms,
         deposit_hourly_permille=state.deposit_rate_of(event.direction, event.manager),
     )
-    state.accounts[event.manager].open_cfps += 1
+    state.count_cfp(event.manager, 1)
     heapq.heappush(state.agenda, (event.closes_at_ms, event.cfp))
 
 
@@ -256,7 +256,7 @@ def _award_made(state: State, source: Source, event: e.AwardMade) -> None:
 def _cfp_closed(state: State, _: Source, event: e.CfpClosed) -> None:
     cfp = state.cfps.pop(event.cfp)
     assert cfp.id not in state.holds, "what a manager holds is resolved when its CFP ends"
-    state.accounts[cfp.manager].open_cfps -= 1
+    state.count_cfp(cfp.manager, -1)
     for bid in cfp.bids.values():
         resolved = bid.id not in state.holds or bid.id in state.works
         assert resolved, "every hold of a CFP is resolved when it ends, except bonds of work"

@@ -104,6 +104,8 @@ def counters_match(state: State) -> Iterator[str]:
         counted = (bids[account.id], cfps[account.id], keys[account.id])
         if (account.open_bids, account.open_cfps, account.live_keys) != counted:
             yield f"counters of account {account.id.hex()} are off"
+    if state.root_cfps != Counter(state.accounts[c.manager].budget_root for c in state.cfps.values()):
+        yield "counters of budget roots are off"
     leases = Counter(lease.pool for lease in state.leases.values())
     yield from (f"pool {p.name} counts {p.leases} leases" for p in state.pools.values() if p.leases != leases[p.name])
 

@@ -165,3 +165,10 @@ ISSUE_WINDOW_MS_MAX = BUDGET_WINDOW_MS_MAX
 # the whole reserve in 3.6 seconds.
 DEPOSITS_RULES_VERSION = 8
 DEPOSIT_HOURLY_PERMILLE_MAX = 1_000_000
+
+# Caps by budget root. The first version of the rules that has them. Half of what there is room for: accounts of one
+# root, however many, leave others the other half.
+ROOTS_RULES_VERSION = 9
+BIDS_PER_ROOT_AND_CFP_MAX = BIDS_PER_CFP_MAX // 2
+OPEN_CFPS_PER_ROOT_MAX = OPEN_CFPS_MAX // 2
+NEGOTIATIONS_PER_ROOT_MAX = NEGOTIATIONS_MAX // 2

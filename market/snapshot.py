@@ -119,7 +119,7 @@ def _load_state(d: dict[str, Any]) -> State:
 
 def _restore_cfp(s: State, cfp: Cfp) -> None:
     s.cfps[cfp.id] = cfp
-    s.accounts[cfp.manager].open_cfps += 1
+    s.count_cfp(cfp.manager, 1)
     s.agenda.append((cfp.due_at_ms, cfp.id))
     for bid in cfp.bids.values():
         s.bids[bid.id] = bid

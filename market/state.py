@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -219,6 +220,8 @@ class State:
     pools: dict[str, Pool] = field(default_factory=dict)
     cfps: dict[bytes, Cfp] = field(default_factory=dict)
     bids: dict[bytes, Bid] = field(default_factory=dict)
+    root_cfps: Counter[str] = field(default_factory=Counter)
+    """How many open CFPs the accounts of each budget root have. Derived."""
     holds: dict[bytes, int] = field(default_factory=dict)
     """Amount of each unresolved hold, micro-credits. A hold's id is that of the bid, of the CFP that buys or has a
     deposit, or of the negotiation that it backs (see Work for the others); it is 0 where better bids of the bid's group
@@ -265,6 +268,14 @@ class State:
             self.projects.setdefault(account.project, []).append(account.id)
         if account.inbox_key is not None:
             self.decoy_key = hashlib.sha256(DECOY_DOMAIN + self.decoy_key + account.inbox_key).digest()
+
+    def count_cfp(self, manager: bytes, number: int) -> None:
+        """A manager has so many open CFPs more."""
+        account = self.accounts[manager]
+        account.open_cfps += number
+        self.root_cfps[account.budget_root] += number
+        if not self.root_cfps[account.budget_root]:
+            del self.root_cfps[account.budget_root]
 
     def add_budget(self, budget: Budget) -> None:
         """Take in a new budget, or one with new terms, with what the open bids of its accounts hold."""

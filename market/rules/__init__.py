@@ -20,6 +20,7 @@ from market.rules import (
     negotiations,
     policies,
     pools,
+    roots,
     tokens,
 )
 from market.rules.context import Context
@@ -117,8 +118,13 @@ V8: dict[type[Command], Decide] = V7 | {
 }
 """Managers that sell deposit for what they lock, where the operator says so (docs/guards.md)."""
 
-V9: dict[type[Command], Decide] = V8 | {}
-"""TODO."""
+V9: dict[type[Command], Decide] = V8 | {
+    c.CallForProposals: roots.call_for_proposals_9,
+    c.PlaceBid: roots.place_bid_9,
+    c.PlaceAsk: roots.place_ask_9,
+    c.OpenNegotiation: roots.open_negotiation_9,
+}
+"""Caps by budget root (docs/guards.md)."""
 
 RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7, 8: V8, 9: V9}
 

@@ -335,6 +335,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         self.need_deposit(command)
         open_cfps = sum(cfp["manager"] == self.sender for cfp in self.cfps.values())
         self.need(open_cfps < self.limits["cfps"], "LIMIT_REACHED")
+        self.need_root_below("cfps_of_root", [cfp["manager"] for cfp in self.cfps.values()])
         if not self.bad:
             row: Row = {"manager": self.sender, "pool": command.pool, "units": command.units, "slots": command.slots}
             row |= {"duration": command.duration_ms, "closes": self.now + command.open_ms, "bids": []}

@@ -108,6 +108,7 @@ class Negotiations(Books):
         mine = [t for t in self.talks.values() if t["parties"][0] == self.sender]
         self.need(len(mine) < self.limits["talks_of_one"], "LIMIT_REACHED")
         self.need(len(self.talks) < self.limits["talks"], "LIMIT_REACHED")
+        self.need_root_below("talks_of_root", [talk["parties"][0] for talk in self.talks.values()])
         if not self.bad:
             row: Row = {"award": command.award, "parties": (self.sender, command.counterpart)}
             row |= {"mono": command.protocol is NegotiationProtocol.MONOTONIC, "rounds": command.rounds_max}

@@ -66,6 +66,13 @@ class Books:
         """Note a broken rule."""
         raise NotImplementedError
 
+    def need_root_below(self, limit: str, accounts: list[bytes]) -> None:
+        """Whether fewer of these are under the sender's budget root than the limit says."""
+        if self.version >= 9 and self.sender is not None:
+            root = self.accounts[self.sender]["root"]
+            mine = [ident for ident in accounts if self.accounts[ident]["root"] == root]
+            self.need(len(mine) < self.limits[limit], "LIMIT_REACHED")
+
     def held(self, account: bytes | None) -> int:
         """What an account's bids hold."""
         raise NotImplementedError

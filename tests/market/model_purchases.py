@@ -26,6 +26,7 @@ class Purchases(Books):
         self.need_invited(cfp)
         self.need(self.sender not in cfp["refused"], "OUT_OF_SEQUENCE")
         self.need(len(cfp["bids"]) < self.limits["bids_per_cfp"], "LIMIT_REACHED")
+        self.need_root_below("bids_of_root_per_cfp", [bid["account"] for bid in cfp["bids"]])
         self.need(self.version < 3 or len(mine) < self.limits["bids_of_one_per_cfp"], "LIMIT_REACHED")
 
     def holds_for_work(self) -> dict[bytes, int]:

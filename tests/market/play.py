@@ -54,6 +54,9 @@ SMALL = {
     "orders": 3,
     "grants": 4,
     "uniform_roots": 2,
+    "cfps_of_root": 6,
+    "bids_of_root_per_cfp": 5,
+    "talks_of_root": 2,
 }
 """Limits low enough for a random search to reach them."""
 
@@ -98,6 +101,9 @@ def with_small_limits() -> pytest.MonkeyPatch:
     patch.setattr(limits, "INVITED_PER_CFP_MAX", SMALL["invited"])
     patch.setattr(limits, "NEGOTIATIONS_MAX", SMALL["talks"])
     patch.setattr(limits, "NEGOTIATIONS_PER_HOLDER_MAX", SMALL["talks_of_one"])
+    patch.setattr(limits, "OPEN_CFPS_PER_ROOT_MAX", SMALL["cfps_of_root"])
+    patch.setattr(limits, "BIDS_PER_ROOT_AND_CFP_MAX", SMALL["bids_of_root_per_cfp"])
+    patch.setattr(limits, "NEGOTIATIONS_PER_ROOT_MAX", SMALL["talks_of_root"])
     patch.setattr(limits, "TOKEN_POOLS_MAX", SMALL["token_pools"])
     patch.setattr(limits, "ORDERS_PER_POOL_MAX", SMALL["orders"])
     patch.setattr(limits, "GRANTS_PER_POOL_MAX", SMALL["grants"])

@@ -11,6 +11,7 @@ import pytest
 from contractnet.messages import Code, PostingReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
+from contractnet.signing import KeyPair
 from market import limits
 from tests.market.cases_deposits import RATE
 from tests.market.cases_negotiations import ALTERNATING, joined, negotiation
@@ -51,6 +52,48 @@ def test_a_flood_of_calls_fills_no_market(guarded: bool, honest: Code, monkeypat
         pass
     assert answer.code is Code.LIMIT_REACHED
     assert town.send(call(pool="bob"), BOB).code is honest
+
+
+@pytest.mark.parametrize(("guarded", "honest"), [(False, Code.LIMIT_REACHED), (True, Code.ACCEPTED)])
+def test_many_accounts_of_one_root_fill_no_call(guarded: bool, honest: Code, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Second identities bid until a call takes no more; each keeps to its own bound. Rules 8 bound accounts alone."""
+    monkeypatch.setattr(limits, "BIDS_PER_CFP_MAX", 12)
+    monkeypatch.setattr(limits, "BIDS_PER_ROOT_AND_CFP_MAX", 6)
+    town, _ = small_town("mallory", "mallory 2", "mallory 3", rules=9 if guarded else 8)
+    cfp = town.cfp()
+    answers = []
+    for name in ("mallory", "mallory 2", "mallory 3"):
+        for _ in range(5):
+            answers.append(answer := town.bid(cfp, name, 1))
+            town.send(c.WithdrawBid(answer.id), key_pair(name))
+    assert [answer.code for answer in answers].count(Code.ACCEPTED) == (6 if guarded else 12)
+    assert answers[-1].code is Code.LIMIT_REACHED
+    assert town.send(bid(cfp, 50), stranger(town)).code is honest
+
+
+@pytest.mark.parametrize(("guarded", "honest"), [(False, Code.LIMIT_REACHED), (True, Code.ACCEPTED)])
+def test_many_managers_of_one_root_fill_no_market(guarded: bool, honest: Code, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same with calls: each second identity has a pool, and calls as often as it may."""
+    monkeypatch.setattr(limits, "OPEN_CFPS_MAX", 12)
+    monkeypatch.setattr(limits, "OPEN_CFPS_PER_ROOT_MAX", 6)
+    monkeypatch.setattr(limits, "OPEN_CFPS_PER_MANAGER_MAX", 4)
+    names = ("mallory", "mallory 2", "mallory 3")
+    town, ids = small_town(*names, rules=9 if guarded else 8)
+    for name in names:
+        town.pool(name, ids[name], 1)
+    codes = [town.send(call(pool=name, open_ms=10_000), key_pair(name)).code for name in names for _ in range(4)]
+    assert codes.count(Code.ACCEPTED) == (6 if guarded else 12)
+    keys = stranger(town)
+    town.pool("stranger", town.state.account_names["stranger"], 1)
+    assert town.send(call(pool="stranger"), keys).code is honest
+
+
+def stranger(town: Town) -> KeyPair:
+    """Somebody under a budget root of its own, with credits."""
+    keys = key_pair("stranger")
+    opened = town.send(c.OpenAccount("stranger", "elsewhere", "elsewhere", keys.public, bytes(32)), BANK)
+    town.send(c.IssueCredits(opened.id, 10_000, ""), BANK)
+    return keys
 
 
 def test_bidding_high_and_leaving_costs_liquidity() -> None:
@@ -178,15 +221,14 @@ def test_an_honest_call_costs_nothing() -> None:
     town, ids = small_town("ann", credits_ucr=10_000)
     town.send(c.IssueCredits(ids["manager"], 100, ""), BANK)
     town.send(c.SetDeposit(RATE), OPERATOR)
-    keys = key_pair("idle")
-    idle = town.send(c.OpenAccount("idle", "elsewhere", "elsewhere", keys.public, bytes(32)), BANK).id
-    town.send(c.IssueCredits(idle, 10_000, ""), BANK)
+    keys = stranger(town)
+    idle = town.state.account_names["stranger"]
     cfp = town.cfp(open_ms=36_000, reserve_price_ucr=100, duration_ms=3_600_000)
     assert town.state.accounts[ids["manager"]].available_ucr == 0
     town.send(bid(cfp, 100), keys)
     town.bid(cfp, "ann", 101)
-    town.settle(cfp)
-    assert town.state.accounts[ids["manager"]].available_ucr == 200
+    (award,) = town.settle(cfp)
+    assert town.state.accounts[ids["manager"]].available_ucr == 100 + award.price_ucr
     later = town.cfp(open_ms=36_000, reserve_price_ucr=100)
     assert town.send(bid(later, 100), keys).code is Code.NO_CAPACITY
     town.settle(later)

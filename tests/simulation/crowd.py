@@ -369,7 +369,7 @@ class Crowd:
         genesis, keys = self.dice.choice(
             (
                 (c.OpenMarket(BANK.public, 5, 1, True), OPERATOR),
-                (c.OpenMarket(BANK.public, PARTITIONS, 9, True), OPERATOR),
+                (c.OpenMarket(BANK.public, PARTITIONS, 99, True), OPERATOR),
                 (c.OpenMarket(OPERATOR.public, PARTITIONS, 1, True), OPERATOR),
                 (c.OpenMarket(BANK.public, PARTITIONS, 1, True), BANK),
             )
