@@ -33,6 +33,10 @@ class Settings:
     web_port: int
     session_timeout_s: float
 
+    def transactional_id(self, partition: int) -> str:
+        """What a partition's writers are known by: each new one fences the one before."""
+        return f"{self.app_id}-{partition}"
+
     @classmethod
     def from_environment(cls) -> Settings:
         """Read the CONTRACTNET_* variables; raises SettingsError for what makes no sense."""

@@ -115,7 +115,7 @@ class PartitionWriter:
         self._producer = log.producer(
             {
                 **client_settings(settings.bootstrap),
-                "transactional.id": f"{settings.app_id}-{partition}",
+                "transactional.id": settings.transactional_id(partition),
                 "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
                 "message.timeout.ms": TRANSACTION_TIMEOUT_MS,
                 "linger.ms": 0,

@@ -19,7 +19,8 @@ CFPS_PER_S = 60
 
 
 def test_ten_kills_under_load_leave_every_award_made_exactly_once(tmp_path: Path) -> None:
-    """kill -9 at random instants, one worker, markets on several partitions; the log is judged by a pass of its own."""
+    """kill -9 at random instants, one worker with the snapshotter beside it as `up` has it, markets on several
+    partitions; the log is judged by a pass of its own."""
     with new_world(tmp_path) as world:
         markets = [world.market(name) for name in MARKETS]
         for market in markets:
@@ -28,6 +29,7 @@ def test_ten_kills_under_load_leave_every_award_made_exactly_once(tmp_path: Path
         stop = threading.Event()
         load = threading.Thread(target=_load, args=(markets, cfps, stop))
         load.start()
+        world.start("streams.snapshotter")
         watch = Watch(world.broker.bootstrap, PARTITIONS)
         try:
             recovery = _kill_repeatedly(world, watch)

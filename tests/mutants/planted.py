@@ -45,8 +45,8 @@ SHELL_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "no fencing",
         WRITER,
-        '"transactional.id": f"{settings.app_id}-{partition}"',
-        '"transactional.id": f"{settings.app_id}-{partition}-{id(self)}"',
+        '"transactional.id": settings.transactional_id(partition),',
+        '"transactional.id": f"{settings.transactional_id(partition)}-{id(self)}",',
         "a zombie commits",
         (SEEDS,),
     ),

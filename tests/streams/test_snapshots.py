@@ -16,6 +16,7 @@ from contractnet.topics import SNAPSHOTS
 from market.snapshot import dump, load
 from streams.restore import Restored, empty_shard, fold_record, restore
 from streams.snapshots import GENERATIONS, read_snapshots, write_snapshot
+from streams.snapshotter import Follower
 from tests.integration.world import PARTITIONS, Market, World
 from tests.streams.driving import busy_market, judge_all
 
@@ -176,3 +177,19 @@ def test_the_snapshotter_writes_what_a_worker_restores(world: World, market: Mar
     assert dump(restored.shard) == dump(end.shard)
     process.terminate()
     assert process.wait(20) == 0
+
+
+def test_snapshots_take_a_twentieth_of_the_time_at_most() -> None:
+    """A snapshot is due after so many entries, but not before twenty times as long has passed as the last one took; and
+    after a little and then silence."""
+    shard = empty_shard(0, 4, bytes(32))
+    follower = Follower(shard, 0, 1, since=4_000, last_at=100.0, took_s=0.5)
+    assert not follower.is_due(109.9, 4_000)
+    assert follower.is_due(110.0, 4_000)
+    follower.took_s = 0.0
+    assert follower.is_due(100.0, 4_000)
+    follower.since = 3_999
+    assert not follower.is_due(130.0, 4_000)
+    assert follower.is_due(130.1, 4_000)
+    follower.since = 999
+    assert not follower.is_due(1_000.0, 4_000)
