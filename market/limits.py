@@ -165,3 +165,11 @@ ISSUE_WINDOW_MS_MAX = BUDGET_WINDOW_MS_MAX
 # the whole reserve in 3.6 seconds.
 DEPOSITS_RULES_VERSION = 8
 DEPOSIT_HOURLY_PERMILLE_MAX = 1_000_000
+
+# Resales with an open call, and claims on leases. The first version of the rules that has them. A call is at least as
+# long as any other; longer than a minute, and the lease that is sold on would mostly be waited for.
+RESALES_RULES_VERSION = 9
+RESALE_CALL_MS_MIN = CFP_OPEN_MS_MIN
+RESALE_CALL_MS_MAX = 60_000
+# Of all negotiations: who claims needs no lease, and must not keep those who have one from bargaining.
+CLAIMS_MAX = NEGOTIATIONS_MAX // 2

@@ -11,6 +11,7 @@ from market.rules import (
     accounts,
     budgets,
     buying,
+    claims,
     contracts,
     decisions,
     deposits,
@@ -20,6 +21,7 @@ from market.rules import (
     negotiations,
     policies,
     pools,
+    reselling,
     tokens,
 )
 from market.rules.context import Context
@@ -117,8 +119,17 @@ V8: dict[type[Command], Decide] = V7 | {
 }
 """Managers that sell deposit for what they lock, where the operator says so (docs/guards.md)."""
 
-V9: dict[type[Command], Decide] = V8 | {}
-"""TODO."""
+V9: dict[type[Command], Decide] = V8 | {
+    c.SetResaleCall: reselling.set_resale_call,
+    c.PlaceBid: reselling.place_bid_9,
+    c.WithdrawBid: reselling.withdraw_bid_9,
+    c.CancelCfp: reselling.cancel_9,
+    c.ReleaseLease: reselling.release_lease_9,
+    c.OpenNegotiation: claims.open_negotiation_9,
+    c.ClaimLease: claims.claim_lease,
+    c.JoinNegotiation: negotiations.join_9,
+}
+"""Resales with an open call, and claims on leases (docs/negotiations.md)."""
 
 RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7, 8: V8, 9: V9}
 

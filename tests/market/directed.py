@@ -16,6 +16,7 @@ from tests.market.directed_invitations import INVITATION_SCENARIOS
 from tests.market.directed_negotiations import NEGOTIATION_SCENARIOS
 from tests.market.directed_policies import POLICY_SCENARIOS
 from tests.market.directed_purchases import PURCHASE_SCENARIOS
+from tests.market.directed_resales import RESALE_SCENARIOS
 from tests.market.directed_tokens import TOKEN_SCENARIOS
 from tests.market.play import SMALL, Play, founded
 from tests.market.test_rules import CASE_IDS, CASES
@@ -28,7 +29,7 @@ def strangers_at_the_door(play: Play) -> None:
     genesis = c.OpenMarket(BANK.public, PARTITIONS, 1, True)
     assert play.send(genesis, stranger).code is Code.UNTRUSTED_OPERATOR
     assert play.send(c.OpenMarket(BANK.public, 5, 1, True), OPERATOR).code is Code.BAD_PARTITIONS
-    assert play.send(c.OpenMarket(BANK.public, PARTITIONS, 9, True), OPERATOR).code is Code.UNKNOWN_RULES
+    assert play.send(c.OpenMarket(BANK.public, PARTITIONS, 10, True), OPERATOR).code is Code.UNKNOWN_RULES
     assert play.send(c.OpenMarket(OPERATOR.public, PARTITIONS, 1, True), OPERATOR).code is Code.KEY_TAKEN
     assert play.forged(genesis, OPERATOR).code is Code.BAD_SIGNATURE
     founded(play, "ann")
@@ -256,4 +257,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *TOKEN_SCENARIOS,
     *POLICY_SCENARIOS,
     *DEPOSIT_SCENARIOS,
+    *RESALE_SCENARIOS,
 )

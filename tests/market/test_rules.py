@@ -23,6 +23,7 @@ from tests.market.cases_groups import GROUP_CASES, bid_in_groups
 from tests.market.cases_invitations import INVITATION_CASES, INVITATION_IDS, invite
 from tests.market.cases_negotiations import NEGOTIATION_CASES, NEGOTIATION_IDS, bargain
 from tests.market.cases_policies import POLICY_CASES
+from tests.market.cases_resales import RESALE_CASES, RESALE_IDS, sell_on
 from tests.market.cases_tokens import TOKEN_CASES, TOKEN_IDS, grant_tokens
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
@@ -47,7 +48,7 @@ LONG = "x" * 10_240
 
 Ids = dict[str, bytes]
 
-CASE_IDS = (*DECISION_IDS, *DEPOSIT_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *TOKEN_IDS)
+CASE_IDS = (*DECISION_IDS, *DEPOSIT_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *RESALE_IDS, *TOKEN_IDS)
 """What the cases name beside accounts, calls, bids and leases."""
 
 
@@ -83,6 +84,8 @@ def _busy_town(rules: int) -> tuple[Town, Ids]:
         grant_tokens(town, ids)
     if rules >= limits.DEPOSITS_RULES_VERSION:
         ask_deposits(town, ids)
+    if rules >= limits.RESALES_RULES_VERSION:
+        sell_on(town, ids)
     return town, ids
 
 
@@ -208,6 +211,7 @@ CASES: list[Case] = [
     *GROUP_CASES,
     *INVITATION_CASES,
     *NEGOTIATION_CASES,
+    *RESALE_CASES,
     *POLICY_CASES,
     *TOKEN_CASES,
 ]
