@@ -4,6 +4,8 @@ They are for its busy town. There `sold` is sue's lease that she has sold to tom
 bid has the same id, and `claim` is tom's claim on her lease `wished`, which waits for her.
 """
 
+# ruff: noqa: ARG005 - every case is given the ids, whether it needs them or not
+
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -231,9 +231,7 @@ class Play:
             for i, n in self.town.state.negotiations.items()
         }
         names = ("award", "parties", "round", "until", "still", "cap")
-        assert talks == {
-            i: (*(t[name] for name in names), bool(t["claimed"])) for i, t in self.model.talks.items()
-        }
+        assert talks == {i: (*(t[name] for name in names), bool(t["claimed"])) for i, t in self.model.talks.items()}
         for ident, talk in self.model.talks.items():
             parties = self.town.state.negotiations[ident].parties
             sealed = [None if p.sealed is None else (p.sealed.options, p.sealed.price_ucr) for p in parties]
