@@ -9,6 +9,7 @@ from contractnet.messages import Code, Pricing
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.directed_budgets import BUDGET_SCENARIOS
+from tests.market.directed_claims import CLAIM_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.directed_deposits import DEPOSIT_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
@@ -19,7 +20,8 @@ from tests.market.directed_purchases import PURCHASE_SCENARIOS
 from tests.market.directed_resales import RESALE_SCENARIOS
 from tests.market.directed_tokens import TOKEN_SCENARIOS
 from tests.market.play import SMALL, Play, founded
-from tests.market.test_rules import CASE_IDS, CASES
+from tests.market.stages import CASE_IDS
+from tests.market.test_rules import CASES
 from tests.market.town import BANK, INBOX_KEY, MANAGER, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
 
 
@@ -258,4 +260,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *POLICY_SCENARIOS,
     *DEPOSIT_SCENARIOS,
     *RESALE_SCENARIOS,
+    *CLAIM_SCENARIOS,
 )

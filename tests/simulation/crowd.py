@@ -15,7 +15,8 @@ from contractnet.signing import NO_GENESIS, KeyPair
 from market.rules import RULES
 from tests.market.buyers import ask, buying, done, failed, started
 from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, SUE, TOM, WHEN, joined, negotiation
-from tests.market.test_rules import CASE_IDS, CASES
+from tests.market.stages import CASE_IDS
+from tests.market.test_rules import CASES
 from tests.market.town import (
     BANK,
     INBOX_KEY,
