@@ -130,7 +130,7 @@ class Crowd:
         terms = {
             "units": self.dice.choice((1, 1, 1, 2)),
             "slots": self.dice.choice((1, 1, 2, 3)),
-            "duration_ms": self.dice.choice((100, 400, 1_000, 4_000)),
+            "duration_ms": self.dice.choice((100, 400, 1_000, 4_000, 9_000)),
             "open_ms": self.dice.choice((50, 100, 300, 1_000)),
         }
         wanted = call(**terms, pricing=self.dice.choice((Pricing.SECOND, Pricing.SECOND, Pricing.FIRST)))
@@ -241,7 +241,9 @@ class Crowd:
         before the sixth know neither."""
         dice, books = self.dice, self.books
         if books.leases and (not books.talks or dice.random() < 0.3):
-            lease = dice.choice(list(books.leases.values()))
+            lease = max(
+                books.leases.values(), key=lambda x: (x.ends_at_ms if dice.random() < 0.5 else 0, dice.random())
+            )
             terms: dict[str, Any] = {
                 "protocol": dice.choice((MONOTONIC, MONOTONIC, ALTERNATING)),
                 "issues": dice.choice(((), (WHEN,))),
@@ -255,6 +257,11 @@ class Crowd:
             made = self.seal(wanted, keys[1] if asks else keys[0])
             assert made.id is not None
             rest = [self.seal(joined(made.id, 0 if asks else cap_ucr, "task"), keys[0] if asks else keys[1])]
+            if dice.random() < 0.4:
+                # Both want one thing at one price.
+                same = c.MakeOffer(made.id, 1, (0,) * len(terms["issues"]), 40)
+                last = same if terms["protocol"] is MONOTONIC else c.AcceptOffer(made.id, 1)
+                return [made, *rest, self.seal(same, keys[0]), self.seal(last, keys[1])]
             return [made, *rest, *(self._move(made.id, 1, terms["issues"], keys, side) for side in (0, 1))]
         if not books.talks:
             return [self.seal(c.LeaveNegotiation(dice.choice(books.ended_talks or [UNKNOWN_ID])), self.keys_of(who))]
