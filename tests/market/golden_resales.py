@@ -28,7 +28,7 @@ def resales(town: Town, bank: KeyPair, operator: KeyPair) -> None:
             town.send(c.SetResaleCall(dice.choice([0, 500, 500, 2_000])), operator)
         holder, buyer, other, rival = dice.sample(TRADERS, 4)
         keys = {name: key_pair(name) for name in TRADERS}
-        cfp = town.send(call(pool="shop", duration_ms=dice.choice([800, 9_000])), MANAGER).id
+        cfp = town.send(call(pool="shop", duration_ms=dice.choice([800, 9_000, 9_000, 9_000])), MANAGER).id
         lease = town.send(bid(cfp, 30, dice.choice([0, 0, 1_000]), "rent"), keys[holder]).id
         town.at_ms += 100
         town.tick()
