@@ -110,7 +110,7 @@ def join_9(ctx: Context, command: c.JoinNegotiation) -> list[Event]:
 def _need_asked(ctx: Context, negotiation: Negotiation, side: Side) -> None:
     """Reject whoever is not asked, and an answer that comes too late."""
     asked = negotiation.parties[side] is negotiation.joiner and negotiation.round == 0
-    require(asked, Code.OUT_OF_TURN, "who is asked joins, once")
+    require(asked, Code.OUT_OF_TURN, f"the {'holder' if negotiation.claimed else 'counterpart'} joins, once")
     require(ctx.at_ms < negotiation.until_ms, Code.NEGOTIATION_CLOSED, "it is too late to join")
 
 
