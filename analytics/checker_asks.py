@@ -83,7 +83,15 @@ HOLD, POSTING = "HoldPlaced", "CreditsTransferred"
 ENDS = frozenset({"BidRejected", "HoldReleased", "HoldResized", "CfpClosed", POSTING})
 """What the end of a CFP may bring with it, or a choice among its bids."""
 DEAL = frozenset({"HoldCaptured", "HoldReleased", POSTING, "LeaseEnded", "SlotReserved", "BudgetWarned"})
+CALLED = frozenset({"CfpOpened", "BidPlaced", "HoldResized"})
+"""What a deal may bring with it: that of a lease that moves at once, or the call for it."""
 BY = {"account": sender}
+
+
+def accepted(case: Case, _: int) -> Any:
+    """How a negotiation ends by an acceptance: with a deal, unless it is too late for a call for the lease."""
+    return "DEAL" if case.counts.keys() & {"SlotReserved", "CfpOpened"} else "LEASE_ENDED"
+
 
 ASKS: dict[str, Ask] = {
     "OpenMarket": Ask(
@@ -166,18 +174,26 @@ ASKS: dict[str, Ask] = {
         may=frozenset({"HoldReleased", "NegotiationClosed"}),
         same={"LeaseEnded": {"reason": fixed("RELEASED")}, "NegotiationClosed": {"outcome": fixed("LEASE_ENDED")}},
     ),
-    "OpenNegotiation": Ask({"NegotiationOpened": one}, same={"NegotiationOpened": {"holder": sender}}),
-    "JoinNegotiation": Ask({"NegotiationJoined": one, HOLD: one}, same={"NegotiationJoined": BY, HOLD: BY}),
+    "OpenNegotiation": Ask(
+        {"NegotiationOpened": one},
+        may=frozenset({"HoldReleased", "NegotiationClosed"}),
+        same={"NegotiationOpened": {"holder": sender}, "NegotiationClosed": {"outcome": fixed("LEFT")}},
+    ),
+    "ClaimLease": Ask(
+        {"NegotiationOpened": one, "LeaseClaimed": one, HOLD: one},
+        same={"NegotiationOpened": {"counterpart": sender}, "LeaseClaimed": BY, HOLD: BY},
+    ),
+    "JoinNegotiation": Ask({"NegotiationJoined": one}, may=frozenset({HOLD}), same={"NegotiationJoined": BY, HOLD: BY}),
     "MakeOffer": Ask(
         {"OfferMade": one},
-        may=DEAL | {"OffersOpened", "NegotiationClosed"},
+        may=DEAL | CALLED | {"OffersOpened", "NegotiationClosed"},
         same={"OfferMade": BY},
         postings=frozenset({"FEE", "DEAL"}),
     ),
     "AcceptOffer": Ask(
         {"NegotiationClosed": one},
-        may=DEAL,
-        same={"NegotiationClosed": {"outcome": fixed("DEAL"), "rounds": named("round")}},
+        may=DEAL | CALLED,
+        same={"NegotiationClosed": {"outcome": accepted, "rounds": named("round")}},
         postings=frozenset({"DEAL"}),
     ),
     "LeaveNegotiation": Ask(
@@ -203,6 +219,7 @@ ASKS: dict[str, Ask] = {
     "ReportUsage": Ask({"UsageReported": one}, may=frozenset({"TokenRateChanged"}), same={"UsageReported": BY}),
     "SetPolicy": Ask({"PolicySet": one}),
     "SetDeposit": Ask({"DepositSet": one}),
+    "SetResaleCall": Ask({"ResaleCallSet": one}),
 }
 """A Tick asks for nothing: it only lets what is due happen."""
 
@@ -211,15 +228,18 @@ OTHERWISE = {
     ("AwardBid", "BidRejected"): {"bid"},
     ("RejectBid", "BidRejected"): {"bid"},
     ("MakeOffer", "NegotiationClosed"): {"options", "price_ucr"},
+    ("MakeOffer", "BidPlaced"): {"price_ucr"},
+    ("OpenNegotiation", "NegotiationClosed"): {"counterpart"},
     ("RotateKey", "KeyRevoked"): {"signing_key"},
 }
 """Fields that command and event have both, and that are not the same: an offset that the command may leave to the
-market, the bids that lose by a choice, the terms of a deal, the key that gives way."""
+market, the bids that lose by a choice, the terms of a deal, whose claim gives way, the key that gives way."""
 
 DUE = frozenset(
     {
         *ENDS,
         *DEAL,
+        *CALLED,
         HOLD,
         "AwardMade",
         "BudgetWindowStarted",

@@ -11,15 +11,17 @@ from analytics import checker_holds as holds
 from analytics import checker_keys as keys
 from analytics import checker_negotiations as bargains
 from analytics import checker_pools as pools
+from analytics import checker_resales as resales
 from analytics import checker_tokens as buckets
 from analytics.checker_budgets import STEPS as BUDGET_STEPS
 from analytics.checker_budgets import Budgets
+from analytics.checker_calls import STEPS as CALL_STEPS
 from analytics.checker_deposits import Deposits
 from analytics.checker_groups import Groups
-from analytics.checker_parts import Account, Bid, Cfp, Fields, Held, Key, Pool, need, remember
+from analytics.checker_parts import Account, Cfp, Fields, Held, Key, Pool, need, remember
 from analytics.checker_plain import load
 from analytics.checker_policy import Policy, activate
-from analytics.checker_purchases import Purchases, check_manager, check_purchase
+from analytics.checker_purchases import Purchases, check_purchase
 from analytics.checker_sales import check_sale
 
 _TELLING = {
@@ -30,7 +32,10 @@ _TELLING = {
     "CommandRepeated",
     "CommandUnreadable",
 }
-AGREED = ("bank", "epoch", "genesis", "signed", "version", "accounts", "keys", "pools", "cfps", "holds", "talks")
+AGREED = (
+    *("bank", "epoch", "genesis", "signed", "version", "accounts", "keys", "pools", "cfps", "holds", "talks"),
+    "resale_ms",
+)
 """Parts that the books and the state have alike."""
 CLOSED_MAX = 4_096
 """CFPs that ended and are remembered."""
@@ -68,6 +73,8 @@ class Book:
     """Negotiations that ended of late, in that order."""
     resold: dict[bytes, tuple[str, Held]] = field(default_factory=dict)
     """Leases that this record sells on, and has given to nobody yet: pool and lease by award."""
+    resale_ms: int = 0
+    """How long a deal is called for; 0: not at all."""
     ending: bytes | None = None
     """The lease that this record has to end, as it has ended what was bargained over it."""
     budgets: Budgets = field(init=False)
@@ -232,7 +239,10 @@ class Book:
             self.budgets.check_hold(e["account"])
 
     def _hold_resized(self, e: Fields, _: Fields) -> None:
-        more = holds.shrink(self, e) if e["hold"] in self.cfps else self.groups.resize(e, self.holds)
+        if e["hold"] in self.talks:
+            more = resales.shrink(self, e)
+        else:
+            more = holds.shrink(self, e) if e["hold"] in self.cfps else self.groups.resize(e, self.holds)
         self._hold(e["account"], more)
 
     def _hold(self, ident: bytes, change_ucr: int) -> None:
@@ -260,33 +270,6 @@ class Book:
         need(hold in self.holds, f"hold {hold.hex()} is resolved once")
         need(self.holds.pop(hold) == (account, amount_ucr), f"hold {hold.hex()} is resolved whole")
         self._account(account).held_ucr -= amount_ucr
-
-    def _cfp_opened(self, e: Fields, source: Fields) -> None:
-        need(e["cfp"] == source["command"] and e["cfp"] not in self.cfps, "a CFP has its command's id")
-        buys = e["direction"] == "BUY"
-        need(e["closes_at_ms"] > source["at_ms"] and (buys or e["direction"] == "SELL"), "a CFP is open for a while")
-        check_manager(e, self.accounts, self.bank, None if buys else self._pool(e["pool"]))
-        terms = (e["manager"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"])
-        self.cfps[e["cfp"]] = cfp = Cfp(*terms, e["pricing"], e["closes_at_ms"], self.epoch, buys=buys)
-        self.deposits.open(e["cfp"], cfp, source["at_ms"], self.bank)
-        if buys:
-            self.purchases.opening.append((e["cfp"], cfp))
-
-    def _bid_placed(self, e: Fields, source: Fields) -> None:
-        need(e["bid"] == source["command"], "a bid has its command's id")
-        cfp = self._cfp(e["cfp"])
-        need(source["at_ms"] < cfp.closes_at_ms, "a bid comes before the deadline")
-        need(e["account"] not in (cfp.manager, self.bank), "manager and bank do not bid")
-        need(e["bid"] not in cfp.bids and e["account"] not in cfp.bidders, "an account has one live bid on a CFP")
-        need(e["account"] not in cfp.refused, "who has refused does not bid")
-        cfp.need_taken(e["account"])
-        cfp.bidders.add(e["account"])
-        weight = [w for epoch, w in self._account(e["account"]).weights if epoch <= cfp.epoch][-1]
-        need(e["weight_permille"] == weight, f"the weight is that of the CFP's opening, {weight}")
-        price_ucr, delay_ms = e["price_ucr"], e["start_delay_ms"]
-        bid = Bid(e["account"], price_ucr, weight, delay_ms, e["task"], e["pass_hash"], placed_ms=source["at_ms"])
-        cfp.bids[e["bid"]], self.groups.newest = bid, {e["bid"]: bid}
-        self.count_bid(e["cfp"], e["bid"], e["account"])
 
     def count_bid(self, cfp: bytes, bid: bytes, account: bytes) -> None:
         """One more bid on an open CFP."""
@@ -346,12 +329,15 @@ class Book:
             self.choices = [other for other in self.choices if other is not cfp]
         elif e["outcome"] == "CANCELLED":
             need(not cfp.wins and self.now_ms < cfp.closes_at_ms, "a CFP is cancelled before its deadline")
+            need(cfp.resale is None, "what a holder has agreed on binds")
             for bid, reason in cfp.losses.items():
                 need(reason == ("WITHDRAWN" if cfp.bids[bid].withdrawn else "CFP_CANCELLED"), "it was cancelled")
         else:
             need(e["outcome"] == ("AWARDED" if cfp.wins else "UNAWARDED"), "the outcome follows from the awards")
             need(self.now_ms >= cfp.closes_at_ms, "a CFP ends at its deadline")
-            if cfp.buys:
+            if cfp.resale is not None:
+                resales.check_resale(self, e["cfp"], cfp, head)
+            elif cfp.buys:
                 check_purchase(e["cfp"], cfp, self.pools, self.now_ms, head)
             else:
                 check_sale(e["cfp"], cfp, self._pool(cfp.pool), self.now_ms, head)
@@ -382,18 +368,18 @@ _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "DepositSet": lambda book, e, _: book.deposits.set(e),
     "PoolCreated": pools.created,
     "PoolResized": pools.resized,
-    "CfpOpened": Book._cfp_opened,
     "PurchaseOpened": lambda book, e, source: book.purchases.open(book._cfp(e["cfp"]), e, source),
     "UnitsOffered": lambda book, e, source: book.purchases.offer(book.cfps, e, source, book.pools),
     "WorkReported": lambda book, e, source: book.purchases.report(e, source, book.pools),
-    "BidPlaced": Book._bid_placed,
     "BidGrouped": lambda book, e, source: book.groups.join(e, source, book.holds),
     "BidRejected": Book._bid_rejected,
     "AwardMade": Book._award_made,
     "SlotReserved": pools.reserved,
     "LeaseEnded": pools.freed,
     **BUDGET_STEPS,
+    **CALL_STEPS,
     **decisions.STEPS,
     **bargains.STEPS,
+    **resales.STEPS,
     **buckets.STEPS,
 }

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from analytics.checker_books import Book
     from analytics.checker_negotiations import Talk
 
-OPERATOR_ONLY = frozenset({"ActivateRules", "SetPolicy", "SetDeposit", "SetPriority"})
+OPERATOR_ONLY = frozenset({"ActivateRules", "SetPolicy", "SetDeposit", "SetResaleCall", "SetPriority"})
 BANK_ONLY = frozenset(
     {
         "OpenAccount",

@@ -53,7 +53,7 @@ def look_over(book: Book) -> None:
     """What is open has its hold, and nothing else has one."""
     undecided = {b for c in book.cfps.values() for b in c.bids if b not in c.given and b not in c.declined}
     buying = {ident for ident, cfp in book.cfps.items() if cfp.buys}
-    joined = {ident for ident, talk in book.talks.items() if talk.round}
+    joined = {ident for ident, talk in book.talks.items() if talk.cap_ucr}
     working = book.purchases.backed()
     backed = undecided | buying | joined | set(working) | deposits.held(book)
     need(set(book.holds) == backed, "each open bid, purchase, work and negotiation has its holds")

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 DAY_MS, ROUND_MS_MIN, ROUNDS_MAX = 24 * 3600 * 1000, 50, 256
 TALKED_MAX = 1_024
 """Negotiations that ended and are remembered."""
+DEALS = (
+    ["HoldCaptured", "CreditsTransferred", "LeaseEnded", "SlotReserved"],
+    ["CfpOpened", "BidPlaced", "HoldResized"],
+)
+"""The parts of a deal: one that is settled at once, and one that is called for."""
 Offer = tuple[tuple[int, ...], int]
 """Options and price, micro-credits."""
 
@@ -41,6 +46,8 @@ class Talk:
     cap_ucr: int = 0
     task: str = ""
     pass_hash: bytes = bytes(32)
+    claimed: bool = False
+    """The buyer has opened it: the holder joins."""
     named: list[dict[tuple[int, ...], int]] = field(default_factory=lambda: [{}, {}])
     last: list[Offer | None] = field(default_factory=lambda: [None, None])
     sealed: list[Offer | None] = field(default_factory=lambda: [None, None])
@@ -63,7 +70,7 @@ def from_plain(plain: list[Any]) -> dict[bytes, Talk]:
 
 def _from_plain(d: list[Any]) -> tuple[bytes, Talk]:
     ident, award, protocol, issues, rounds_max, round_ms, still_max, until_ms, round_, still, *rest = d
-    cap_ucr, task, pass_hash, sides = rest
+    cap_ucr, task, pass_hash, sides, claimed = rest
     talk = Talk(
         award=bytes.fromhex(award),
         parties=(bytes.fromhex(sides[0][0]), bytes.fromhex(sides[1][0])),
@@ -78,6 +85,7 @@ def _from_plain(d: list[Any]) -> tuple[bytes, Talk]:
         cap_ucr=cap_ucr,
         task=task,
         pass_hash=bytes.fromhex(pass_hash),
+        claimed=claimed,
     )
     for side, (_, stands, last, sealed) in enumerate(sides):
         talk.named[side] = {tuple(options): price_ucr for options, price_ucr in stands}
@@ -108,7 +116,9 @@ def open_talk(book: Book, e: Fields, source: Fields) -> None:
     need(e["counterpart"] in book.accounts, f"account {e['counterpart'].hex()} exists")
     need(e["counterpart"] not in (e["holder"], book.bank), "nobody bargains with itself or the bank")
     need(e["award"] not in book.purchases.works, "the units of work are nobody's to sell")
-    need(all(talk.award != e["award"] for talk in book.talks.values()), "a lease is bargained for once at a time")
+    free = all(talk.award != e["award"] for talk in book.talks.values())
+    need(free, "a lease is bargained for once at a time")
+    need(all(cfp.resale != e["award"] for cfp in book.cfps.values()), "a lease is sold on once at a time")
     need(1 <= e["rounds_max"] <= ROUNDS_MAX and 0 <= e["still_rounds_max"] <= e["rounds_max"], "rounds are in limits")
     in_limits = e["round_ms"] >= ROUND_MS_MIN and e["round_ms"] * (e["rounds_max"] + 1) <= DAY_MS
     need(in_limits, "a negotiation takes a day at most")
@@ -123,10 +133,11 @@ def open_talk(book: Book, e: Fields, source: Fields) -> None:
 def join(book: Book, e: Fields, source: Fields) -> None:
     """The counterpart begins to bargain."""
     talk = find(book, e)
-    need(talk.round == 0 and source["at_ms"] < talk.until_ms, "a counterpart joins once, in its time")
-    need(e["account"] == talk.parties[1], "the counterpart joins")
-    need(e["cap_ucr"] > 0, "a cap is something")
-    talk.cap_ucr, talk.task, talk.pass_hash = e["cap_ucr"], e["task"], e["pass_hash"]
+    need(talk.round == 0 and source["at_ms"] < talk.until_ms, "who is asked joins once, in its time")
+    need(e["account"] == talk.parties[0 if talk.claimed else 1], "who is asked joins")
+    need((e["cap_ucr"] == 0) if talk.claimed else (e["cap_ucr"] > 0), "a cap is something, and a buyer's")
+    if not talk.claimed:
+        talk.cap_ucr, talk.task, talk.pass_hash = e["cap_ucr"], e["task"], e["pass_hash"]
     _next(talk, source)
 
 
@@ -168,7 +179,8 @@ def opened(book: Book, e: Fields, source: Fields) -> None:
             talk.last[side] = made
     talk.still = 0 if conceded else talk.still + 1
     crossed = [o for o, asked_ucr in talk.named[0].items() if asked_ucr <= talk.named[1].get(o, 0)]
-    if source["at_ms"] >= held_by_award(book, talk.award).lease.end_ms:
+    over = source["at_ms"] >= held_by_award(book, talk.award).lease.end_ms
+    if over or (crossed and too_late(book, talk, source)):
         talk.over = "LEASE_ENDED"
     elif crossed:
         mine = talk.sealed[1]
@@ -199,10 +211,16 @@ def agreed(book: Book, ident: bytes, source: Fields) -> Offer:
     return talk.deal
 
 
+def too_late(book: Book, talk: Talk, source: Fields) -> bool:
+    """Whether a call for the lease would not end before the lease does."""
+    end_ms = held_by_award(book, talk.award).lease.end_ms
+    return bool(book.resale_ms and source["at_ms"] + book.resale_ms >= end_ms)
+
+
 def do(talk: Talk, part: str) -> None:
     """One part of a deal, in order."""
     talk.parts.append(part)
-    order = ["HoldCaptured", "CreditsTransferred", "LeaseEnded", "SlotReserved"]
+    order = next((parts for parts in DEALS if parts[0] == talk.parts[0]), [])
     need(talk.parts == order[: len(talk.parts)], f"{part} has its place in a deal, once")
 
 
@@ -210,6 +228,7 @@ def capture(book: Book, e: Fields, source: Fields) -> None:
     """The buyer's hold pays."""
     talk, (_, price_ucr) = book.talks[e["hold"]], agreed(book, e["hold"], source)
     do(talk, "HoldCaptured")
+    need(not book.resale_ms, "a deal is called for")
     same = (e["account"], e["captured_ucr"], e["captured_ucr"] + e["released_ucr"])
     need(same == (talk.parties[1], price_ucr, talk.cap_ucr), "the agreed price is captured")
 
@@ -251,7 +270,8 @@ def close(book: Book, e: Fields, source: Fields) -> None:
     talk, outcome = find(book, e), e["outcome"]
     at_ms, by_time = source["at_ms"], source["cause"] == "DUE"
     need((e["holder"], e["counterpart"]) == talk.parties, "an end names the parties")
-    need(e["negotiation"] not in book.holds, "a negotiation's hold is resolved when it ends")
+    bids = e["negotiation"] in book.cfp_of
+    need(e["negotiation"] not in book.holds or bids, "a negotiation's hold is resolved, or backs the bid of its deal")
     if talk.over:
         need(outcome == talk.over, f"the outcome of the rounds is {talk.over}")
     elif outcome == "EXPIRED":
@@ -261,8 +281,10 @@ def close(book: Book, e: Fields, source: Fields) -> None:
         need(not by_time, "a party leaves by a command")
     else:
         need(outcome == "LEASE_ENDED", "without a round's end there is no other outcome")
-        book.ending = talk.award
-    need((outcome == "DEAL") == (len(talk.parts) == 4), "a deal is made in one step, and nothing else is")
+        # What is accepted too late for a call ends what was bargained for before the lease does.
+        late = not by_time and not talk.monotonic and too_late(book, talk, source)
+        book.ending = None if late else talk.award
+    need((outcome == "DEAL") == (talk.parts in DEALS), "a deal is made in one step, and nothing else is")
     options, price_ucr = talk.deal if outcome == "DEAL" and talk.deal is not None else ((), 0)
     need((tuple(e["options"]), e["price_ucr"]) == (options, price_ucr), "an end names the deal")
     need(e["rounds"] == max(0, talk.round - 1), "the number of rounds is right")
@@ -273,6 +295,8 @@ def close(book: Book, e: Fields, source: Fields) -> None:
 def end_command(book: Book) -> None:
     """What a round leads to lies in its own record, and a lease ends with what is bargained over it."""
     need(not any(talk.over or talk.parts for talk in book.talks.values()), "a round's outcome lies in its record")
+    backed = all(ident in book.holds for ident, talk in book.talks.items() if talk.cap_ucr)
+    need(backed, "a cap is held")
     need(book.ending is None, "a negotiation ends with its lease")
     need(not book.resold, "a lease that was sold has a holder")
 

@@ -137,6 +137,8 @@ class Cfp:
     opened_ms: int = 0
     deposit_permille: int = 0
     """Of the reserve, for each slot and hour; 0: there is no deposit."""
+    resale: bytes | None = None
+    """The lease that it sells on."""
 
     def need_taken(self, account: bytes) -> None:
         """On a CFP by invitation the invited alone answer."""

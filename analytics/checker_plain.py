@@ -22,6 +22,7 @@ def load(book: Book, m: Fields) -> None:
     book.budgets.load(m["budgets"])
     book.policy.load(m["policy"])
     book.deposits.permille = m["deposit"]
+    book.resale_ms = m["resale_call"]
     for public, account, revoked, floor, expires_at_ms, seen in m["keys"]:
         owner = None if account is None else bytes.fromhex(account)
         used = {sequence: (bytes.fromhex(tag), code) for sequence, tag, code in seen}
@@ -48,7 +49,7 @@ def load(book: Book, m: Fields) -> None:
 
 def _load_cfp(book: Book, row: list[Any], held: dict[bytes, int], owners: dict[bytes, bytes]) -> None:
     ident, manager, direction, *sale = row
-    *head, bids, (decide_ms, until_ms, given, refused), invited, terms, (opened_ms, deposit) = sale
+    *head, bids, (decide_ms, until_ms, given, refused), invited, terms, (opened_ms, deposit), resale = sale
     cfp = Cfp(bytes.fromhex(manager), *head)
     cfp.decide_ms, cfp.until_ms, cfp.buys = decide_ms, until_ms, direction == "BUY"
     book.cfps[bytes.fromhex(ident)] = cfp
@@ -57,6 +58,7 @@ def _load_cfp(book: Book, row: list[Any], held: dict[bytes, int], owners: dict[b
     cfp.invited = set(map(bytes.fromhex, invited))
     cfp.terms = None if terms is None else Terms(*terms)
     cfp.opened_ms, cfp.deposit_permille = opened_ms, deposit
+    cfp.resale = None if resale is None else bytes.fromhex(resale)
     owners[bytes.fromhex(ident)] = cfp.manager
     for bid, account, price, weight, delay, task, pass_hash, withdrawn, pool, *times in bids:
         number, owner = bytes.fromhex(bid), bytes.fromhex(account)

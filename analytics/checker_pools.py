@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analytics import checker_negotiations as bargains
+from analytics import checker_resales as resales
 from analytics.checker_parts import Fields, Held, Pool, need
 from analytics.checker_prices import Lease
 
@@ -34,6 +35,9 @@ def reserved(book: Book, e: Fields, source: Fields) -> None:
         return
     win, cfp = book._win(e["award"], "SlotReserved")
     bid, pool = cfp.bids[e["award"]], book._pool(e["pool"])
+    if cfp.resale is not None:
+        resales.take_over(book, e, source, cfp, bid)
+        return
     start_ms = source["at_ms"] + bid.delay_ms
     same = (e["pool"], e["units"], e["account"], e["starts_at_ms"], e["ends_at_ms"], e["pass_hash"])
     end_ms = start_ms + cfp.duration_ms + (0 if cfp.terms is None else cfp.terms.grace_ms)
@@ -48,9 +52,11 @@ def freed(book: Book, e: Fields, source: Fields) -> None:
     book.purchases.end_lease(e["award"])
     held = book._pool(e["pool"]).unlock(e["award"])
     if e["reason"] == "RESOLD":
-        bargains.give_up(book, e["award"], held, e["pool"])
+        if not resales.give_up(book, e["award"], held, e["pool"], source):
+            bargains.give_up(book, e["award"], held, e["pool"])
         return
     late = source["at_ms"] >= held.lease.end_ms
     need(late == (e["reason"] == "EXPIRED"), "a lease expires at its end, and is released before")
+    need(e["award"] not in resales.sold_on(book), "what is sold on is not given back")
     need(all(talk.award != e["award"] for talk in book.talks.values()), "what is bargained over ends first")
     book.ending = None if book.ending == e["award"] else book.ending

@@ -42,6 +42,7 @@ SINCE = {
         "SetPolicy",
     ),
     8: ("SetDeposit",),
+    9: ("SetResaleCall", "ClaimLease"),
 }
 """Which version of the rules brought which commands; the others are as old as the rules."""
 VERSION_OF = {kind: version for version, kinds in SINCE.items() for kind in kinds}

@@ -17,6 +17,7 @@ from analytics.checker_limits import (
 )
 from analytics.checker_parts import KEYS_RULES, RULES
 from analytics.checker_prices import peak
+from analytics.checker_resales import CALL_MS_MAX, CALL_MS_MIN
 from contractnet.messages.names import name_problem
 
 ACCOUNTS_MAX, KEYS_MAX, WEIGHTS_MAX, POOLS_MAX, UNITS_MAX = 100_000, 64, 16, 1_000, 1_000_000
@@ -253,4 +254,7 @@ REFUSALS: dict[str, dict[str, Refusal]] = {
         "BAD_DURATION": out_of(("issue_window_ms", MINUTE_MS, YEAR_MS)),
     },
     "SetDeposit": {"BAD_AMOUNT": out_of(("hourly_permille", 0, DEPOSIT_MAX))},
+    "SetResaleCall": {
+        "BAD_DURATION": lambda case: case.command.call_ms != 0 and out_of(("call_ms", CALL_MS_MIN, CALL_MS_MAX))(case)
+    },
 }

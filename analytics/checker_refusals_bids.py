@@ -180,6 +180,23 @@ def is_for_work(case: Case) -> bool:
     return case.command.award in case.book.purchases.works
 
 
+def is_sold_on(case: Case) -> bool:
+    """The lease is for work, or called for as it was sold."""
+    award = case.command.award
+    return is_for_work(case) or any(cfp.resale == award for cfp in case.book.cfps.values())
+
+
+def starts_at_another_time(case: Case) -> bool:
+    """A start delay out of its limits; on a call for a lease there is none."""
+    most_ms = DAY_MS if case.cfp is None or case.cfp.resale is None else 0
+    return not 0 <= case.command.start_delay_ms <= most_ms
+
+
+def is_agreed(case: Case) -> bool:
+    """The bid is the buyer's part of a deal."""
+    return bool(case.book.cfp_of.get(case.command.bid) == case.command.bid)
+
+
 def wrong_progress(case: Case) -> bool:
     """Work starts once, and before it is done."""
     work = case.book.purchases.works.get(case.command.award)
@@ -210,7 +227,7 @@ REFUSALS: dict[str, dict[str, Refusal]] = {
             case.book.version < GROUPS_RULES and (case.command.group is not None or case.command.wins_max != 0)
         ),
         "BAD_AMOUNT": out_of(("price_ucr", 1, MONEY_MAX)),
-        "BAD_DURATION": out_of(("start_delay_ms", 0, DAY_MS)),
+        "BAD_DURATION": starts_at_another_time,
         "UNKNOWN_VALUE": lambda case: case.command.claim is not None and case.command.claim.priority == "UNSPECIFIED",
         "BAD_GROUP": bad_group,
         "GROUP_DIFFERS": group_differs,
@@ -242,8 +259,9 @@ REFUSALS: dict[str, dict[str, Refusal]] = {
         "NOT_OWNER": not_own_bid,
         "BID_BINDING": binding,
         "CFP_CLOSED": withdrawn_too_late,
+        "OUT_OF_SEQUENCE": is_agreed,
     },
-    "ReleaseLease": {"UNKNOWN_LEASE": no_lease, "NOT_OWNER": not_own_lease, "OUT_OF_SEQUENCE": is_for_work},
+    "ReleaseLease": {"UNKNOWN_LEASE": no_lease, "NOT_OWNER": not_own_lease, "OUT_OF_SEQUENCE": is_sold_on},
     "ReportWork": {
         "UNKNOWN_LEASE": no_lease,
         "NOT_OWNER": not_own_lease,

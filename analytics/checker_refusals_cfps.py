@@ -197,7 +197,12 @@ REFUSALS: dict[str, dict[str, Refusal]] = {
         "UNKNOWN_ACCOUNT": lambda case: not all(map(case.knows, case.command.invited)),
         "BAD_INVITATION": bad_invitation,
     },
-    "CancelCfp": {"UNKNOWN_CFP": unknown_cfp, "CFP_CLOSED": taken_back_too_late, "NOT_OWNER": not_manager},
+    "CancelCfp": {
+        "UNKNOWN_CFP": unknown_cfp,
+        "CFP_CLOSED": taken_back_too_late,
+        "NOT_OWNER": not_manager,
+        "OUT_OF_SEQUENCE": lambda case: case.cfp is not None and case.cfp.resale is not None,
+    },
     "AwardBid": {
         **CHOICE,
         "BELOW_RESERVE": below_reserve,

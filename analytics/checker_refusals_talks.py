@@ -8,6 +8,7 @@ from analytics.checker_negotiations import ROUND_MS_MIN, ROUNDS_MAX, Talk, held_
 from analytics.checker_refusals_bids import is_for_work, no_lease, not_own_lease
 
 TALKS_MAX, TALKS_PER_HOLDER_MAX, TALKS_PER_ROOT_MAX = 1_000, 64, 500
+CLAIMS_MAX, CLAIMS_PER_ROOT_MAX = 500, 250
 ISSUES_MAX, OPTIONS_MAX, ISSUES_BYTES_MAX = 4, 64, 1_024
 
 
@@ -42,18 +43,41 @@ def bad_counterpart(case: Case) -> bool:
     return case.command.counterpart in (case.sender, case.book.bank)
 
 
+def gives_way(case: Case, talk: Talk) -> bool:
+    """Whether a negotiation is a claim that waits for the sender, who opens another one over the same lease."""
+    waits = talk.claimed and talk.round == 0
+    return waits and case.kind == "OpenNegotiation" and talk.award == case.command.award
+
+
 def in_talks(case: Case) -> bool:
-    """Somebody bargains over the lease."""
-    return any(talk.award == case.command.award for talk in case.book.talks.values())
+    """Somebody bargains over the lease, or it is sold on."""
+    award = case.command.award
+    held_up = any(talk.award == award and not gives_way(case, talk) for talk in case.book.talks.values())
+    return held_up or any(cfp.resale == award for cfp in case.book.cfps.values())
 
 
 def too_many_talks(case: Case) -> bool:
-    """There are as many as there may be, or the holder has as many."""
-    talks = case.book.talks
-    mine = sum(talk.parties[0] == case.sender for talk in talks.values())
-    if len(talks) >= TALKS_MAX or mine >= TALKS_PER_HOLDER_MAX:
+    """There are as many as there may be, with the calls that came of some, or the sender has opened as many; claims are
+    half of all at most."""
+    talks, calls = case.book.talks.values(), [cfp for cfp in case.book.cfps.values() if cfp.resale is not None]
+    others = sum(not gives_way(case, talk) for talk in talks)
+    if others + len(calls) >= TALKS_MAX:
         return True
-    return case.of_root(talk.parties[0] for talk in talks.values()) >= TALKS_PER_ROOT_MAX
+    openers = [talk.parties[1 if talk.claimed else 0] for talk in talks if talk.award != case.command.award]
+    if case.of_root([*openers, *(cfp.manager for cfp in calls)]) >= TALKS_PER_ROOT_MAX:
+        return True
+    if case.kind == "ClaimLease":
+        claims = [talk.parties[1] for talk in talks if talk.claimed]
+        if case.of_root(claims) >= CLAIMS_PER_ROOT_MAX:
+            return True
+        return sum(buyer == case.sender for buyer in claims) >= TALKS_PER_HOLDER_MAX or len(claims) >= CLAIMS_MAX
+    mine = sum(talk.parties[0] == case.sender and not talk.claimed for talk in talks)
+    return mine + sum(cfp.manager == case.sender for cfp in calls) >= TALKS_PER_HOLDER_MAX
+
+
+def own_lease(case: Case) -> bool:
+    """Nobody claims what it has."""
+    return case.lease is not None and case.lease.account == case.sender
 
 
 def unknown(case: Case) -> bool:
@@ -76,9 +100,21 @@ def no_party(case: Case) -> bool:
 
 
 def joins_wrongly(case: Case) -> bool:
-    """The counterpart joins, once."""
+    """Who is asked joins, once."""
     talk = case.talk
-    return talk is not None and (talk.round != 0 or case.sender != talk.parties[1])
+    return talk is not None and (talk.round != 0 or case.sender != talk.parties[0 if talk.claimed else 1])
+
+
+def cap_ucr(case: Case) -> int:
+    """What a joining needs: nothing where the lease is claimed."""
+    return 0 if case.talk is not None and case.talk.claimed else int(case.command.cap_ucr)
+
+
+def bad_cap(case: Case) -> bool:
+    """A cap is a buyer's, and something."""
+    if case.talk is not None and case.talk.claimed:
+        return bool(case.command.cap_ucr != 0)
+    return not 1 <= case.command.cap_ucr <= MONEY_MAX
 
 
 def _side(case: Case, talk: Talk) -> int:
@@ -144,28 +180,41 @@ def taken_back(case: Case) -> bool:
 PARTY: dict[str, Refusal] = {"UNKNOWN_NEGOTIATION": unknown, "NEGOTIATION_CLOSED": closed, "NOT_A_PARTY": no_party}
 ROUND: dict[str, Refusal] = {**PARTY, "OUT_OF_TURN": out_of_turn, "ROUND_OVER": round_over, "ABOVE_CAP": above_cap}
 
+OPENING: dict[str, Refusal] = {
+    "UNKNOWN_LEASE": no_lease,
+    "OUT_OF_SEQUENCE": is_for_work,
+    "UNKNOWN_VALUE": no_value("protocol"),
+    "BAD_ISSUES": bad_issues,
+    "BAD_NAME": lambda case: bad_names(_texts(case)),
+    "BAD_ROUNDS": bad_rounds,
+    "BAD_DURATION": bad_round_ms,
+    "LEASE_IN_NEGOTIATION": in_talks,
+    "LIMIT_REACHED": too_many_talks,
+}
+
 REFUSALS: dict[str, dict[str, Refusal]] = {
     "OpenNegotiation": {
-        "UNKNOWN_LEASE": no_lease,
+        **OPENING,
         "NOT_OWNER": not_own_lease,
-        "OUT_OF_SEQUENCE": is_for_work,
         "UNKNOWN_ACCOUNT": no_account("counterpart"),
         "BAD_COUNTERPART": bad_counterpart,
-        "UNKNOWN_VALUE": no_value("protocol"),
-        "BAD_ISSUES": bad_issues,
-        "BAD_NAME": lambda case: bad_names(_texts(case)),
-        "BAD_ROUNDS": bad_rounds,
-        "BAD_DURATION": bad_round_ms,
-        "LEASE_IN_NEGOTIATION": in_talks,
-        "LIMIT_REACHED": too_many_talks,
+    },
+    "ClaimLease": {
+        **OPENING,
+        "NOT_PERMITTED": lambda case: case.is_bank,
+        "BAD_COUNTERPART": own_lease,
+        "BAD_NAME": lambda case: bad_names(_texts(case)) or no_name("task", empty=True)(case),
+        "BAD_AMOUNT": out_of(("cap_ucr", 1, MONEY_MAX)),
+        "INSUFFICIENT_CREDIT": lambda case: case.lacks(case.command.cap_ucr),
+        "BUDGET_EXCEEDED": lambda case: case.overruns(case.command.cap_ucr),
     },
     "JoinNegotiation": {
         **PARTY,
         "OUT_OF_TURN": joins_wrongly,
-        "BAD_AMOUNT": out_of(("cap_ucr", 1, MONEY_MAX)),
+        "BAD_AMOUNT": bad_cap,
         "BAD_NAME": no_name("task", empty=True),
-        "INSUFFICIENT_CREDIT": lambda case: case.lacks(case.command.cap_ucr),
-        "BUDGET_EXCEEDED": lambda case: case.overruns(case.command.cap_ucr),
+        "INSUFFICIENT_CREDIT": lambda case: case.lacks(cap_ucr(case)),
+        "BUDGET_EXCEEDED": lambda case: cap_ucr(case) > 0 and case.overruns(cap_ucr(case)),
     },
     "MakeOffer": {
         **ROUND,

@@ -17,6 +17,11 @@ def check_sale(ident: bytes, cfp: Cfp, pool: Pool, now_ms: int, head: bytes) -> 
     if not sale.is_roomy:
         leases = tuple(held.lease for award, held in pool.leases.items() if award not in cfp.wins)
         sale = replace(sale, leases=leases)
+    check_won(ident, cfp, sale, now_ms, head)
+
+
+def check_won(ident: bytes, cfp: Cfp, sale: Sale, now_ms: int, head: bytes) -> None:
+    """The same, where it is known what can be sold."""
     offers: list[Offer] = []
     for bid, b in cfp.bids.items():
         tie = tie_key(head, ident, b.account)

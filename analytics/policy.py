@@ -22,9 +22,8 @@ SELECT issued_ucr, allowances_ucr FROM issuance
 WHERE market = $market AND policy_offset IS NOT DISTINCT FROM $offset
     AND starts_at = make_timestamp_ms($starts_ms)
 """
-
-
 _DEPOSIT = "SELECT hourly_permille FROM deposit_rates WHERE market = $market ORDER BY ledger_offset DESC LIMIT 1"
+_RESALE = "SELECT call_ms FROM resale_calls WHERE market = $market ORDER BY ledger_offset DESC LIMIT 1"
 
 
 class _Policy(NamedTuple):
@@ -48,6 +47,7 @@ def lines(data_dir: Path, market: str) -> list[str]:
         starts_ms = now_ms - now_ms % terms.issue_window_ms
         asked = {"market": market, "offset": policy.offset, "starts_ms": starts_ms}
         (permille,) = connection.execute(_DEPOSIT, {"market": market}).fetchone() or (0,)
+        (call_ms,) = connection.execute(_RESALE, {"market": market}).fetchone() or (0,)
         issued_ucr, allowances_ucr = connection.execute(_ISSUED, asked).fetchone() or (0, 0)
     ends_at = datetime.fromtimestamp((starts_ms + terms.issue_window_ms) / 1000, UTC)
     limit_ucr, window = terms.issue_limit_ucr, duration_text(terms.issue_window_ms)
@@ -58,9 +58,16 @@ def lines(data_dir: Path, market: str) -> list[str]:
         f"issue    {most}: {given}{left}, until {moment_text(ends_at)}",
         f"fee      {credits_text(terms.round_fee_ucr)} credits for each offer in a negotiation",
         f"deposit  {permille / 10:g}% of the reserve, for each slot and hour of a call that sells",
+        f"resale   {_resale_text(call_ms)}",
         "nobody has set a policy" if policy.set_at is None else f"set {moment_text(policy.set_at)}",
         f"as published {moment_text(at)}",
     ]
+
+
+def _resale_text(call_ms: int) -> str:
+    if not call_ms:
+        return "a lease that is bargained for moves at once"
+    return f"a lease that is bargained for is open to others for {duration_text(call_ms)} at the agreed price"
 
 
 def held(data_dir: Path, market: str) -> SetPolicy:

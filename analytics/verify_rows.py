@@ -24,7 +24,7 @@ COLUMNS: dict[str, str] = {
     "cfps": "partition, ledger_offset, market, cfp_id, manager_id, manager, direction, pool, units, duration_ms, slots,"
     " reserve_price_ucr, pricing, epoch_ms(opened_at), epoch_ms(closes_at), status, epoch_ms(closed_at), bids, awards,"
     " award, decide_ms, epoch_ms(decides_until), by_invitation, delay_cost_per_s_ucr, bond_ucr,"
-    " start_within_ms, grace_ms",
+    " start_within_ms, grace_ms, resale_of",
     "invitations": "partition, ledger_offset, market, cfp_id, account_id, agent, project, epoch_ms(invited_at)",
     "works": verify_purchases.WORKS,
     "refusals": "partition, ledger_offset, market, cfp_id, account_id, agent, project, reason, epoch_ms(refused_at)",
@@ -42,7 +42,7 @@ COLUMNS: dict[str, str] = {
     " status, captured_ucr, released_ucr, epoch_ms(resolved_at)",
     "negotiations": "partition, ledger_offset, market, negotiation_id, award_id, holder_id, holder, buyer_id, buyer,"
     " pool, protocol, issues, rounds_max, round_ms, still_rounds_max, epoch_ms(opened_at), cap_ucr, task,"
-    " epoch_ms(joined_at), status, rounds, options, price_ucr, epoch_ms(ended_at)",
+    " epoch_ms(joined_at), status, rounds, options, price_ucr, epoch_ms(ended_at), claimed",
     "offers": "partition, ledger_offset, market, negotiation_id, round, account_id, agent, options, price_ucr,"
     " epoch_ms(made_at)",
     "rejections": "partition, ledger_offset, market, command_id, code, detail, account_id, agent, kind, key, sequence,"
@@ -60,6 +60,7 @@ COLUMNS: dict[str, str] = {
     **TOKEN_COLUMNS,
     "policies": "partition, ledger_offset, market, issue_limit_ucr, issue_window_ms, round_fee_ucr, epoch_ms(set_at)",
     "deposit_rates": "partition, ledger_offset, market, hourly_permille, epoch_ms(set_at)",
+    "resale_calls": "partition, ledger_offset, market, call_ms, epoch_ms(set_at)",
     "meta": "partition, next_offset, events, epoch_ms(newest_event_at)",
 }
 """What is compared of each published table: every column that follows from the ledger."""
@@ -84,6 +85,7 @@ BY_OFFSET = (
     "token_usage",
     "policies",
     "deposit_rates",
+    "resale_calls",
 )
 """Tables whose rows have a ledger offset of their own: the first two columns identify them."""
 
@@ -222,7 +224,8 @@ class Rows:
         terms = [e["direction"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"]]
         times = [e["pricing"], _ms(at_ms), _ms(e["closes_at_ms"]), "open", *[None] * 3, "AUTO", None, None, False]
         head = [self.partition, offset, m, ident, manager, self._agent(m, manager)[0]]
-        self.cfps[m, ident] = [*head, *terms, *times, *[None] * 4]
+        talk = self.negotiations.get((m, ident))
+        self.cfps[m, ident] = [*head, *terms, *times, *[None] * 4, None if talk is None else talk[4]]
 
     def _award_deferred(self, _: int, m: str, e: Fields, __: int) -> None:
         self.cfps[m, e["cfp"].hex()][19:21] = ["MANAGER", e["decide_ms"]]

@@ -65,6 +65,10 @@ def _deposit_set(rows: Rows, offset: int, m: str, e: Fields, at_ms: int) -> None
     rows.keep("deposit_rates", [rows.partition, offset, m, e["hourly_permille"], stored_ms(at_ms)])
 
 
+def _resale_call_set(rows: Rows, offset: int, m: str, e: Fields, at_ms: int) -> None:
+    rows.keep("resale_calls", [rows.partition, offset, m, e["call_ms"], stored_ms(at_ms)])
+
+
 BUDGET_STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "BudgetSet": _set,
     "BudgetCleared": _cleared,
@@ -73,4 +77,5 @@ BUDGET_STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "BudgetWindowStarted": _window_started,
     "PolicySet": _policy_set,
     "DepositSet": _deposit_set,
+    "ResaleCallSet": _resale_call_set,
 }

@@ -26,14 +26,21 @@ def _opened(rows: Rows, offset: int, m: str, e: Fields, at_ms: int) -> None:
         for name in (account, rows._agent(m, account)[0])
     ]
     terms = [e["protocol"], e["issues"], e["rounds_max"], e["round_ms"], e["still_rounds_max"], stored_ms(at_ms)]
-    ends = [None, None, None, "proposed", None, None, None, None]
+    ends = [None, None, None, "proposed", None, None, None, None, False]
     pool = rows._leases[m, award][7]
     rows.negotiations[m, ident] = [rows.partition, offset, m, ident, award, *who, pool, *terms, *ends]
 
 
 def _joined(rows: Rows, _: int, m: str, e: Fields, at_ms: int) -> None:
     row = rows.negotiations[m, e["negotiation"].hex()]
-    row[16:20] = [e["cap_ucr"], e["task"], stored_ms(at_ms), "bargaining"]
+    if not row[24]:
+        row[16:18] = [e["cap_ucr"], e["task"]]
+    row[18:20] = [stored_ms(at_ms), "bargaining"]
+
+
+def _claimed(rows: Rows, _: int, m: str, e: Fields, __: int) -> None:
+    row = rows.negotiations[m, e["negotiation"].hex()]
+    row[16:18], row[24] = [e["cap_ucr"], e["task"]], True
 
 
 def _offered(rows: Rows, offset: int, m: str, e: Fields, at_ms: int) -> None:
@@ -44,12 +51,13 @@ def _offered(rows: Rows, offset: int, m: str, e: Fields, at_ms: int) -> None:
 
 def _closed(rows: Rows, _: int, m: str, e: Fields, at_ms: int) -> None:
     row = rows.negotiations.pop((m, e["negotiation"].hex()))
-    row[19:] = [e["outcome"].lower(), e["rounds"], e["options"], e["price_ucr"], stored_ms(at_ms)]
+    row[19:24] = [e["outcome"].lower(), e["rounds"], e["options"], e["price_ucr"], stored_ms(at_ms)]
     rows.keep("negotiations", row)
 
 
 NEGOTIATION_STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "NegotiationOpened": _opened,
+    "LeaseClaimed": _claimed,
     "NegotiationJoined": _joined,
     "OfferMade": _offered,
     "NegotiationClosed": _closed,

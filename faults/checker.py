@@ -178,7 +178,9 @@ def _check_awards(entries: list[Entry], verdict: Verdict) -> None:
     closed = [x.event for x in entries if isinstance(x.event, e.NegotiationClosed)]
     deals = Counter(x.negotiation for x in closed if x.outcome is NegotiationOutcome.DEAL)
     parts = _parts(entries, {escrow_of(work): work for work in works})
-    wanted = {ident: 1 + 2 * ends[ident] if ident in works else 3 for ident in [*times, *deals]}
+    # A deal that is called for has the parts of whatever award comes of the call.
+    settled = [deal for deal in deals if deal not in calls]
+    wanted = {ident: 1 + 2 * ends[ident] if ident in works else 3 for ident in [*times, *settled]}
     verdict.awards, verdict.works, verdict.deals = len(made), len(works), sum(deals.values())
     verdict.grants = sum(isinstance(x.event, e.TokensGranted) for x in entries)
     verdict.unclosed = len(set(calls) - {x.event.cfp for x in entries if isinstance(x.event, e.CfpClosed)})

@@ -50,9 +50,21 @@ class Negotiation:
     still_rounds: int = 0
     """Rounds in a row in which nobody conceded."""
     cap_ucr: int = 0
-    """What the buyer holds, once it has joined."""
+    """What the buyer holds: from its joining on, or from its claim. 0: nothing yet."""
     task: str = ""
     pass_hash: bytes = bytes(32)
+    claimed: bool = False
+    """The buyer has opened it, and holds its cap from then on; the holder joins."""
+
+    @property
+    def joiner(self) -> Party:
+        """Who is asked."""
+        return self.parties[HOLDER if self.claimed else BUYER]
+
+    @property
+    def opener(self) -> bytes:
+        """The account that asked."""
+        return self.parties[BUYER if self.claimed else HOLDER].account
 
     def side_of(self, account: bytes) -> int | None:
         """0 for the holder, 1 for the buyer, None for anybody else."""

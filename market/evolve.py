@@ -197,7 +197,9 @@ def _pool_resized(state: State, _: Source, event: e.PoolResized) -> None:
 
 def _cfp_opened(state: State, source: Source, event: e.CfpOpened) -> None:
     assert event.cfp not in state.cfps
-    state.cfps[event.cfp] = Cfp(
+    # A deal opens a call for its lease in its own record, before it ends.
+    sold = state.negotiations.get(event.cfp)
+    cfp = Cfp(
         id=event.cfp,
         manager=event.manager,
         direction=event.direction,
@@ -210,10 +212,17 @@ def _cfp_opened(state: State, source: Source, event: e.CfpOpened) -> None:
         closes_at_ms=event.closes_at_ms,
         weight_epoch=state.weight_epoch,
         opened_at_ms=source.at_ms,
-        deposit_hourly_permille=state.deposit_rate_of(event.direction, event.manager),
+        deposit_hourly_permille=0 if sold else state.deposit_rate_of(event.direction, event.manager),
+        resale=None if sold is None else sold.award,
     )
-    state.count_cfp(event.manager, 1)
-    heapq.heappush(state.agenda, (event.closes_at_ms, event.cfp))
+    if cfp.resale is not None:
+        lease = state.leases[cfp.resale]
+        assert (lease.account, lease.units) == (cfp.manager, cfp.units), "a holder sells its lease on, and all of it"
+        assert lease.award not in state.resales, "a lease is sold on once at a time"
+    state.add_cfp(cfp)
+    # The end of a round of its negotiation may have been on the agenda for the same instant.
+    if sold is None or (event.closes_at_ms, event.cfp) not in state.agenda:
+        heapq.heappush(state.agenda, (event.closes_at_ms, event.cfp))
 
 
 def _award_deferred(state: State, _: Source, event: e.AwardDeferred) -> None:
@@ -257,6 +266,8 @@ def _cfp_closed(state: State, _: Source, event: e.CfpClosed) -> None:
     cfp = state.cfps.pop(event.cfp)
     assert cfp.id not in state.holds, "what a manager holds is resolved when its CFP ends"
     state.count_cfp(cfp.manager, -1)
+    if cfp.resale is not None:
+        del state.resales[cfp.resale]
     for bid in cfp.bids.values():
         resolved = bid.id not in state.holds or bid.id in state.works
         assert resolved, "every hold of a CFP is resolved when it ends, except bonds of work"
@@ -357,6 +368,7 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.WorkReported: works.reported,
     e.PolicySet: policies.policy_set,
     e.DepositSet: policies.deposit_set,
+    e.ResaleCallSet: policies.resale_call_set,
     **BUDGET_CHANGES,
     **NEGOTIATION_CHANGES,
     **TOKEN_CHANGES,

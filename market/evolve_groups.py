@@ -23,9 +23,13 @@ def bid_grouped(state: State, _: Source, event: e.BidGrouped) -> None:
 
 
 def hold_resized(state: State, _: Source, event: e.HoldResized) -> None:
-    """A bid of a group holds its price from now on, or no more; a manager that buys, the ceiling of the slots left."""
+    """A bid of a group holds its price from now on, or no more; a manager that buys, the ceiling of the slots left; a
+    buyer what it has agreed on."""
     cfp = state.cfps.get(event.hold)
-    if cfp is not None:
+    if event.hold in state.negotiations:
+        price_ucr = state.bids[event.hold].price_ucr
+        assert event.amount_ucr == price_ucr <= state.holds[event.hold], "a cap shrinks to what was agreed on"
+    elif cfp is not None:
         assert event.amount_ucr == cfp.ceiling_ucr < state.holds[cfp.id], "a manager's hold shrinks with each award"
     else:
         bid = state.bids[event.hold]

@@ -9,13 +9,14 @@ from typing import Any
 from contractnet.messages import Event, NegotiationProtocol, Offer, Source
 from contractnet.messages import events as e
 from market import limits
-from market.bargaining import Negotiation, Party, open_up
+from market.bargaining import BUYER, Negotiation, Party, open_up
 from market.state import State
 
 
 def _opened(state: State, source: Source, event: e.NegotiationOpened) -> None:
     assert event.negotiation not in state.negotiations
-    assert event.award not in state.bargained, "a lease is bargained for once at a time"
+    free = event.award not in state.bargained and event.award not in state.resales
+    assert free, "a lease is bargained for once at a time"
     assert state.leases[event.award].account == event.holder
     negotiation = Negotiation(
         id=event.negotiation,
@@ -32,10 +33,20 @@ def _opened(state: State, source: Source, event: e.NegotiationOpened) -> None:
     heapq.heappush(state.agenda, (negotiation.until_ms, negotiation.id))
 
 
+def _claimed(state: State, _: Source, event: e.LeaseClaimed) -> None:
+    negotiation = state.negotiations[event.negotiation]
+    assert (negotiation.round, negotiation.cap_ucr) == (0, 0), "a claim is made as it is opened"
+    assert event.account == negotiation.parties[BUYER].account
+    negotiation.cap_ucr, negotiation.task, negotiation.pass_hash = event.cap_ucr, event.task, event.pass_hash
+    negotiation.claimed = True
+
+
 def _joined(state: State, source: Source, event: e.NegotiationJoined) -> None:
     negotiation = state.negotiations[event.negotiation]
-    assert negotiation.round == 0, "a counterpart joins once"
-    negotiation.cap_ucr, negotiation.task, negotiation.pass_hash = event.cap_ucr, event.task, event.pass_hash
+    assert negotiation.round == 0, "who is asked joins once"
+    assert event.account == negotiation.joiner.account
+    if not negotiation.claimed:
+        negotiation.cap_ucr, negotiation.task, negotiation.pass_hash = event.cap_ucr, event.task, event.pass_hash
     negotiation.round = 1
     _next_end(state, negotiation, source)
 
@@ -75,7 +86,8 @@ def _next_end(state: State, negotiation: Negotiation, source: Source) -> None:
 
 def _closed(state: State, _: Source, event: e.NegotiationClosed) -> None:
     negotiation = state.negotiations.pop(event.negotiation)
-    assert negotiation.id not in state.holds, "a negotiation's hold is resolved when it ends"
+    resolved = negotiation.id not in state.holds or negotiation.id in state.bids
+    assert resolved, "a negotiation's hold is resolved when it ends, or backs the bid of its deal"
     del state.bargained[negotiation.award]
     state.negotiated[negotiation.id] = None
     if len(state.negotiated) > limits.NEGOTIATIONS_REMEMBERED:
@@ -85,6 +97,7 @@ def _closed(state: State, _: Source, event: e.NegotiationClosed) -> None:
 
 NEGOTIATION_CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.NegotiationOpened: _opened,
+    e.LeaseClaimed: _claimed,
     e.NegotiationJoined: _joined,
     e.OfferMade: _offer_made,
     e.OffersOpened: _offers_opened,

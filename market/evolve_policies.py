@@ -28,6 +28,11 @@ def deposit_set(state: State, _: Source, event: e.DepositSet) -> None:
     state.deposit_hourly_permille = event.hourly_permille
 
 
+def resale_call_set(state: State, _: Source, event: e.ResaleCallSet) -> None:
+    """For deals that are made from now on."""
+    state.resale_call_ms = event.call_ms
+
+
 def check_deposit(state: State, event: e.HoldPlaced) -> None:
     """A new hold of a CFP that sells is its deposit."""
     cfp = state.cfps.get(event.hold)

@@ -200,6 +200,25 @@ def negotiations_are_sound(state: State) -> Iterator[str]:
             yield f"the parties of negotiation {name} agree, and there is no deal"
 
 
+def resales_are_sound(state: State) -> Iterator[str]:
+    """A lease that is called for is its manager's, ends after the call, and nobody bargains over it; its buyer's bid
+    stands. A claim is backed, and waits for the holder."""
+    if {cfp.resale: cfp.id for cfp in state.cfps.values() if cfp.resale is not None} != state.resales:
+        yield "leases are not called for once each"
+    for award, ident in state.resales.items():
+        lease, cfp, name = state.leases.get(award), state.cfps[ident], ident.hex()
+        if lease is None or (lease.account, lease.units) != (cfp.manager, cfp.units) or award in state.bargained:
+            yield f"CFP {name} is for no lease that its manager sells on"
+        elif not (cfp.closes_at_ms < lease.ends_at_ms and cfp.slots == 1):
+            yield f"CFP {name} ends no earlier than the lease that it is for"
+        deal = cfp.bids.get(ident)
+        if deal is None or deal.withdrawn or deal.price_ucr != cfp.reserve_price_ucr or cfp.deposit_ucr:
+            yield f"CFP {name} is without the bid of its deal"
+    for negotiation in state.negotiations.values():
+        if (negotiation.cap_ucr > 0) != (negotiation.claimed or negotiation.round > 0):
+            yield f"the cap of negotiation {negotiation.id.hex()} is {negotiation.cap_ucr}"
+
+
 def works_are_sound(state: State) -> Iterator[str]:
     """Work has the lease of its award, whose holder is its contractor, and starts no earlier than promised; only CFPs
     that buy have terms, and every ask names a pool of its account."""
@@ -254,6 +273,7 @@ INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     invitations_are_kept,
     deposits_are_sound,
     negotiations_are_sound,
+    resales_are_sound,
     works_are_sound,
     token_pools_are_sound,
 )

@@ -172,3 +172,12 @@ ROOTS_RULES_VERSION = 9
 BIDS_PER_ROOT_AND_CFP_MAX = BIDS_PER_CFP_MAX // 2
 OPEN_CFPS_PER_ROOT_MAX = OPEN_CFPS_MAX // 2
 NEGOTIATIONS_PER_ROOT_MAX = NEGOTIATIONS_MAX // 2
+
+# Resales with an open call, and claims on leases. The first version of the rules that has them. A call is at least as
+# long as any other; longer than a minute, and the lease that is sold on would mostly be waited for.
+RESALES_RULES_VERSION = 9
+RESALE_CALL_MS_MIN = CFP_OPEN_MS_MIN
+RESALE_CALL_MS_MAX = 60_000
+# Of all negotiations: who claims needs no lease, and must not keep those who have one from bargaining.
+CLAIMS_MAX = NEGOTIATIONS_MAX // 2
+CLAIMS_PER_ROOT_MAX = CLAIMS_MAX // 2

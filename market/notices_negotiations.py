@@ -26,7 +26,8 @@ def negotiations_told(entries: Sequence[Entry], state: State) -> list[Private]:
     for entry in entries:
         event = entry.event
         if isinstance(event, e.NegotiationOpened):
-            told += _proposed(state, state.negotiations[event.negotiation])
+            negotiation = state.negotiations[event.negotiation]
+            told += _wanted(state, negotiation) if negotiation.claimed else _proposed(state, negotiation)
         elif isinstance(event, e.NegotiationClosed):
             told += _ended(state, event)
         elif isinstance(event, e.NegotiationJoined | e.OfferMade | e.OffersOpened):
@@ -48,6 +49,38 @@ def _proposed(state: State, negotiation: Negotiation) -> list[Private]:
                 holder=holder,
                 holder_name=state.accounts[holder].name,
                 counterpart=buyer,
+                pool=lease.pool,
+                units=lease.units,
+                starts_at_ms=lease.starts_at_ms,
+                ends_at_ms=lease.ends_at_ms,
+                protocol=negotiation.protocol,
+                issues=negotiation.issues,
+                rounds_max=negotiation.rounds_max,
+                round_ms=negotiation.round_ms,
+                still_rounds_max=negotiation.still_rounds_max,
+                joins_until_ms=negotiation.until_ms,
+            ),
+            PROPOSED_BUCKET_BYTES,
+        )
+        for account in (holder, buyer)
+    ]
+
+
+def _wanted(state: State, negotiation: Negotiation) -> list[Private]:
+    """As many notices of the same size as a proposal has, so that nobody else can tell a claim from one."""
+    holder, buyer = (party.account for party in negotiation.parties)
+    lease = state.leases[negotiation.award]
+    return [
+        _private(
+            state,
+            account,
+            n.LeaseWanted(
+                account=account,
+                negotiation=negotiation.id,
+                award=lease.award,
+                holder=holder,
+                counterpart=buyer,
+                counterpart_name=state.accounts[buyer].name,
                 pool=lease.pool,
                 units=lease.units,
                 starts_at_ms=lease.starts_at_ms,

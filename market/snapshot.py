@@ -69,6 +69,7 @@ def _dump_state(s: State) -> dict[str, Any]:
         "token_pools": [dump_token_pool(p) for p in s.token_pools.values()],
         "policy": None if s.policy is None else [getattr(s.policy, field.name) for field in fields(s.policy)],
         "deposit": s.deposit_hourly_permille,
+        "resale_call": s.resale_call_ms,
     }
 
 
@@ -104,6 +105,7 @@ def _load_state(d: dict[str, Any]) -> State:
             s.agenda.append((pool.clears_at_ms, pool.id))
     s.policy = None if d["policy"] is None else Policy(*d["policy"])
     s.deposit_hourly_permille = d["deposit"]
+    s.resale_call_ms = d["resale_call"]
     # A snapshot may lie between the entries of one record: some holds are resolved then, or not placed yet.
     for hold, holder, _ in s.backed():
         s.accounts[holder].held_ucr += s.holds.get(hold, 0)
@@ -118,8 +120,7 @@ def _load_state(d: dict[str, Any]) -> State:
 
 
 def _restore_cfp(s: State, cfp: Cfp) -> None:
-    s.cfps[cfp.id] = cfp
-    s.count_cfp(cfp.manager, 1)
+    s.add_cfp(cfp)
     s.agenda.append((cfp.due_at_ms, cfp.id))
     for bid in cfp.bids.values():
         s.bids[bid.id] = bid
@@ -186,12 +187,13 @@ def _dump_cfp(c: Cfp) -> list[Any]:
         [a.hex() for a in c.invited],
         None if c.terms is None else [getattr(c.terms, field.name) for field in fields(c.terms)],
         [c.opened_at_ms, c.deposit_hourly_permille],
+        None if c.resale is None else c.resale.hex(),
     ]
 
 
 def _load_cfp(d: list[Any]) -> Cfp:
     ident, manager, direction, pool, units, duration_ms, slots, reserve, pricing, closes_at_ms, epoch, *rest = d
-    bids, (decide_ms, decides_until_ms, awards, refused), invited, terms, (opened_at_ms, deposit) = rest
+    bids, (decide_ms, decides_until_ms, awards, refused), invited, terms, (opened_at_ms, deposit), resale = rest
     cfp = Cfp(
         id=bytes.fromhex(ident),
         manager=bytes.fromhex(manager),
@@ -212,6 +214,7 @@ def _load_cfp(d: list[Any]) -> Cfp:
         terms=None if terms is None else Terms(*terms),
         opened_at_ms=opened_at_ms,
         deposit_hourly_permille=deposit,
+        resale=None if resale is None else bytes.fromhex(resale),
     )
     cfp.bids = {b.id: b for b in (_load_bid(cfp.id, x) for x in bids)}
     return cfp

@@ -12,13 +12,13 @@ def dump_negotiation(n: Negotiation) -> list[Any]:
     """As JSON has it."""
     head = [n.id.hex(), n.award.hex(), str(n.protocol), [[i.name, i.options] for i in n.issues]]
     terms = [n.rounds_max, n.round_ms, n.still_rounds_max, n.until_ms, n.round, n.still_rounds]
-    return [*head, *terms, n.cap_ucr, n.task, n.pass_hash.hex(), [_dump_party(p) for p in n.parties]]
+    return [*head, *terms, n.cap_ucr, n.task, n.pass_hash.hex(), [_dump_party(p) for p in n.parties], n.claimed]
 
 
 def load_negotiation(d: list[Any]) -> Negotiation:
     """The same again."""
     ident, award, protocol, issues, rounds_max, round_ms, still_max, until_ms, round_, still, *rest = d
-    cap_ucr, task, pass_hash, (holder, buyer) = rest
+    cap_ucr, task, pass_hash, (holder, buyer), claimed = rest
     return Negotiation(
         id=bytes.fromhex(ident),
         award=bytes.fromhex(award),
@@ -34,6 +34,7 @@ def load_negotiation(d: list[Any]) -> Negotiation:
         cap_ucr=cap_ucr,
         task=task,
         pass_hash=bytes.fromhex(pass_hash),
+        claimed=claimed,
     )
 
 

@@ -155,6 +155,8 @@ class Cfp:
     opened_at_ms: int = 0
     deposit_hourly_permille: int = 0
     """The rate of its manager's deposit; 0: there is none."""
+    resale: bytes | None = None
+    """The lease that it sells on, by its award; its manager holds that."""
 
     def takes(self, account: bytes) -> bool:
         """Whether an account may answer it."""
@@ -224,8 +226,8 @@ class State:
     """How many open CFPs the accounts of each budget root have. Derived."""
     holds: dict[bytes, int] = field(default_factory=dict)
     """Amount of each unresolved hold, micro-credits. A hold's id is that of the bid, of the CFP that buys or has a
-    deposit, or of the negotiation that it backs (see Work for the others); it is 0 where better bids of the bid's group
-    hold theirs."""
+    deposit, or of the negotiation that it backs, as the bid of a deal still does (see Work for the others); it is 0
+    where better bids of the bid's group hold theirs."""
     leases: dict[bytes, Lease] = field(default_factory=dict)
     works: dict[bytes, Work] = field(default_factory=dict)
     """By award. Each has its lease."""
@@ -254,6 +256,10 @@ class State:
     """The operator's; None: it has set none."""
     deposit_hourly_permille: int = 0
     """What managers that sell deposit, as the operator has set it."""
+    resale_call_ms: int = 0
+    """How long a deal over a lease is open to others, as the operator has set it; 0: not at all."""
+    resales: dict[bytes, bytes] = field(default_factory=dict)
+    """The CFP that sells each lease on, by its award. Derived."""
     agenda: list[tuple[int, bytes]] = field(default_factory=list)
     """Heap of (due, id of a CFP, award, budget, negotiation or token pool). Derived; entries of things that ended early
     are dropped when they surface."""
@@ -286,6 +292,13 @@ class State:
         """Take in a negotiation."""
         self.negotiations[negotiation.id] = negotiation
         self.bargained[negotiation.award] = negotiation.id
+
+    def add_cfp(self, cfp: Cfp) -> None:
+        """Take in a CFP."""
+        self.cfps[cfp.id] = cfp
+        self.count_cfp(cfp.manager, 1)
+        if cfp.resale is not None:
+            self.resales[cfp.resale] = cfp.id
 
     def add_token_pool(self, pool: TokenPool) -> None:
         """Take in a token pool."""
@@ -322,7 +335,8 @@ class State:
             yield work.escrow, work.manager, work.price_ucr
             yield work.award, work.account, work.bond_ucr
         for negotiation in self.negotiations.values():
-            if negotiation.round:
+            # In the record of a deal the bid is there before the negotiation ends.
+            if negotiation.cap_ucr and negotiation.id not in self.bids:
                 yield negotiation.id, negotiation.parties[BUYER].account, negotiation.cap_ucr
 
     def standing(self, cfp: Cfp) -> list[Bid]:
@@ -360,12 +374,12 @@ class State:
         """Whether an entry of the agenda still stands."""
         due_ms, ident = item
         cfp = self.cfps.get(ident)
-        if cfp is not None:
-            return cfp.due_at_ms == due_ms
+        if cfp is not None and cfp.due_at_ms == due_ms:
+            return True
         negotiation = self.negotiations.get(ident)
         if negotiation is not None and negotiation.until_ms == due_ms:
             return True
-        # A lease that was bargained for has the id of its negotiation.
+        # A lease that was bargained for has the id of its negotiation, and so has a call for it.
         lease = self.leases.get(ident)
         if lease is not None:
             return lease.ends_at_ms == due_ms

@@ -191,14 +191,22 @@ FROM in_SlotReserved i LEFT JOIN accounts a ON a.market = i.market AND a.account
 INSERT INTO negotiations BY NAME
 SELECT i.market, id(i.negotiation) AS negotiation_id, id(i.award) AS award_id, id(i.holder) AS holder_id,
     h.name AS holder, id(i.counterpart) AS buyer_id, b.name AS buyer, r.pool, i.protocol, i.issues, i.rounds_max,
-    i.round_ms, i.still_rounds_max, ts(i.at_ms) AS opened_at, 'proposed' AS status, i.partition, i.ledger_offset
+    i.round_ms, i.still_rounds_max, ts(i.at_ms) AS opened_at, 'proposed' AS status, false AS claimed,
+    i.partition, i.ledger_offset
 FROM in_NegotiationOpened i
 LEFT JOIN accounts h ON h.market = i.market AND h.account_id = id(i.holder)
 LEFT JOIN accounts b ON b.market = i.market AND b.account_id = id(i.counterpart)
 LEFT JOIN reservations r ON r.market = i.market AND r.award_id = id(i.award);
 
+-- on LeaseClaimed
+UPDATE negotiations SET claimed = true, cap_ucr = i.cap_ucr, task = i.task
+FROM in_LeaseClaimed i
+WHERE negotiations.market = i.market AND negotiations.negotiation_id = id(i.negotiation);
+
+-- Whose lease is claimed joins with nothing of its own.
 -- on NegotiationJoined
-UPDATE negotiations SET status = 'bargaining', cap_ucr = i.cap_ucr, task = i.task, joined_at = ts(i.at_ms)
+UPDATE negotiations SET status = 'bargaining', cap_ucr = if(claimed, negotiations.cap_ucr, i.cap_ucr),
+    task = if(claimed, negotiations.task, i.task), joined_at = ts(i.at_ms)
 FROM in_NegotiationJoined i
 WHERE negotiations.market = i.market AND negotiations.negotiation_id = id(i.negotiation);
 
@@ -207,6 +215,12 @@ INSERT INTO offers BY NAME
 SELECT i.market, id(i.negotiation) AS negotiation_id, i.round, id(i.account) AS account_id, a.name AS agent, i.options,
     i.price_ucr, ts(i.at_ms) AS made_at, i.partition, i.ledger_offset
 FROM in_OfferMade i LEFT JOIN accounts a ON a.market = i.market AND a.account_id = id(i.account);
+
+-- A deal's call for its lease has the id of the negotiation.
+-- on CfpOpened
+UPDATE cfps SET resale_of = n.award_id
+FROM in_CfpOpened i JOIN negotiations n ON n.market = i.market AND n.negotiation_id = id(i.cfp)
+WHERE cfps.market = i.market AND cfps.cfp_id = id(i.cfp);
 
 -- on NegotiationClosed
 UPDATE negotiations SET status = lower(i.outcome), rounds = i.rounds, options = i.options, price_ucr = i.price_ucr,
@@ -241,16 +255,18 @@ FROM (
 WHERE accounts.market = i.market AND accounts.account_id = i.account_id;
 
 -- A hold goes from 0 to the price of its bid and back, maybe several times in a batch. A manager that buys and chooses
--- itself holds the ceiling of one slot less with each award.
+-- itself holds the ceiling of one slot less with each award. A buyer's cap shrinks to the price of its deal.
 -- on HoldResized
 UPDATE accounts SET held_ucr = held_ucr + i.change_ucr
 FROM (
     SELECT r.market, id(r.account) AS account_id,
-        sum(CASE WHEN b.bid_id IS NULL THEN -c.reserve_price_ucr WHEN r.amount_ucr > 0 THEN r.amount_ucr
+        sum(CASE WHEN n.negotiation_id IS NOT NULL THEN r.amount_ucr - n.cap_ucr
+            WHEN b.bid_id IS NULL THEN -c.reserve_price_ucr WHEN r.amount_ucr > 0 THEN r.amount_ucr
             ELSE -b.price_ucr END)::BIGINT AS change_ucr
     FROM in_HoldResized r
     LEFT JOIN bids b ON b.market = r.market AND b.bid_id = id(r.hold)
     LEFT JOIN cfps c ON c.market = r.market AND c.cfp_id = id(r.hold)
+    LEFT JOIN negotiations n ON n.market = r.market AND n.negotiation_id = id(r.hold)
     GROUP BY ALL
 ) i
 WHERE accounts.market = i.market AND accounts.account_id = i.account_id;

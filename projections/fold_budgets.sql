@@ -110,3 +110,7 @@ FROM in_PolicySet;
 -- on DepositSet
 INSERT INTO deposit_rates BY NAME
 SELECT market, hourly_permille, ts(at_ms) AS set_at, partition, ledger_offset FROM in_DepositSet;
+
+-- on ResaleCallSet
+INSERT INTO resale_calls BY NAME
+SELECT market, call_ms, ts(at_ms) AS set_at, partition, ledger_offset FROM in_ResaleCallSet;

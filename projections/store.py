@@ -25,7 +25,7 @@ from projections.sql import fold_statements, read
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 """Raised with every change of tables.sql or fold.sql: the projection is then rebuilt from the ledger."""
 
 APPENDED = (
@@ -41,6 +41,7 @@ APPENDED = (
     "token_usage",
     "policies",
     "deposit_rates",
+    "resale_calls",
 )
 """Tables whose rows never change."""
 CHANGING = ("cfps", "bids", "works", "reservations", "holds", "budget_windows", "negotiations", "token_orders")

@@ -62,6 +62,11 @@ CREATE TABLE deposit_rates (
     market VARCHAR, hourly_permille BIGINT, set_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
 );
 
+-- How long a deal over a lease that is made from then on is open to others, milliseconds; 0: not at all.
+CREATE TABLE resale_calls (
+    market VARCHAR, call_ms BIGINT, set_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
+);
+
 CREATE TABLE events (
     partition INTEGER, ledger_offset BIGINT, market VARCHAR, type VARCHAR, command_offset BIGINT, index INTEGER,
     command_id VARCHAR, occurred_at TIMESTAMP, cause VARCHAR,
@@ -76,6 +81,7 @@ CREATE TABLE cfps (
     by_invitation BOOLEAN,                       -- who is invited: invitations
     delay_cost_per_s_ucr BIGINT, bond_ucr BIGINT, start_within_ms BIGINT, grace_ms BIGINT,   -- with direction BUY
     status VARCHAR, closed_at TIMESTAMP, bids INTEGER, awards INTEGER,   -- status: open, deciding, or the outcome
+    resale_of VARCHAR,                           -- the lease that it sells on, by its award; its id is the negotiation's
     partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
 );
 
@@ -138,12 +144,13 @@ CREATE TABLE holds (
 );
 
 -- Over what is left of a lease, which its holder sells. Issues with their options, and the options of an offer by number
--- from 0, one of each issue. Status: proposed, bargaining, or the outcome.
+-- from 0, one of each issue. Status: proposed, bargaining, or the outcome. Claimed: the buyer has opened it.
 CREATE TABLE negotiations (
     market VARCHAR, negotiation_id VARCHAR, award_id VARCHAR, holder_id VARCHAR, holder VARCHAR, buyer_id VARCHAR,
     buyer VARCHAR, pool VARCHAR, protocol VARCHAR, issues STRUCT(name VARCHAR, options VARCHAR[])[],
     rounds_max INTEGER, round_ms BIGINT, still_rounds_max INTEGER, opened_at TIMESTAMP, cap_ucr BIGINT, task VARCHAR,
     joined_at TIMESTAMP, status VARCHAR, rounds INTEGER, options INTEGER[], price_ucr BIGINT, ended_at TIMESTAMP,
+    claimed BOOLEAN,
     partition INTEGER, ledger_offset BIGINT, final_offset BIGINT
 );
 

@@ -92,5 +92,14 @@ WITH paid AS (
 SELECT h.market, h.cfp_id, c.manager, c.pool, c.status, h.amount_ucr, coalesce(p.paid_ucr, 0) AS paid_ucr,
     coalesce(p.bidders, 0) AS bidders, h.placed_at, h.resolved_at
 FROM holds h
-JOIN cfps c ON c.market = h.market AND c.cfp_id = h.hold_id AND c.direction = 'SELL'
+JOIN cfps c ON c.market = h.market AND c.cfp_id = h.hold_id AND c.direction = 'SELL' AND c.resale_of IS NULL
 LEFT JOIN paid p ON p.market = h.market AND p.cfp_id = h.hold_id;
+
+-- Leases that were called for once they were bargained for: what was agreed on, with whom, who has got it, and what for.
+CREATE VIEW resales AS
+SELECT c.market, c.cfp_id, c.resale_of, c.manager AS holder, n.buyer, c.pool, c.status, c.reserve_price_ucr AS agreed_ucr,
+    a.agent AS winner, a.price_ucr AS paid_ucr, c.bids, c.opened_at, c.closes_at
+FROM cfps c
+JOIN negotiations n ON n.market = c.market AND n.negotiation_id = c.cfp_id
+LEFT JOIN awards a ON a.market = c.market AND a.cfp_id = c.cfp_id
+WHERE c.resale_of IS NOT NULL;

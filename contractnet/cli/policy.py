@@ -1,4 +1,4 @@
-"""`policy`: what the operator sets for a whole market. `set` and `deposit` need the operator's credential."""
+"""`policy`: what the operator sets for a whole market. All but `show` need the operator's credential."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ _HINTS = {
 }
 _DEPOSIT_HINTS = _HINTS | {
     Code.UNKNOWN_RULES: "The market runs older rules: deposits exist from version 8 on, which its operator activates."
+}
+_RESALE_HINTS = _HINTS | {
+    Code.UNKNOWN_RULES: "The market runs older rules: calls for resales exist from version 9 on, which its operator "
+    "activates.",
+    Code.BAD_DURATION: "A call takes 1s to 1m; 0s: none.",
 }
 policy = typer.Typer(
     no_args_is_help=True, help="The operator's policy: what the bank may issue, and what an offer costs."
@@ -109,6 +114,20 @@ def deposit(
     permille = permille_of(rate, "RATE")
     ask_operator(here, lambda operator: operator.set_deposit(permille), "the deposit", _DEPOSIT_HINTS)
     out.print(f"deposit: {permille / 10:g}% of the reserve for each slot and hour, of calls that open from now on")
+
+
+@policy.command(epilog="Examples:  contractnet policy resale 5s   |   contractnet policy resale 0s")
+def resale(
+    ctx: typer.Context,
+    call: Annotated[str, typer.Argument(help="How long others may bid: 1s to 1m; 0s: a deal moves the lease at once.")],
+) -> None:
+    """Let each lease that is bargained for be called for at the agreed price, before it moves."""
+    here = where(ctx)
+    here.act_as("operator")
+    call_s = seconds_of(call, "CALL")
+    ask_operator(here, lambda operator: operator.set_resale_call(call_s), "the call for resales", _RESALE_HINTS)
+    held = f"is open to others for {duration_text(call_s * 1000)}" if call_s else "moves at once"
+    out.print(f"resale: a lease that is bargained for from now on {held}")
 
 
 @policy.command(epilog="Example:  contractnet policy show")

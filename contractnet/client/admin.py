@@ -19,7 +19,7 @@ from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 
 INBOX_KEY_BYTES = 32
-RULES_VERSION = 8
+RULES_VERSION = 9
 """The rules that a new market starts with (market/rules/)."""
 
 DECAY_PERMILLE, CAP_ALLOWANCES = 100, 2
@@ -264,6 +264,11 @@ class Operator(Rotating):
         be bound for (docs/guards.md); 0: none. It pays bidders whom a call did not serve; calls that are open keep
         theirs."""
         await self._send(c.SetDeposit(hourly_permille), timeout_s)
+
+    async def set_resale_call(self, call_s: float, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Let each lease that is bargained for be called for at the agreed price before it moves, for so many seconds,
+        0.05 to 60 (docs/negotiations.md); 0: a deal moves it at once. Calls that are open keep their time."""
+        await self._send(c.SetResaleCall(round(call_s * 1000)), timeout_s)
 
     async def activate_rules(self, version: int, *, timeout_s: float = TIMEOUT_S) -> None:
         """Switch the market to another version of the rules."""

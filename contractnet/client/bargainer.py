@@ -9,11 +9,12 @@ from weakref import WeakSet
 from contractnet.client.bargaining import Strategy, play
 from contractnet.client.connection import TIMEOUT_S
 from contractnet.client.inbox import Inbox
-from contractnet.client.lease import Award
+from contractnet.client.lease import Award, pass_hash, pass_secret
 from contractnet.client.negotiation import Deal, Negotiation
 from contractnet.client.rotation import KeyHolder
 from contractnet.messages import Issue, NegotiationProtocol, Offer
 from contractnet.messages import commands as c
+from contractnet.messages.notices import LeaseGranted
 from contractnet.strategies.bargaining import Domain
 
 if TYPE_CHECKING:
@@ -62,8 +63,49 @@ class Bargainer(KeyHolder):
         await self.submit(sealed, timeout_s)
         return Negotiation(cast("Agent", self), await talk.terms(), talk)
 
+    async def claim(
+        self,
+        lease: LeaseGranted | bytes,
+        cap_ucr: int,
+        *,
+        task: str = "",
+        protocol: NegotiationProtocol | str = NegotiationProtocol.MONOTONIC,
+        issues: Sequence[Issue] = (),
+        rounds_max: int = ROUNDS_MAX,
+        round_s: float = ROUND_S,
+        still_rounds_max: int = STILL_ROUNDS_MAX,
+        timeout_s: float = TIMEOUT_S,
+    ) -> Negotiation:
+        """Ask whoever holds a lease (one of `connection.leases()`, or its award's 16 bytes) to bargain over it, as its
+        buyer. `cap_ucr` is held from now on: no offer or deal is above it.
+
+        The holder may join within `round_s` seconds, leave, or bargain with somebody else instead: then the outcome is
+        None, and the cap is free. The other terms are those of `open_negotiation`.
+        """
+        award, seed = lease if isinstance(lease, bytes) else lease.award, self.credential.keys.seed
+
+        def command(ident: bytes) -> c.ClaimLease:
+            return c.ClaimLease(
+                award=award,
+                protocol=NegotiationProtocol(protocol),
+                issues=tuple(issues),
+                rounds_max=rounds_max,
+                round_ms=round(round_s * 1000),
+                still_rounds_max=still_rounds_max,
+                cap_ucr=cap_ucr,
+                task=task,
+                pass_hash=pass_hash(pass_secret(seed, ident)),
+            )
+
+        agent = cast("Agent", self)
+        inbox, sealed = self._need_inbox(), agent.seal_with_id(command)
+        talk = inbox.talks.of(sealed.command_id)
+        await self.submit(sealed, timeout_s)
+        return Negotiation(agent, await talk.terms(), talk, pass_secret(seed, sealed.command_id))
+
     async def negotiations(self) -> AsyncIterator[Negotiation]:
-        """Iterate over the negotiations that this agent is asked for: those that wait for it, and each later one."""
+        """Iterate over the negotiations that this agent is asked for, as the counterpart, or as the holder of a lease
+        that is claimed: those that wait for it, and each later one."""
         inbox = self._need_inbox()
         proposals = inbox.talks.asked()
         self._subscriptions.add(proposals)
@@ -81,7 +123,8 @@ class Bargainer(KeyHolder):
         """Let a strategy of contractnet.strategies.bargaining bargain to the end; the deal, or None.
 
         `domain` has what each outcome is worth to the holder (party 0) and to the counterpart (party 1), and `offers`
-        what each outcome is. The counterpart joins first. Raises BrokenRuleError when the other party offers what is
+        what each outcome is. Whoever is asked joins first. A lease that is called for after the deal is not there yet:
+        `deal.called`, `negotiation.award()`. Raises BrokenRuleError when the other party offers what is
         none of the outcomes, after leaving.
         """
         await play(negotiation, strategy, domain, offers)

@@ -25,6 +25,7 @@ from contractnet.messages.notices import (
     BudgetEnded,
     GrantShown,
     Invitation,
+    LeaseWanted,
     NegotiationEnded,
     NegotiationProposed,
     RoundBegan,
@@ -177,7 +178,7 @@ class Inbox:
             return None
         # Accounts that share an inbox key get each other's notices as well.
         kinds = BalanceChanged | BudgetChanged | BudgetEnded | BidShown | BidDeclined | BidDropped | Invitation
-        kinds |= NegotiationProposed | RoundBegan | NegotiationEnded | WorkShown | GrantShown
+        kinds |= NegotiationProposed | LeaseWanted | RoundBegan | NegotiationEnded | WorkShown | GrantShown
         if not isinstance(notice, kinds) or notice.account != self.account:
             return None
         if isinstance(notice, BidShown):
@@ -199,7 +200,7 @@ class Inbox:
             self.balance = Balance(notice.available_ucr, notice.held_ucr, notice.offset, at_ms)
             for reader in self._readers:
                 reader.push(self.balance)
-        elif isinstance(notice, NegotiationProposed | RoundBegan | NegotiationEnded):
+        elif isinstance(notice, NegotiationProposed | LeaseWanted | RoundBegan | NegotiationEnded):
             self.talks.take(notice)
         elif isinstance(notice, GrantShown):
             self.grants.take(notice, at_ms)

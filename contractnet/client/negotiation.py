@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from contractnet.client.connection import TIMEOUT_S
 from contractnet.client.lease import Award, Token, pass_hash, pass_secret
 from contractnet.client.shown import Shown
-from contractnet.client.talks import Talk
+from contractnet.client.talks import Talk, Terms
 from contractnet.errors import OutcomeTimeoutError
-from contractnet.messages import NegotiationOutcome
+from contractnet.messages import NegotiationOutcome, Winner
 from contractnet.messages import commands as c
-from contractnet.messages.notices import NegotiationEnded, NegotiationProposed, RoundBegan
+from contractnet.messages.notices import LeaseWanted, NegotiationEnded, RoundBegan
 
 if TYPE_CHECKING:
     from contractnet.client.agent import Agent
@@ -22,39 +22,46 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Deal(Shown):
-    """What a negotiation came to: the agreed option of each issue, by number, and what the buyer pays.
+    """What a negotiation came to: the agreed option of each issue, by number, and the agreed price.
 
-    `award` is what the buyer has of it: the rest of the lease, with the token and the secret for a gate. None for the
-    holder, who was paid.
+    Where the operator has it so, the lease is called for at that price first: `called` is whether it is, or was, and
+    `Negotiation.sold` and `Negotiation.award` wait for what comes of it. Else the lease and the price have moved.
+
+    `award` is what the buyer has by now: the rest of the lease, with the token and the secret for a gate. None for the
+    holder, and while the call is open.
     """
 
     negotiation: bytes
     options: tuple[int, ...]
     price_ucr: int
+    called: bool
     award: Award | None = field(compare=False)
 
 
 class Negotiation:
     """A negotiation over what is left of a lease. `terms` are those that it was proposed with; `side` is 0 for the
-    holder, who sells, and 1 for the counterpart, who buys.
+    holder, who sells, and 1 for the counterpart, who buys. `claimed`: the counterpart has opened it, and the holder is
+    asked; `terms.counterpart_name` says who it is.
 
     Methods that send a command raise RejectedError: ROUND_OVER and NEGOTIATION_CLOSED where it came too late.
     """
 
-    def __init__(self, agent: Agent, terms: NegotiationProposed, talk: Talk) -> None:
+    def __init__(self, agent: Agent, terms: Terms, talk: Talk, secret: bytes = bytes(32)) -> None:
         self.id = terms.negotiation
         self.terms = terms
         self.side = 0 if terms.account == terms.holder else 1
+        self.claimed = isinstance(terms, LeaseWanted)
         self._agent = agent
         self._talk = talk
-        self._secret = bytes(32)
+        self._secret = secret
 
     def __repr__(self) -> str:
         terms = self.terms
         return f"Negotiation(id={self.id.hex()}, {terms.protocol}, over {terms.units} x {terms.pool}, side={self.side})"
 
-    async def join(self, cap_ucr: int, task: str = "", timeout_s: float = TIMEOUT_S) -> None:
-        """Begin to bargain, as the counterpart. `cap_ucr` is held until the end: no offer or deal is above it."""
+    async def join(self, cap_ucr: int = 0, task: str = "", timeout_s: float = TIMEOUT_S) -> None:
+        """Begin to bargain, as whoever is asked. The counterpart's `cap_ucr` is held until the end: no offer or deal is
+        above it. The holder of a lease that is claimed joins without one."""
         seed = self._agent.credential.keys.seed
 
         def command(ident: bytes) -> c.JoinNegotiation:
@@ -101,16 +108,42 @@ class Negotiation:
         assert isinstance(ended, NegotiationEnded)
         if ended.outcome is not NegotiationOutcome.DEAL:
             return None
-        return Deal(self.id, ended.options, ended.price_ucr, self._award(ended) if self.side else None)
+        award = self._award(ended.price_ucr) if self.side else None
+        return Deal(self.id, ended.options, ended.price_ucr, self._is_called(), award)
 
-    def _award(self, ended: NegotiationEnded) -> Award | None:
+    async def sold(self, timeout_s: float | None = None) -> Winner | None:
+        """Who has the lease after a deal, by bid, and for how much, once a call for it is over. The buyer's bid has the
+        negotiation's id. None without a deal, and where the lease was over before anybody could have it.
+
+        Raises OutcomeTimeoutError when that is not known within `timeout_s` seconds (None: wait).
+        """
+        deal = await self.outcome(timeout_s)
+        if deal is None:
+            return None
+        if not deal.called:
+            return Winner(self.id, deal.price_ucr)
+        settled = await self._agent.connection.cfp_outcome(self.id, timeout_s)
+        return next(iter(settled.winners), None)
+
+    async def award(self, timeout_s: float | None = None) -> Award | None:
+        """What the buyer has after a deal, once a call for the lease is over; None for the holder, where somebody else
+        has bid more, and without a deal. Raises OutcomeTimeoutError as `sold` does."""
+        won = await self.sold(timeout_s)
+        return self._award(won.price_ucr) if won is not None and won.bid == self.id and self.side else None
+
+    def _is_called(self) -> bool:
+        # It is announced before the sealed end in the same record.
+        book = self._agent.connection.book
+        return self.id in book.open_cfps or self.id in book.settled
+
+    def _award(self, price_ucr: int) -> Award | None:
         # The grant stands before the sealed end in the same record.
         lease = self._agent.connection.book.grant_of(self.id)
         if lease is None:
             return None
         return Award(
             id=self.id,
-            price_ucr=ended.price_ucr,
+            price_ucr=price_ucr,
             pool=lease.pool,
             units=lease.units,
             starts_at_ms=lease.starts_at_ms,

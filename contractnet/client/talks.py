@@ -7,29 +7,37 @@ from weakref import WeakSet
 
 from contractnet.client.stream import Stream
 from contractnet.errors import ConnectionClosedError
-from contractnet.messages.notices import NegotiationEnded, NegotiationProposed, RoundBegan
+from contractnet.messages.notices import LeaseWanted, NegotiationEnded, NegotiationProposed, RoundBegan
+
+Terms = NegotiationProposed | LeaseWanted
+"""What a negotiation is about, as it was told: a holder has asked for it, or whoever wants its lease."""
 
 TALKS_MAX = 1_024
 """How many negotiations are remembered; the oldest go first."""
 
 
-class Proposals(Stream[NegotiationProposed]):
+class Proposals(Stream[Terms]):
     """Negotiations that an account is asked for."""
+
+
+def is_asked(terms: Terms) -> bool:
+    """Whether the account that is told is the one that is asked, and may join."""
+    return terms.account == (terms.holder if isinstance(terms, LeaseWanted) else terms.counterpart)
 
 
 class Talk:
     """One negotiation, as far as it was told."""
 
     def __init__(self) -> None:
-        self.proposed: NegotiationProposed | None = None
+        self.proposed: Terms | None = None
         self.began: RoundBegan | None = None
         self.ended: NegotiationEnded | None = None
         self._changed: asyncio.Future[None] | None = None
         self._closed = False
 
-    def take(self, notice: NegotiationProposed | RoundBegan | NegotiationEnded) -> None:
+    def take(self, notice: Terms | RoundBegan | NegotiationEnded) -> None:
         """One more notice."""
-        if isinstance(notice, NegotiationProposed):
+        if isinstance(notice, Terms):
             self.proposed = notice
         elif isinstance(notice, RoundBegan):
             self.began = notice
@@ -37,7 +45,7 @@ class Talk:
             self.ended = notice
         self._tell()
 
-    async def terms(self) -> NegotiationProposed:
+    async def terms(self) -> Terms:
         """What it is about."""
         while self.proposed is None:
             await self._change()
@@ -83,10 +91,10 @@ class Talks:
             del self._talks[next(iter(self._talks))]
         return talk
 
-    def take(self, notice: NegotiationProposed | RoundBegan | NegotiationEnded) -> None:
+    def take(self, notice: Terms | RoundBegan | NegotiationEnded) -> None:
         """One more notice."""
         self.of(notice.negotiation).take(notice)
-        if isinstance(notice, NegotiationProposed) and notice.account == notice.counterpart:
+        if isinstance(notice, Terms) and is_asked(notice):
             for reader in self._readers:
                 reader.push(notice)
 
@@ -94,7 +102,7 @@ class Talks:
         """A new iterator: over what the account was asked for and has neither joined nor seen the end of, and over
         every later one."""
         waiting = [t.proposed for t in self._talks.values() if t.proposed and not (t.began or t.ended)]
-        proposals = Proposals(p for p in waiting if p.account == p.counterpart)
+        proposals = Proposals(filter(is_asked, waiting))
         self._readers.add(proposals)
         return proposals
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from contractnet.messages.command import Command as Command  # noqa: PLC0414, part of this module
 from contractnet.messages.commands_policy import SetDeposit as SetDeposit  # noqa: PLC0414, part of this module
 from contractnet.messages.commands_policy import SetPolicy as SetPolicy  # noqa: PLC0414, part of this module
+from contractnet.messages.commands_resales import ClaimLease as ClaimLease  # noqa: PLC0414, part of this module
+from contractnet.messages.commands_resales import SetResaleCall as SetResaleCall  # noqa: PLC0414, part of this module
 from contractnet.messages.commands_tokens import CancelStandingOrder as CancelStandingOrder  # noqa: PLC0414, part of this module
 from contractnet.messages.commands_tokens import CreateTokenPool as CreateTokenPool  # noqa: PLC0414, part of this module
 from contractnet.messages.commands_tokens import DrawTokens as DrawTokens  # noqa: PLC0414, part of this module
@@ -265,7 +267,8 @@ class OpenNegotiation(Command):
 
 @dataclass(frozen=True, slots=True)
 class JoinNegotiation(Command):
-    """The counterpart begins to bargain. It is backed by a hold of `cap_ucr`, the most that it can pay."""
+    """The counterpart begins to bargain. It is backed by a hold of `cap_ucr`, the most that it can pay. The holder of a
+    lease that is claimed joins with a cap of 0."""
 
     negotiation: bytes
     cap_ucr: int

@@ -20,6 +20,8 @@ from contractnet.messages.events_negotiations import OfferMade as OfferMade  # n
 from contractnet.messages.events_negotiations import OffersOpened as OffersOpened  # noqa: PLC0414, part of this module
 from contractnet.messages.events_policy import DepositSet as DepositSet  # noqa: PLC0414, part of this module
 from contractnet.messages.events_policy import PolicySet as PolicySet  # noqa: PLC0414, part of this module
+from contractnet.messages.events_resales import LeaseClaimed as LeaseClaimed  # noqa: PLC0414, part of this module
+from contractnet.messages.events_resales import ResaleCallSet as ResaleCallSet  # noqa: PLC0414, part of this module
 from contractnet.messages.events_tokens import PriorityChanged as PriorityChanged  # noqa: PLC0414, part of this module
 from contractnet.messages.events_tokens import StandingOrderEnded as StandingOrderEnded  # noqa: PLC0414, part of this module
 from contractnet.messages.events_tokens import StandingOrderPlaced as StandingOrderPlaced  # noqa: PLC0414, part of this module

@@ -249,6 +249,28 @@ class NegotiationProposed(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseWanted(Notice):
+    """An account asks the holder of a lease to bargain over it. For both parties; only ever inside a SealedNotice."""
+
+    account: bytes
+    negotiation: bytes
+    award: bytes
+    holder: bytes
+    counterpart: bytes
+    counterpart_name: str
+    pool: str
+    units: int
+    starts_at_ms: int
+    ends_at_ms: int
+    protocol: NegotiationProtocol
+    issues: tuple[Issue, ...]
+    rounds_max: int
+    round_ms: int
+    still_rounds_max: int
+    joins_until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class RoundBegan(Notice):
     """A round of a negotiation takes offers, and these stand: of monotonic concession both parties', the holder's
     first; of alternating ones the last. For both parties; only ever inside a SealedNotice."""

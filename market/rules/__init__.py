@@ -20,6 +20,7 @@ from market.rules import (
     negotiations,
     policies,
     pools,
+    reselling,
     roots,
     tokens,
 )
@@ -123,8 +124,14 @@ V9: dict[type[Command], Decide] = V8 | {
     c.PlaceBid: roots.place_bid_9,
     c.PlaceAsk: roots.place_ask_9,
     c.OpenNegotiation: roots.open_negotiation_9,
+    c.ClaimLease: roots.claim_lease,
+    c.SetResaleCall: reselling.set_resale_call,
+    c.WithdrawBid: reselling.withdraw_bid_9,
+    c.CancelCfp: reselling.cancel_9,
+    c.ReleaseLease: reselling.release_lease_9,
+    c.JoinNegotiation: negotiations.join_9,
 }
-"""Caps by budget root (docs/guards.md)."""
+"""Resales with an open call, and claims on leases (docs/negotiations.md); caps by budget root (docs/guards.md)."""
 
 RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7, 8: V8, 9: V9}
 

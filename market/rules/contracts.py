@@ -18,7 +18,7 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages.names import NAME_BYTES_MAX
 from market import limits
-from market.pricing import Win, allot
+from market.pricing import Allotment, Win, allot
 from market.rejection import Rejection, require
 from market.rules import budgets
 from market.rules.accounts import check_credit
@@ -177,9 +177,13 @@ def own_lease(ctx: Context, award: bytes) -> Lease:
 def close(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:
     """The market awards a CFP at its deadline. `head` is the chain head before the record that settles it."""
     allotment = allot(cfp, state.pools[cfp.pool], at_ms, head)
-    events: list[Event] = []
-    for slot, win in enumerate(allotment.wins):
-        events += award(state, cfp, slot, win, at_ms)
+    awards = [event for slot, win in enumerate(allotment.wins) for event in award(state, cfp, slot, win, at_ms)]
+    return ended(state, cfp, allotment, awards)
+
+
+def ended(state: State, cfp: Cfp, allotment: Allotment, awards: list[Event]) -> list[Event]:
+    """The end of a CFP that sells and that the market awards, after the events of its awards."""
+    events = list(awards)
     for bid, reason in allotment.losses:
         # What its group has dropped is settled.
         if bid.id in state.holds:
@@ -194,14 +198,7 @@ def awarded(cfp: Cfp, slot: int, win: Win, pool: str, at_ms: int, lease_ms: int)
     bid = win.bid
     starts_at_ms = at_ms + bid.start_delay_ms
     return [
-        e.AwardMade(
-            award=bid.id,
-            cfp=cfp.id,
-            slot=slot,
-            account=bid.account,
-            price_ucr=win.price_ucr,
-            bid_price_ucr=bid.price_ucr,
-        ),
+        made(cfp, slot, win),
         e.SlotReserved(
             award=bid.id,
             pool=pool,
@@ -214,12 +211,29 @@ def awarded(cfp: Cfp, slot: int, win: Win, pool: str, at_ms: int, lease_ms: int)
     ]
 
 
+def made(cfp: Cfp, slot: int, win: Win) -> Event:
+    """The award of a slot to a bid."""
+    bid = win.bid
+    return e.AwardMade(
+        award=bid.id,
+        cfp=cfp.id,
+        slot=slot,
+        account=bid.account,
+        price_ucr=win.price_ucr,
+        bid_price_ucr=bid.price_ucr,
+    )
+
+
 def award(state: State, cfp: Cfp, slot: int, win: Win, at_ms: int) -> list[Event]:
     """One step: award, lock, capture of a hold of the bid's whole price, payment."""
+    return [*awarded(cfp, slot, win, cfp.pool, at_ms, cfp.duration_ms), *paid(state, cfp, win)]
+
+
+def paid(state: State, cfp: Cfp, win: Win) -> list[Event]:
+    """A winner's hold of its whole price is captured, and its price paid to the manager."""
     bid = win.bid
     bidder = state.accounts[bid.account]
     return [
-        *awarded(cfp, slot, win, cfp.pool, at_ms, cfp.duration_ms),
         e.HoldCaptured(
             hold=bid.id, account=bid.account, captured_ucr=win.price_ucr, released_ucr=bid.price_ucr - win.price_ucr
         ),

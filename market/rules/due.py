@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from contractnet.messages import Event, LeaseEnd
 from contractnet.messages import events as e
-from market.rules import budgets, buying, clearings, contracts, decisions, deposits, groups, negotiations
+from market.rules import budgets, buying, clearings, contracts, decisions, deposits, groups, negotiations, resales
 from market.state import Cfp, State
 
 
@@ -38,4 +38,6 @@ def _due(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:
         return decisions.expire(state, cfp) if cfp.decides_until_ms else decisions.begin(state, cfp, at_ms)
     if cfp.terms is not None:
         return buying.close(state, cfp, cfp.terms, at_ms, head)
+    if cfp.resale is not None:
+        return resales.close(state, cfp, state.leases[cfp.resale], at_ms, head)
     return contracts.close(state, cfp, at_ms, head)

@@ -21,10 +21,10 @@ from contractnet.messages.names import NAME_BYTES_MAX
 from market import limits
 from market.bargaining import BUYER, HOLDER, Made, Negotiation, agreement, concedes, takes_back
 from market.rejection import Rejection, require
-from market.rules import budgets, contracts
+from market.rules import budgets, contracts, resales
 from market.rules.accounts import check_credit
 from market.rules.context import Context, check_amount, check_name, check_range
-from market.state import State
+from market.state import Account, Lease, State
 
 Side = int
 
@@ -32,54 +32,107 @@ Side = int
 def open_negotiation(ctx: Context, command: c.OpenNegotiation) -> list[Event]:
     """The holder of a lease asks an account to bargain over it."""
     lease = contracts.own_lease(ctx, command.award)
-    counterpart = ctx.account(command.counterpart)
-    require(counterpart.id not in (lease.account, ctx.state.bank), Code.BAD_COUNTERPART)
+    asked = counterpart(ctx, command, lease)
+    check_terms(command)
+    require(lease.award not in ctx.state.bargained, Code.LEASE_IN_NEGOTIATION)
+    check_mine(ctx.state, lease.account)
+    require(bargains(ctx.state) < limits.NEGOTIATIONS_MAX, Code.LIMIT_REACHED, "negotiations")
+    return [opened(ctx, command, lease, asked)]
+
+
+def counterpart(ctx: Context, command: c.OpenNegotiation, lease: Lease) -> bytes:
+    """Who is asked: another account, and not the bank."""
+    asked = ctx.account(command.counterpart).id
+    require(asked not in (lease.account, ctx.state.bank), Code.BAD_COUNTERPART)
+    return asked
+
+
+def check_mine(state: State, holder: bytes) -> None:
+    """Reject one more negotiation of a holder that has as many as it may, with calls for leases that it sells on."""
+    mine = sum(n.parties[HOLDER].account == holder and not n.claimed for n in state.negotiations.values())
+    mine += sum(state.cfps[cfp].manager == holder for cfp in state.resales.values())
+    require(mine < limits.NEGOTIATIONS_PER_HOLDER_MAX, Code.LIMIT_REACHED, "negotiations of the holder")
+
+
+def bargains(state: State) -> int:
+    """How many negotiations there are, with calls for leases that were bargained for."""
+    return len(state.negotiations) + len(state.resales)
+
+
+def check_terms(command: c.OpenNegotiation | c.ClaimLease) -> None:
+    """Reject terms that no negotiation has."""
     require(command.protocol is not NegotiationProtocol.UNSPECIFIED, Code.UNKNOWN_VALUE, "protocol")
     _check_issues(command)
     check_range(Code.BAD_ROUNDS, "rounds", command.rounds_max, 1, limits.ROUNDS_MAX)
     check_range(Code.BAD_ROUNDS, "still rounds", command.still_rounds_max, 0, command.rounds_max)
     longest_ms = limits.CFP_OPEN_MS_MAX // (command.rounds_max + 1)
     check_range(Code.BAD_DURATION, "round", command.round_ms, limits.ROUND_MS_MIN, longest_ms)
-    require(lease.award not in ctx.state.bargained, Code.LEASE_IN_NEGOTIATION)
-    mine = [n for n in ctx.state.negotiations.values() if n.parties[HOLDER].account == lease.account]
-    require(len(mine) < limits.NEGOTIATIONS_PER_HOLDER_MAX, Code.LIMIT_REACHED, "negotiations of the holder")
-    require(len(ctx.state.negotiations) < limits.NEGOTIATIONS_MAX, Code.LIMIT_REACHED, "negotiations")
-    return [
-        e.NegotiationOpened(
-            negotiation=ctx.command_id,
-            award=lease.award,
-            holder=lease.account,
-            counterpart=counterpart.id,
-            protocol=command.protocol,
-            issues=command.issues,
-            rounds_max=command.rounds_max,
-            round_ms=command.round_ms,
-            still_rounds_max=command.still_rounds_max,
-        )
-    ]
+
+
+def opened(ctx: Context, command: c.OpenNegotiation | c.ClaimLease, lease: Lease, buyer: bytes) -> Event:
+    """A new negotiation over a lease, whoever asks for it."""
+    return e.NegotiationOpened(
+        negotiation=ctx.command_id,
+        award=lease.award,
+        holder=lease.account,
+        counterpart=buyer,
+        protocol=command.protocol,
+        issues=command.issues,
+        rounds_max=command.rounds_max,
+        round_ms=command.round_ms,
+        still_rounds_max=command.still_rounds_max,
+    )
 
 
 def join(ctx: Context, command: c.JoinNegotiation) -> list[Event]:
     """The counterpart begins to bargain; the most that it can pay is held, as for a bid."""
     negotiation, side = _party(ctx, command.negotiation)
     account = ctx.need_sender()
-    require(side == BUYER and negotiation.round == 0, Code.OUT_OF_TURN, "the counterpart joins, once")
-    require(ctx.at_ms < negotiation.until_ms, Code.NEGOTIATION_CLOSED, "it is too late to join")
+    _need_asked(ctx, negotiation, side)
     check_amount(command.cap_ucr)
     check_name("task", command.task, NAME_BYTES_MAX, empty=True)
-    check_credit(account, command.cap_ucr)
-    budgets.check_room(ctx.state, account, command.cap_ucr)
-    ident = negotiation.id
-    return [
-        e.NegotiationJoined(
-            negotiation=ident,
-            account=account.id,
-            cap_ucr=command.cap_ucr,
-            task=command.task,
-            pass_hash=command.pass_hash,
-        ),
-        e.HoldPlaced(hold=ident, account=account.id, amount_ucr=command.cap_ucr, cfp=ident),
-    ]
+    need_cap(ctx.state, account, command.cap_ucr)
+    return [_joined(negotiation, command, account.id), cap_held(negotiation.id, account, command.cap_ucr)]
+
+
+def join_9(ctx: Context, command: c.JoinNegotiation) -> list[Event]:
+    """As before; the holder of a lease that is claimed joins with nothing, as the claim's cap is held."""
+    found = ctx.state.negotiations.get(command.negotiation)
+    if found is None or not found.claimed:
+        return join(ctx, command)
+    negotiation, side = _party(ctx, command.negotiation)
+    _need_asked(ctx, negotiation, side)
+    check_range(Code.BAD_AMOUNT, "cap", command.cap_ucr, 0, 0)
+    check_name("task", command.task, NAME_BYTES_MAX, empty=True)
+    return [_joined(negotiation, command, ctx.need_sender().id)]
+
+
+def _need_asked(ctx: Context, negotiation: Negotiation, side: Side) -> None:
+    """Reject whoever is not asked, and an answer that comes too late."""
+    asked = negotiation.parties[side] is negotiation.joiner and negotiation.round == 0
+    require(asked, Code.OUT_OF_TURN, f"the {'holder' if negotiation.claimed else 'counterpart'} joins, once")
+    require(ctx.at_ms < negotiation.until_ms, Code.NEGOTIATION_CLOSED, "it is too late to join")
+
+
+def _joined(negotiation: Negotiation, command: c.JoinNegotiation, account: bytes) -> Event:
+    return e.NegotiationJoined(
+        negotiation=negotiation.id,
+        account=account,
+        cap_ucr=command.cap_ucr,
+        task=command.task,
+        pass_hash=command.pass_hash,
+    )
+
+
+def need_cap(state: State, buyer: Account, cap_ucr: int) -> None:
+    """Reject a cap that the buyer cannot hold."""
+    check_credit(buyer, cap_ucr)
+    budgets.check_room(state, buyer, cap_ucr)
+
+
+def cap_held(negotiation: bytes, buyer: Account, cap_ucr: int) -> Event:
+    """The most that a buyer can pay is held."""
+    return e.HoldPlaced(hold=negotiation, account=buyer.id, amount_ucr=cap_ucr, cfp=negotiation)
 
 
 def make_offer(ctx: Context, command: c.MakeOffer) -> list[Event]:
@@ -124,7 +177,7 @@ def accept_offer(ctx: Context, command: c.AcceptOffer) -> list[Event]:
 def leave(ctx: Context, command: c.LeaveNegotiation) -> list[Event]:
     """A party ends it, at any time: the conflict deal."""
     negotiation, _ = _party(ctx, command.negotiation)
-    return _conflict(negotiation, NegotiationOutcome.LEFT)
+    return conflict(negotiation, NegotiationOutcome.LEFT)
 
 
 def release_lease_6(ctx: Context, command: c.ReleaseLease) -> list[Event]:
@@ -137,19 +190,19 @@ def lease_over(state: State, events: list[Event], award: bytes) -> list[Event]:
     ident = state.bargained.get(award)
     if ident is None:
         return events
-    return [*_conflict(state.negotiations[ident], NegotiationOutcome.LEASE_ENDED), *events]
+    return [*conflict(state.negotiations[ident], NegotiationOutcome.LEASE_ENDED), *events]
 
 
 def expire(state: State, negotiation: Negotiation, at_ms: int) -> list[Event]:
     """A round's time is over, or that to join: who has not offered stands still, or it is the end."""
     monotonic = negotiation.protocol is NegotiationProtocol.MONOTONIC
     if negotiation.round == 0 or not monotonic:
-        return _conflict(negotiation, NegotiationOutcome.EXPIRED)
+        return conflict(negotiation, NegotiationOutcome.EXPIRED)
     holder, buyer = negotiation.parties
     return _opened(state, negotiation, (holder.sealed, buyer.sealed), at_ms)
 
 
-def _check_issues(command: c.OpenNegotiation) -> None:
+def _check_issues(command: c.OpenNegotiation | c.ClaimLease) -> None:
     names = [issue.name for issue in command.issues]
     require(len(names) <= limits.ISSUES_MAX, Code.BAD_ISSUES, f"{len(names)} issues")
     require(len(set(names)) == len(names), Code.BAD_ISSUES, "two issues have one name")
@@ -199,27 +252,39 @@ def _check_offer(negotiation: Negotiation, side: Side, offer: Offer) -> None:
 def _opened(state: State, negotiation: Negotiation, made: Made, at_ms: int) -> list[Event]:
     """The offers of a round open together: a deal, the next round, or the conflict deal."""
     if negotiation.round == 1 and None in made:
-        return _conflict(negotiation, NegotiationOutcome.EXPIRED)
+        return conflict(negotiation, NegotiationOutcome.EXPIRED)
     opened = e.OffersOpened(negotiation=negotiation.id, round=negotiation.round)
     if at_ms >= state.leases[negotiation.award].ends_at_ms:
-        return [opened, *_conflict(negotiation, NegotiationOutcome.LEASE_ENDED, negotiation.round)]
+        return [opened, *conflict(negotiation, NegotiationOutcome.LEASE_ENDED, negotiation.round)]
     deal = agreement(negotiation.parties, made)
     if deal is not None:
         return [opened, *_deal(state, negotiation, deal, negotiation.round, at_ms)]
     conceded = any(concedes(party, side, made[side]) for side, party in enumerate(negotiation.parties))
     if not conceded and negotiation.still_rounds == negotiation.still_rounds_max:
-        return [opened, *_conflict(negotiation, NegotiationOutcome.STANDSTILL, negotiation.round)]
+        return [opened, *conflict(negotiation, NegotiationOutcome.STANDSTILL, negotiation.round)]
     if negotiation.round == negotiation.rounds_max:
-        return [opened, *_conflict(negotiation, NegotiationOutcome.EXPIRED, negotiation.round)]
+        return [opened, *conflict(negotiation, NegotiationOutcome.EXPIRED, negotiation.round)]
     return [opened]
 
 
 def _deal(state: State, negotiation: Negotiation, offer: Offer, rounds: int, at_ms: int) -> list[Event]:
-    """One step: payment, capture, and what is left of the lease is the buyer's, under a token of its own."""
+    """The parties agree: the lease moves in one step, or the operator has it called for at the agreed price first. A
+    lease that ends before such a call does is nobody's to sell any more."""
     lease = state.leases[negotiation.award]
+    closed = _closed(negotiation, NegotiationOutcome.DEAL, rounds, offer)
+    if not state.resale_call_ms:
+        return _settled(state, negotiation, lease, offer.price_ucr, at_ms, closed)
+    if at_ms + state.resale_call_ms >= lease.ends_at_ms:
+        return conflict(negotiation, NegotiationOutcome.LEASE_ENDED, rounds)
+    return [*resales.called(state, negotiation, lease, offer.price_ucr, at_ms), closed]
+
+
+def _settled(
+    state: State, negotiation: Negotiation, lease: Lease, price_ucr: int, at_ms: int, closed: Event
+) -> list[Event]:
+    """One step: payment, capture, and what is left of the lease is the buyer's, under a token of its own."""
     holder, buyer = negotiation.parties
     account = state.accounts[buyer.account]
-    price_ucr = offer.price_ucr
     return [
         e.HoldCaptured(
             hold=negotiation.id,
@@ -250,15 +315,15 @@ def _deal(state: State, negotiation: Negotiation, offer: Offer, rounds: int, at_
             ends_at_ms=lease.ends_at_ms,
             pass_hash=negotiation.pass_hash,
         ),
-        _closed(negotiation, NegotiationOutcome.DEAL, rounds, offer),
+        closed,
         *budgets.warnings(state, [(account.id, price_ucr)]),
     ]
 
 
-def _conflict(negotiation: Negotiation, outcome: NegotiationOutcome, rounds: int | None = None) -> list[Event]:
+def conflict(negotiation: Negotiation, outcome: NegotiationOutcome, rounds: int | None = None) -> list[Event]:
     """The conflict deal: the lease stays where it is, and what was held is free."""
     events: list[Event] = []
-    if negotiation.round:
+    if negotiation.cap_ucr:
         buyer = negotiation.parties[BUYER].account
         events.append(e.HoldReleased(hold=negotiation.id, account=buyer, amount_ucr=negotiation.cap_ucr))
     rounds = max(0, negotiation.round - 1) if rounds is None else rounds

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from contractnet.messages import Code, Event
 from contractnet.messages import commands as c
 from market import limits
-from market.bargaining import HOLDER
 from market.rejection import require
-from market.rules import deposits, invitations, negotiations
+from market.rules import claims, deposits, invitations, reselling
 from market.rules.context import Context
 
 
@@ -22,7 +23,7 @@ def call_for_proposals_9(ctx: Context, command: c.CallForProposals) -> list[Even
 
 def place_bid_9(ctx: Context, command: c.PlaceBid) -> list[Event]:
     """As before; the bids of all accounts of a root on one CFP are bounded as well."""
-    events = deposits.place_bid_8(ctx, command)
+    events = reselling.place_bid_9(ctx, command)
     _check_bids(ctx, command.cfp)
     return events
 
@@ -35,19 +36,40 @@ def place_ask_9(ctx: Context, command: c.PlaceAsk) -> list[Event]:
 
 
 def open_negotiation_9(ctx: Context, command: c.OpenNegotiation) -> list[Event]:
-    """As before; the negotiations that all holders of a root have opened are bounded as well."""
-    events = negotiations.open_negotiation(ctx, command)
-    accounts, root = ctx.state.accounts, ctx.need_sender().budget_root
-    holders = (accounts[talk.parties[HOLDER].account] for talk in ctx.state.negotiations.values())
-    mine = sum(holder.budget_root == root for holder in holders)
-    require(mine < limits.NEGOTIATIONS_PER_ROOT_MAX, Code.LIMIT_REACHED, "negotiations of the budget root")
+    """As before; the negotiations that all accounts of a root have opened are bounded as well."""
+    events = claims.open_negotiation_9(ctx, command)
+    _check_negotiations(ctx, command.award)
     return events
+
+
+def claim_lease(ctx: Context, command: c.ClaimLease) -> list[Event]:
+    """A claim; those of all accounts of a root are bounded as well, and with what else they have opened."""
+    events = claims.claim_lease(ctx, command)
+    _check_negotiations(ctx, command.award)
+    mine = _of_root(ctx, (talk.opener for talk in ctx.state.negotiations.values() if talk.claimed))
+    require(mine < limits.CLAIMS_PER_ROOT_MAX, Code.LIMIT_REACHED, "claims of the budget root")
+    return events
+
+
+def _check_negotiations(ctx: Context, award: bytes) -> None:
+    """With calls for leases that were bargained for; a claim that gives way to a negotiation over its lease counts no
+    more."""
+    state = ctx.state
+    openers = [talk.opener for talk in state.negotiations.values() if talk.award != award]
+    sellers = [state.cfps[ident].manager for ident in state.resales.values()]
+    mine = _of_root(ctx, openers + sellers)
+    require(mine < limits.NEGOTIATIONS_PER_ROOT_MAX, Code.LIMIT_REACHED, "negotiations of the budget root")
+
+
+def _of_root(ctx: Context, accounts: Iterable[bytes]) -> int:
+    """How many of these are under the sender's budget root."""
+    root = ctx.need_sender().budget_root
+    return sum(ctx.state.accounts[ident].budget_root == root for ident in accounts)
 
 
 def _check_bids(ctx: Context, ident: bytes) -> None:
     bids = ctx.state.cfps[ident].bids
     if len(bids) < limits.BIDS_PER_ROOT_AND_CFP_MAX:
         return
-    accounts, root = ctx.state.accounts, ctx.need_sender().budget_root
-    mine = sum(accounts[bid.account].budget_root == root for bid in bids.values())
+    mine = _of_root(ctx, (bid.account for bid in bids.values()))
     require(mine < limits.BIDS_PER_ROOT_AND_CFP_MAX, Code.LIMIT_REACHED, "bids of the budget root on the CFP")

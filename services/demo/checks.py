@@ -49,10 +49,15 @@ SELECT a.award_id, a.price_ucr FROM (FROM awards WHERE {RUN}) a
 JOIN cfps c ON a.market = c.market AND a.cfp_id = c.cfp_id WHERE c.direction = 'SELL'
 """
 _WORKS = f"SELECT status, count(*)::BIGINT, coalesce(sum(paid_ucr), 0)::BIGINT FROM works WHERE {RUN} GROUP BY ALL"
+# A deal whose buyer was outbid in a call for the lease moved nothing to it.
 _DEALS = f"""
-SELECT count(*)::BIGINT, count(*) FILTER (status = 'deal')::BIGINT,
-    coalesce(sum(price_ucr) FILTER (status = 'deal'), 0)::BIGINT, coalesce(avg(rounds) FILTER (status = 'deal'), 0)
-FROM negotiations WHERE {RUN}
+WITH talks AS (
+    SELECT *, status = 'deal' AND negotiation_id IN (SELECT award_id FROM reservations) AS sold
+    FROM negotiations WHERE {RUN}
+)
+SELECT count(*)::BIGINT, count(*) FILTER (sold)::BIGINT, coalesce(sum(price_ucr) FILTER (sold), 0)::BIGINT,
+    coalesce(avg(rounds) FILTER (sold), 0)
+FROM talks
 """
 # What a bucket can have given since its first grant: its burst, and what flowed in until the last one.
 _TOKENS = f"""

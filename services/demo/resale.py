@@ -21,6 +21,8 @@ from services.demo.tally import Tally
 LEFT_S_MIN = 2.5
 """Less is not worth the trouble: a negotiation takes a second or two."""
 ROUNDS, ROUND_S = 8, 0.5
+CALL_S_MAX = 65
+"""No call for a lease that was bargained for takes longer, where the operator has them."""
 CONCEDED_BY = 6
 """The round by which both have given in entirely."""
 ASKED_MAX = 3
@@ -113,6 +115,9 @@ class LeaseBuyer:
 
     async def _bargain(self, negotiation: Negotiation) -> None:
         terms = negotiation.terms
+        if negotiation.claimed:
+            await negotiation.leave()  # a neighbour who wants a lease of ours: none of these agents claims
+            return
         offers = offers_for(terms.units, terms.pool)
         # What is left when it is over, if all goes well.
         left_s = (terms.ends_at_ms - self._agent.connection.now_ms()) / 1000 - 1.0
@@ -131,10 +136,11 @@ class LeaseBuyer:
             domain = domain_for(offers, worth_ucr)
             strategy = TimeDependent(domain, 1, rounds=CONCEDED_BY, shape=BUYER_SHAPE)
             deal = await self._agent.negotiate(negotiation, strategy, domain, offers, ROUNDS * ROUND_S + 10)
-            if deal is not None and deal.award is not None:
+            award = None if deal is None else deal.award or await negotiation.award(CALL_S_MAX)
+            if deal is not None and award is not None:
                 promise.paid_ucr = deal.price_ucr
                 self._count(deal)
-                await self._use(job, deal.award)
+                await self._use(job, award)
 
     def _count(self, deal: Deal) -> None:
         self._tally.deals += 1

@@ -353,8 +353,8 @@ def test_an_answer_without_an_invitation(sound: Ledger, kind: str) -> None:
 def test_a_changed_deal(sound: Ledger, kind: str, name: str, by: Callable[[Any], Any], rule: str) -> None:
     """Each part of a deal is that of its negotiation."""
     events = copied(sound.events)
-    deal = first(events, "NegotiationClosed", lambda e: e["outcome"] == "DEAL")
-    where = events[deal][1]["source"]["offset"]
+    paid = first(events, "CreditsTransferred", lambda e: e["reason"] == "DEAL")
+    where = events[paid][1]["source"]["offset"]
     at = first(events, kind, lambda e: e["source"]["offset"] == where)
     events[at][1][name] = by(events[at][1][name])
     with pytest.raises(BrokenRuleError, match=rule):

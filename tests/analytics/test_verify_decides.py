@@ -32,6 +32,7 @@ from analytics.checker_outcomes import UNPROVEN
 from analytics.checker_parts import RULES
 from analytics.checker_prices import LEASES_PER_POOL_MAX
 from analytics.checker_refusals import REFUSALS, VERSION_OF
+from analytics.checker_resales import CALL_MS_MAX
 from analytics.verify import Order, verify
 from analytics.verify_plain import plain_entry
 from contractnet.chain import chain
@@ -191,6 +192,8 @@ def test_limits_that_no_test_reaches_are_the_same() -> None:
         "NEGOTIATIONS_MAX": talks.TALKS_MAX,
         "NEGOTIATIONS_PER_HOLDER_MAX": talks.TALKS_PER_HOLDER_MAX,
         "NEGOTIATIONS_REMEMBERED": TALKED_MAX,
+        "CLAIMS_MAX": talks.CLAIMS_MAX,
+        "RESALE_CALL_MS_MAX": CALL_MS_MAX,
         "TOKEN_POOLS_MAX": tokens.POOLS_MAX,
         "ORDERS_PER_POOL_MAX": tokens.ORDERS_MAX,
         "GRANTS_PER_POOL_MAX": tokens.GRANTS_MAX,

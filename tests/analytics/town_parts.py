@@ -1,12 +1,13 @@
-"""What the markets of towns.py do beside contracts: they trade tokens of an API, and change keys."""
+"""What the markets of towns.py do beside contracts: they trade tokens of an API, change keys, and sell leases on."""
 
 from __future__ import annotations
 
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from contractnet.messages import Direction, NegotiationProtocol, Pricing
 from contractnet.messages import commands as c
-from tests.market.town import BANK, key_pair, token_pool
+from tests.market.town import BANK, MANAGER, key_pair, token_pool
 
 if TYPE_CHECKING:
     from tests.analytics.towns import Traffic
@@ -81,3 +82,45 @@ def change_keys(town: Traffic) -> None:
         return
     town.send(c.RefuseCfp(town.cfps[-1] if town.cfps else bytes(16), ""), keys)
     town.agents[i] = other
+
+
+def sell_on(town: Traffic) -> None:
+    """Somebody gets a lease and sells it on, or somebody else claims it: a deal that is called for, or not, with bids
+    of others, and what must not be done meanwhile."""
+    r = town.random
+    town.send(c.SetResaleCall(r.choice((0, 80, 300, 300, 5_000))), town.operator)
+    cfp = town.send(c.CallForProposals(Direction.SELL, "rack", 1, 4_000, 1, 50, 10, Pricing.SECOND), MANAGER)
+    holder, buyer, *others = r.sample(range(len(town.agents)), 5)
+    keys = (town.agents[holder], town.agents[buyer])
+    lease = town.send(c.PlaceBid(cfp, 60, 0, "train", bytes(32), None), keys[0])
+    town.at_ms += 50
+    town.tick()
+    monotonic = r.random() < 0.5
+    protocol = NegotiationProtocol.MONOTONIC if monotonic else NegotiationProtocol.ALTERNATING
+    terms = (protocol, (), 5, 400)
+    if r.random() < 0.5:
+        talk = town.send(c.ClaimLease(lease, *terms, 1, 90, "serve", bytes(32)), keys[1])
+        town.send(c.ClaimLease(lease, *terms, 1, 90, "serve", bytes(32)), town.agents[others[0]])
+        if r.random() < 0.3:
+            town.send(c.OpenNegotiation(lease, town.accounts[others[0]], *terms, 1), keys[0])
+        town.send(c.JoinNegotiation(talk, r.choice((0, 0, 0, 7)), "", bytes(32)), r.choice((keys[0], keys[0], keys[1])))
+    else:
+        talk = town.send(c.OpenNegotiation(lease, town.accounts[buyer], *terms, 1), keys[0])
+        town.send(c.JoinNegotiation(talk, 90, "serve", bytes(32)), keys[1])
+    price_ucr = r.randint(20, 80)
+    town.send(c.MakeOffer(talk, 1, (), price_ucr), keys[0])
+    town.send(c.MakeOffer(talk, 1, (), price_ucr) if monotonic else c.AcceptOffer(talk, 1), keys[1])
+    wrong = (
+        (c.WithdrawBid(talk), keys[1]),
+        (c.CancelCfp(talk), keys[0]),
+        (c.ReleaseLease(lease), keys[0]),
+        (c.OpenNegotiation(lease, town.accounts[buyer], *terms, 1), keys[0]),
+        (c.LeaveNegotiation(talk), r.choice(keys)),
+    )
+    for command, who in r.sample(wrong, 2):
+        town.send(command, who)
+    for other in r.sample(others, 2):
+        bid = c.PlaceBid(talk, r.randint(15, 120), r.choice((0, 0, 0, 9)), "train", bytes(32), None)
+        town.send(bid, town.agents[other])
+    town.at_ms += r.choice((80, 300, 300, 5_000))
+    town.tick()

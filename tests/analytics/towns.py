@@ -29,7 +29,7 @@ from projections.publish import Publisher
 from projections.settings import ProjectionSettings
 from projections.store import Store
 from streams.snapshots import Manifest
-from tests.analytics.town_parts import change_keys, open_tokens, trade_tokens
+from tests.analytics.town_parts import change_keys, open_tokens, sell_on, trade_tokens
 from tests.market.buyers import ask, buying, chosen, done, failed, started
 from tests.market.town import START_MS, budget, key_pair
 
@@ -255,8 +255,10 @@ class Traffic:
             self.choose()
         elif what in (10, 11):
             self.bid_in_groups()
-        elif what in (12, 13, 14):
+        elif what in (12, 13):
             self.bargain()
+        elif what == 14:
+            sell_on(self)
         elif what in (15, 16):
             self.buy()
         elif what in (18, 19):

@@ -37,6 +37,7 @@ WANTED = {
     "tokens show",
     "tokens priority",
     "policy deposit",
+    "policy resale",
     "policy set",
     "policy show",
     "key list",

@@ -24,6 +24,8 @@ from tests.cli.command import done, refused, shown
         (["set", "--fee", "1"], "no operator's credential"),
         (["deposit", "much"], "RATE 'much'"),
         (["deposit", "1%"], "no operator's credential"),
+        (["resale", "5"], "CALL '5' is no duration"),
+        (["resale", "5s"], "no operator's credential"),
         (["show"], "contractnet up"),
     ],
 )
@@ -70,3 +72,7 @@ def test_the_life_of_a_policy(market: Path) -> None:
     assert "1.5% of the reserve" in done(market, "policy", "deposit", "1.5%")
     shown(show, "deposit  1.5% of the reserve, for each slot and hour")
     done(market, "policy", "deposit", "0%")
+    assert "is open to others for 5s" in done(market, "policy", "resale", "5s")
+    shown(show, "resale   a lease that is bargained for is open to others for 5s")
+    assert "1s to 1m" in refused(market, "policy", "resale", "2m")
+    assert "moves at once" in done(market, "policy", "resale", "0s")

@@ -9,6 +9,7 @@ from contractnet.messages import Code, Pricing
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.directed_budgets import BUDGET_SCENARIOS
+from tests.market.directed_claims import CLAIM_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.directed_deposits import DEPOSIT_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
@@ -16,10 +17,12 @@ from tests.market.directed_invitations import INVITATION_SCENARIOS
 from tests.market.directed_negotiations import NEGOTIATION_SCENARIOS
 from tests.market.directed_policies import POLICY_SCENARIOS
 from tests.market.directed_purchases import PURCHASE_SCENARIOS
+from tests.market.directed_resales import RESALE_SCENARIOS
 from tests.market.directed_roots import ROOT_SCENARIOS
 from tests.market.directed_tokens import TOKEN_SCENARIOS
 from tests.market.play import SMALL, Play, founded
-from tests.market.test_rules import CASE_IDS, CASES
+from tests.market.stages import CASE_IDS
+from tests.market.test_rules import CASES
 from tests.market.town import BANK, INBOX_KEY, MANAGER, OPERATOR, PARTITIONS, UNKNOWN_ID, bid, call
 
 
@@ -258,4 +261,6 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *POLICY_SCENARIOS,
     *DEPOSIT_SCENARIOS,
     *ROOT_SCENARIOS,
+    *RESALE_SCENARIOS,
+    *CLAIM_SCENARIOS,
 )

@@ -75,9 +75,9 @@ def asks_of_a_root_are_bounded(play: Play) -> None:
 
 def negotiations_of_a_root_are_bounded(play: Play) -> None:
     """Those that its holders have opened; before version 9 only all together and one holder's are."""
-    founded_9(play, "ann", "bob", units=4)
+    founded_9(play, "ann", "bob", units=5)
     with_another_root(play)
-    names = ("ann", "bob", "ann", OTHER)
+    names = ("ann", "bob", "ann", "bob", OTHER)
     awards = []
     for name in names:
         cfp = play.by("manager", call(duration_ms=60_000)).id
@@ -87,7 +87,7 @@ def negotiations_of_a_root_are_bounded(play: Play) -> None:
     manager = play.account("manager")
     codes = [play.by(name, negotiation(award, manager)).code for name, award in zip(names, awards, strict=True)]
     most = SMALL["talks_of_root"]
-    assert codes == [Code.ACCEPTED] * most + [Code.LIMIT_REACHED] * (3 - most) + [Code.ACCEPTED]
+    assert codes == [Code.ACCEPTED] * most + [Code.LIMIT_REACHED] * (4 - most) + [Code.ACCEPTED]
 
 
 ROOT_SCENARIOS: tuple[Callable[[Play], None], ...] = (

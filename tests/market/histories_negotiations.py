@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from contractnet.messages import commands as c
 from tests.market.cases_negotiations import ALTERNATING, WHEN, joined, negotiation
+from tests.market.cases_resales import claim
 from tests.market.play import Play
+from tests.market.town import bid
 
 people = st.sampled_from(["ann", "bob", "cat", "dan", "ann", "bob", "cat", "dan", "manager", "bank", "nobody"])
 steps_ms = st.sampled_from([0, 0, 0, 1, 50, 500])
@@ -47,7 +51,7 @@ class Bargaining:
         self,
         number: int,
         buyer: str,
-        odd: dict[str, object],
+        odd: dict[str, Any],
         cap: int,
         moves: list[tuple[int, int, int, int, str, int]],
     ) -> None:
@@ -55,8 +59,12 @@ class Bargaining:
         lease = self.pick(list(self.play.model.leases), number)
         row = self.play.model.leases.get(lease)
         holder = "ann" if row is None else self.play.model.accounts[row["account"]]["name"]
-        talk = self.play.by(holder, negotiation(lease, self.play.account(buyer), **odd)).id
-        self.play.by(buyer, joined(talk, cap))
+        if number % 3 == 2:
+            talk = self.play.by(buyer, claim(lease, cap, **odd)).id
+            self.play.by(holder, joined(talk, 0))
+        else:
+            talk = self.play.by(holder, negotiation(lease, self.play.account(buyer), **odd)).id
+            self.play.by(buyer, joined(talk, cap))
         for kind, ahead, option, price, other, step_ms in moves:
             known = self.play.model.talks.get(talk)
             round_ = ahead + (1 if known is None else known["round"])
@@ -67,3 +75,24 @@ class Bargaining:
             self.play.town.at_ms += step_ms
         if number % 7 == 6:
             self.play.by(buyer, c.LeaveNegotiation(talk))
+
+    @rule(who=st.sampled_from(["operator"] * 5 + ["bank"]), call_ms=st.sampled_from([0, 0, 50, 50, 300, 49, 60_001]))
+    def call_for_resales(self, who: str, call_ms: int) -> None:
+        """The operator, or somebody else, has leases called for once they are sold."""
+        self.play.by(who, c.SetResaleCall(call_ms))
+
+    @rule(number=st.integers(0, 1_000), buyer=people, price=st.integers(10, 60), bids=st.lists(people, max_size=3))
+    def sell_on(self, number: int, buyer: str, price: int, bids: list[str]) -> None:
+        """A holder and somebody else agree at once; others bid in the call for the lease, if there is one."""
+        lease = self.pick(list(self.play.model.leases), number)
+        row = self.play.model.leases.get(lease)
+        holder = "ann" if row is None else self.play.model.accounts[row["account"]]["name"]
+        talk = self.play.by(holder, negotiation(lease, self.play.account(buyer))).id
+        self.play.by(buyer, joined(talk, 60))
+        for name in (holder, buyer):
+            self.play.by(name, c.MakeOffer(talk, 1, (), price))
+        for offset, name in enumerate(bids):
+            self.play.by(name, bid(talk, price + 5 * offset, number % 13 // 12))
+        if number % 5 == 4:
+            wrong = (c.WithdrawBid(talk), c.CancelCfp(talk), c.ReleaseLease(lease))
+            self.play.by(buyer if number % 2 else holder, wrong[number % 3])

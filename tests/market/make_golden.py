@@ -28,6 +28,7 @@ from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, WHEN, joined
 from tests.market.golden_deposits import deposits
 from tests.market.golden_policies import policies
 from tests.market.golden_purchases import purchases
+from tests.market.golden_resales import resales
 from tests.market.golden_tokens import tokens
 from tests.market.test_rules import CASES, busy_town
 from tests.market.town import (
@@ -92,6 +93,8 @@ def session(version: int) -> Town:
         policies(town, key_pair("bank's third"), key_pair("operator's second"))
     if version >= limits.DEPOSITS_RULES_VERSION:
         deposits(town, key_pair("bank's third"), key_pair("operator's second"))
+    if version >= limits.RESALES_RULES_VERSION:
+        resales(town, key_pair("bank's third"), key_pair("operator's second"))
     return town
 
 

@@ -47,7 +47,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         self.payments: list[tuple[bytes, int]] = []
         self.awards: list[tuple[bytes, bytes, int, int]] = []
         self.policy, self.issued = None, []
-        self.rate = self.instant = 0
+        self.rate = self.instant = self.call = 0
         self.repeated, self.bad = False, set[str]()
 
     def take(self, letter: Letter) -> set[str]:
@@ -166,6 +166,8 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
             start = at + bid["delay"]
             end = start + cfp["duration"]
             room = self.pools[cfp["pool"]]["units"] - self.peak(cfp["pool"], start, end, leases)
+            if cfp["resale"]:
+                room = cfp["units"] * (at < self.leases[cfp["resale"]]["end"])
             stands = bid["price"] >= cfp["reserve"] and not bid["withdrawn"] and cfp["units"] <= room
             if stands and len(won) < cfp["slots"]:
                 won.append(bid["id"])
@@ -217,9 +219,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
             prices = range(cfp["reserve"], bid["price"] + 1)
             paid.append((bid, prices[-1] if cfp["first"] else prices[bisect_left(prices, True, key=wins)]))
         for slot, (bid, price) in enumerate(paid):
-            start = at + bid["delay"]
-            self.leases[bid["id"]] = {"pool": cfp["pool"], "units": cfp["units"], "account": bid["account"]}
-            self.leases[bid["id"]] |= {"start": start, "end": start + cfp["duration"]}
+            self.leases[bid["id"]] = self.lease_of(cfp, bid, at)
             self.accounts[bid["account"]]["balance"] -= price
             self.accounts[cfp["manager"]]["balance"] += price
             self.awards.append((ident, bid["id"], slot, price))
@@ -346,6 +346,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
                 "opened": self.now,
                 "rate": self.rate_for(command),
                 "shut_out": None,
+                "resale": None,
             }
             row["weights"] = {ident: account["weight"] for ident, account in self.accounts.items()}
             self.cfps[self.id] = row
@@ -365,6 +366,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         self.need_one_more_bid(cfp)
         self.need(cfp is None or cfp["buys"] is None, "OUT_OF_SEQUENCE")
         self.need_room_for(cfp, command.start_delay_ms)
+        self.need(cfp is None or cfp["resale"] is None or command.start_delay_ms == 0, "BAD_DURATION")
         self.need_held(self.needed(command))
         if cfp is not None and not self.bad:
             row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False, "done": False}
@@ -382,5 +384,6 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
             return
         self.need(lease["account"] == self.sender, "NOT_OWNER")
         self.need(command.award not in self.works, "OUT_OF_SEQUENCE")
+        self.need_not_sold(None, command.award)
         if not self.bad:
             self.end_lease(command.award)

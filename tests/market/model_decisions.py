@@ -71,6 +71,7 @@ class Decisions(Books):
             # What a manager awards itself it may take back until its time is over.
             late = self.now >= cfp["until"] > 0 if cfp["decide"] else self.now >= cfp["closes"]
             self.need(not late, "CFP_CLOSED")
+            self.need_not_sold(command.cfp)
         if not self.bad:
             self.over(command.cfp)
 
@@ -87,6 +88,7 @@ class Decisions(Books):
             cfp, bid = self.cfps[found[0]], found[1]
             self.need(bid["account"] == self.sender, "NOT_OWNER")
             self.need(self.now < cfp["closes"], "BID_BINDING" if cfp["decide"] else "CFP_CLOSED")
+            self.need_not_sold(found[0] if found[0] == command.bid else None)
             bid["withdrawn"] = not self.bad
 
     def _RefuseCfp(self, command: c.RefuseCfp) -> None:

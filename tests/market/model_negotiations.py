@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from contractnet.messages import NegotiationProtocol
 from contractnet.messages import commands as c
-from tests.market.model_parts import DAY_MS, MONEY_MAX, Books, Row, good_text
+from tests.market.model_parts import DAY_MS, MONEY_MAX, Row, good_text
+from tests.market.model_resales import Resales
 
 Offer = tuple[tuple[int, ...], int]
 
 
-class Negotiations(Books):
+class Negotiations(Resales):
     """What tests/market/model.py knows of them. In a row the holder is party 0 and the buyer party 1; `stands` has each
     party's open offers in order, `sealed` those of the round."""
 
-    talks: dict[bytes, Row]
     ended_talks: set[bytes]
 
     def caps(self, account: bytes | None) -> int:
         """What an account's negotiations hold."""
-        total: int = sum(t["cap"] for t in self.talks.values() if t["round"] and t["parties"][1] == account)
+        total: int = sum(t["cap"] for t in self.talks.values() if t["parties"][1] == account)
         return total
 
     def end_lease(self, ident: bytes) -> None:
@@ -69,9 +69,13 @@ class Negotiations(Books):
 
     def _deal(self, ident: bytes, price: int, at: int) -> None:
         talk = self.talks[ident]
-        lease = self.leases.pop(talk["award"])
         holder, buyer = talk["parties"]
         self._talk_over(ident)
+        if self.call:
+            if at + self.call < self.leases[talk["award"]]["end"]:
+                self.call_for(ident, talk, price, at)
+            return
+        lease = self.leases.pop(talk["award"])
         self.leases[ident] = lease | {"account": buyer, "start": max(at, lease["start"])}
         self.accounts[buyer]["balance"] -= price
         self.accounts[holder]["balance"] += price
@@ -93,6 +97,19 @@ class Negotiations(Books):
             self.need(command.award not in self.works, "OUT_OF_SEQUENCE")
             self.need(command.counterpart not in (lease["account"], self.bank), "BAD_COUNTERPART")
         self.need(command.counterpart in self.accounts, "UNKNOWN_ACCOUNT")
+        self.need_good_terms(command)
+        self.need_free_lease(command.award, holder=True)
+        waiting = [i for i, t in self.talks.items() if t["award"] == command.award and t["claimed"] == "waits"]
+        self.need_few_of_holder()
+        self.need_few_talks(command.award, less=len(waiting))
+        if not self.bad:
+            for claim in waiting:
+                self._talk_over(claim)
+            assert self.sender is not None
+            self.talks[self.id] = self.new_talk(command, self.sender, command.counterpart)
+
+    def need_good_terms(self, command: c.OpenNegotiation | c.ClaimLease) -> None:
+        """Terms of a negotiation."""
         self.need(command.protocol is not NegotiationProtocol.UNSPECIFIED, "UNKNOWN_VALUE")
         names = [issue.name for issue in command.issues]
         texts = names + [option for issue in command.issues for option in issue.options]
@@ -104,17 +121,14 @@ class Negotiations(Books):
         if self.need(good, "BAD_ROUNDS"):
             whole_day = command.round_ms * (command.rounds_max + 1) <= DAY_MS
             self.need(command.round_ms >= 50 and whole_day, "BAD_DURATION")
-        self.need(command.award not in [t["award"] for t in self.talks.values()], "LEASE_IN_NEGOTIATION")
-        mine = [t for t in self.talks.values() if t["parties"][0] == self.sender]
-        self.need(len(mine) < self.limits["talks_of_one"], "LIMIT_REACHED")
-        self.need(len(self.talks) < self.limits["talks"], "LIMIT_REACHED")
-        self.need_root_below("talks_of_root", [talk["parties"][0] for talk in self.talks.values()])
-        if not self.bad:
-            row: Row = {"award": command.award, "parties": (self.sender, command.counterpart)}
-            row |= {"mono": command.protocol is NegotiationProtocol.MONOTONIC, "rounds": command.rounds_max}
-            row |= {"options": [len(issue.options) for issue in command.issues], "ms": command.round_ms, "round": 0}
-            row |= {"until": self.now + command.round_ms, "still": 0, "still_max": command.still_rounds_max, "cap": 0}
-            self.talks[self.id] = row | {"stands": ([], []), "sealed": [None, None]}
+
+    def new_talk(self, command: c.OpenNegotiation | c.ClaimLease, holder: bytes, buyer: bytes) -> Row:
+        """A row of one."""
+        row: Row = {"award": command.award, "parties": (holder, buyer), "claimed": ""}
+        row |= {"mono": command.protocol is NegotiationProtocol.MONOTONIC, "rounds": command.rounds_max}
+        row |= {"options": [len(issue.options) for issue in command.issues], "ms": command.round_ms, "round": 0}
+        row |= {"until": self.now + command.round_ms, "still": 0, "still_max": command.still_rounds_max, "cap": 0}
+        return row | {"stands": ([], []), "sealed": [None, None]}
 
     def _mine(self, ident: bytes) -> tuple[Row, int] | None:
         """A negotiation that goes on, and which party the sender is."""
@@ -135,10 +149,16 @@ class Negotiations(Books):
         if found is None:
             return
         talk, side = found
-        if self.need(side == 1 and talk["round"] == 0, "OUT_OF_TURN"):
+        claimed = bool(talk["claimed"])
+        if self.need(side == (not claimed) and talk["round"] == 0, "OUT_OF_TURN"):
             self.need(self.now < talk["until"], "NEGOTIATION_CLOSED")
-        self.need(0 < command.cap_ucr <= MONEY_MAX, "BAD_AMOUNT")
         self.need(good_text(command.task, empty=True), "BAD_NAME")
+        if claimed:
+            self.need(command.cap_ucr == 0, "BAD_AMOUNT")
+            if not self.bad:
+                talk |= {"claimed": "joined", "round": 1, "until": self.now + talk["ms"]}
+            return
+        self.need(0 < command.cap_ucr <= MONEY_MAX, "BAD_AMOUNT")
         assert self.sender is not None
         self.need(self.free(self.sender) >= command.cap_ucr, "INSUFFICIENT_CREDIT")
         self.need(self.leave_room(self.sender, command.cap_ucr), "BUDGET_EXCEEDED")

@@ -154,6 +154,10 @@ class Books:
         """A CFP ends, and its manager's deposit is free."""
         raise NotImplementedError
 
+    def need_not_sold(self, cfp: bytes | None, lease: bytes | None = None) -> None:
+        """Whether a CFP or a lease is no part of a deal."""
+        raise NotImplementedError
+
     def need_held(self, amount: int) -> None:
         """Credits and budgets of the sender."""
         raise NotImplementedError

@@ -48,15 +48,17 @@ SMALL = {
     "bids_per_group": 4,
     "groups": 2,
     "invited": 3,
-    "talks": 3,
+    "talks": 4,
     "talks_of_one": 2,
+    "claims": 2,
     "token_pools": 2,
     "orders": 3,
     "grants": 4,
     "uniform_roots": 2,
     "cfps_of_root": 6,
     "bids_of_root_per_cfp": 5,
-    "talks_of_root": 2,
+    "talks_of_root": 3,
+    "claims_of_root": 2,
 }
 """Limits low enough for a random search to reach them."""
 
@@ -104,6 +106,8 @@ def with_small_limits() -> pytest.MonkeyPatch:
     patch.setattr(limits, "OPEN_CFPS_PER_ROOT_MAX", SMALL["cfps_of_root"])
     patch.setattr(limits, "BIDS_PER_ROOT_AND_CFP_MAX", SMALL["bids_of_root_per_cfp"])
     patch.setattr(limits, "NEGOTIATIONS_PER_ROOT_MAX", SMALL["talks_of_root"])
+    patch.setattr(limits, "CLAIMS_MAX", SMALL["claims"])
+    patch.setattr(limits, "CLAIMS_PER_ROOT_MAX", SMALL["claims_of_root"])
     patch.setattr(limits, "TOKEN_POOLS_MAX", SMALL["token_pools"])
     patch.setattr(limits, "ORDERS_PER_POOL_MAX", SMALL["orders"])
     patch.setattr(limits, "GRANTS_PER_POOL_MAX", SMALL["grants"])
@@ -195,7 +199,7 @@ class Play:
         bids = {i: [(b.id, b.price_ucr, b.withdrawn) for b in x.bids.values()] for i, x in state.cfps.items()}
         assert bids == {i: [(b["id"], b["price"], b["withdrawn"]) for b in x["bids"]] for i, x in model.cfps.items()}
         holds = {b["id"]: model.hold(b) for x in model.cfps.values() for b in x["bids"] if not b["done"]}
-        holds |= {i: talk["cap"] for i, talk in model.talks.items() if talk["round"]}
+        holds |= {i: talk["cap"] for i, talk in model.talks.items() if talk["cap"]}
         assert state.holds == holds | model.holds_for_work() | model.deposits()
         decisions = {
             i: (x.decide_ms, x.decides_until_ms, [(w.bid, w.price_ucr) for w in x.awards], list(x.refused))
@@ -224,17 +228,18 @@ class Play:
         if state.policy is not None and state.policy.issue_limit_ucr is not None:
             assert state.policy.left_ucr(state.now_ms) == model.may_issue(state.now_ms)
         assert state.deposit_hourly_permille == model.rate
+        assert (state.resale_call_ms, state.resales) == (model.call, model.sold_on())
         assert {p.name: p.units for p in state.pools.values()} == {n: p["units"] for n, p in model.pools.items()}
         assert {k: x.revoked for k, x in state.keys.items()} == {k: x["revoked"] for k, x in model.keys.items()}
 
     def compare_negotiations(self) -> None:
         """Who bargains over what, in which round, and what stands."""
         talks = {
-            i: (n.award, tuple(p.account for p in n.parties), n.round, n.until_ms, n.still_rounds, n.cap_ucr)
+            i: (n.award, tuple(p.account for p in n.parties), n.round, n.until_ms, n.still_rounds, n.cap_ucr, n.claimed)
             for i, n in self.town.state.negotiations.items()
         }
         names = ("award", "parties", "round", "until", "still", "cap")
-        assert talks == {i: tuple(t[name] for name in names) for i, t in self.model.talks.items()}
+        assert talks == {i: (*(t[name] for name in names), bool(t["claimed"])) for i, t in self.model.talks.items()}
         for ident, talk in self.model.talks.items():
             parties = self.town.state.negotiations[ident].parties
             sealed = [None if p.sealed is None else (p.sealed.options, p.sealed.price_ucr) for p in parties]

@@ -16,6 +16,7 @@ from market import limits
 from tests.market.cases_deposits import RATE
 from tests.market.cases_negotiations import ALTERNATING, joined, negotiation
 from tests.market.cases_policies import policy
+from tests.market.cases_resales import claim
 from tests.market.town import ANN, BANK, MANAGER, OPERATOR, Town, bid, budget, call, key_pair, managed, small_town
 
 BOB, MALLORY = key_pair("bob"), key_pair("mallory")
@@ -233,6 +234,53 @@ def test_an_honest_call_costs_nothing() -> None:
     assert town.send(bid(later, 100), keys).code is Code.NO_CAPACITY
     town.settle(later)
     assert town.state.accounts[idle].balance_ucr == 10_000
+
+
+def sold_to_a_friend(call_ms: int, price_ucr: int, weight: int = 1_000) -> tuple[str, int]:
+    """Ann has a slot, and sells it to her friend bob while others would pay 90 for it. Who has it a minute later, and
+    what ann was paid."""
+    town, ids = small_town("ann", "bob", "dan", credits_ucr=1_000)
+    lease = town.bid(cfp := town.cfp(duration_ms=3_600_000), "ann", 20).id
+    town.settle(cfp)
+    before_ucr = town.state.accounts[ids["ann"]].balance_ucr
+    town.send(c.SetWeight(ids["bob"], weight), BANK)
+    town.send(c.SetResaleCall(call_ms), OPERATOR)
+    talk = town.send(negotiation(lease, ids["bob"]), ANN).id
+    town.send(joined(talk, 900), BOB)
+    for keys in (ANN, BOB):
+        town.send(c.MakeOffer(talk, 1, (), price_ucr), keys)
+    town.bid(talk, "dan", 90)
+    town.at_ms += call_ms
+    town.tick()
+    (held,) = town.state.leases.values()
+    paid_ucr = town.state.accounts[ids["ann"]].balance_ucr - before_ucr
+    return town.state.accounts[held.account].name, paid_ucr
+
+
+def test_a_friends_price_is_everybodys() -> None:
+    """A deal at a sham price hands a lease to a friend, around the others. Called for, it goes to whoever outbids the
+    friend; and whom its weight makes pay twice as much has to do so here too."""
+    assert sold_to_a_friend(0, 1) == ("bob", 1)
+    assert sold_to_a_friend(5_000, 1)[0] == "dan"
+    assert sold_to_a_friend(0, 90, weight=500) == ("bob", 90)
+    assert sold_to_a_friend(5_000, 90, weight=500) == ("dan", 90)
+
+
+def test_claims_keep_no_lease_from_being_sold() -> None:
+    """Mallory claims a lease again and again. Her cap is held meanwhile; the holder bargains with bob all the same, and
+    then there is nothing to claim."""
+    town, ids = small_town("ann", "bob", "mallory", credits_ucr=1_000)
+    lease = town.bid(cfp := town.cfp(duration_ms=3_600_000), "ann", 20).id
+    town.settle(cfp)
+    for _ in range(3):
+        wanted = town.send(claim(lease, 700, round_ms=3_600_000), MALLORY)
+        assert (wanted.code, town.state.accounts[ids["mallory"]].held_ucr) == (Code.ACCEPTED, 700)
+        talk = town.send(negotiation(lease, ids["bob"]), ANN).id
+        assert town.send(claim(lease, 700), MALLORY).code is Code.LEASE_IN_NEGOTIATION
+        assert town.state.accounts[ids["mallory"]].held_ucr == 0
+        town.send(c.LeaveNegotiation(talk), ANN)
+    town.send(claim(lease, 700), MALLORY)
+    assert town.send(c.ReleaseLease(lease), ANN).code is Code.ACCEPTED
 
 
 def test_nobody_makes_accounts_for_itself() -> None:

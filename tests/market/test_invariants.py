@@ -104,6 +104,16 @@ def withdraw(cfp: Cfp) -> None:
         bid.withdrawn = True
 
 
+def resale(state: State) -> Cfp:
+    """The call for a lease."""
+    return next(cfp for cfp in state.cfps.values() if cfp.resale is not None)
+
+
+def claimed(state: State) -> Negotiation:
+    """The one that waits for the holder."""
+    return next(n for n in state.negotiations.values() if n.claimed)
+
+
 def work(state: State) -> Work:
     """What has started."""
     (only,) = state.works.values()
@@ -140,6 +150,11 @@ TALKING: dict[str, Break] = {
     "are not opened": lambda s: setattr(talk(s).parties[1], "sealed", Offer((0,), 1)),
     "not set aside": lambda s: talk(s).parties[1].stands.update({(1,): 101}),
     "there is no deal": lambda s: talk(s).parties[1].stands.update({(0,): 90}),
+    "not called for once each": lambda s: s.resales.clear(),
+    "no lease that its manager sells on": lambda s: setattr(resale(s), "units", 2),
+    "no earlier than the lease": lambda s: setattr(resale(s), "slots", 2),
+    "without the bid of its deal": lambda s: setattr(resale(s).bids[resale(s).id], "withdrawn", True),
+    "the cap of negotiation": lambda s: setattr(claimed(s), "claimed", False),
     "holds 6000001 parts": lambda s: setattr(pool(s), "level", 100 * PARTS + 1),
     "holds -1 parts": lambda s: setattr(pool(s), "level", -1),
     "refills at 101": lambda s: setattr(pool(s), "rate", 101),

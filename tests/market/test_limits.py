@@ -12,7 +12,8 @@ from contractnet.messages import Code, Command
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
 from market import limits
-from tests.market.cases_negotiations import SUE, negotiation
+from tests.market.cases_negotiations import SUE, TOM, negotiation
+from tests.market.cases_resales import claim
 from tests.market.cases_tokens import GPT, order
 from tests.market.test_rules import ANN, BOB, NEW, Ids, busy_town, opening
 from tests.market.town import BANK, MANAGER, bid, budget, call, token_pool
@@ -23,7 +24,7 @@ LIMITS: list[Limit] = [
     ("ACCOUNTS_MAX", 9, BANK, lambda i: opening()),
     ("KEYS_PER_ACCOUNT_MAX", 1, ANN, lambda i: c.RotateKey(NEW)),
     ("POOLS_MAX", 3, BANK, lambda i: c.CreatePool("tpu", i["ann"], 1)),
-    ("OPEN_CFPS_MAX", 7, MANAGER, lambda i: call()),
+    ("OPEN_CFPS_MAX", 8, MANAGER, lambda i: call()),
     ("OPEN_CFPS_PER_MANAGER_MAX", 6, MANAGER, lambda i: call()),
     ("OPEN_CFPS_PER_ROOT_MAX", 7, MANAGER, lambda i: call()),
     ("BIDS_PER_ROOT_AND_CFP_MAX", 2, BOB, lambda i: bid(i["cfp"], 20)),
@@ -36,11 +37,15 @@ LIMITS: list[Limit] = [
     ("ACCOUNTS_PER_BUDGET_MAX", 7, BANK, lambda i: budget(None, "project")),
     ("ACCOUNTS_PER_BUDGET_MAX", 0, BANK, lambda i: opening(project="unlimited")),
     ("ISSUED_UCR_MAX", 6_101, BANK, lambda i: c.IssueCredits(i["ann"], 2, "")),
-    ("NEGOTIATIONS_MAX", 3, SUE, lambda i: negotiation(i["spare"], i["tom"])),
+    ("NEGOTIATIONS_MAX", 5, SUE, lambda i: negotiation(i["spare"], i["tom"])),
+    ("NEGOTIATIONS_MAX", 5, ANN, lambda i: claim(i["spare"], 20)),
+    ("NEGOTIATIONS_MAX", 4, SUE, lambda i: negotiation(i["wished"], i["tom"])),
     ("TOKEN_POOLS_MAX", 1, BANK, lambda i: token_pool("claude", i["manager"])),
     ("ORDERS_PER_POOL_MAX", 1, ANN, lambda i: order()),
     ("GRANTS_PER_POOL_MAX", 1, SUE, lambda i: c.DrawTokens(GPT, 1, "task")),
-    ("NEGOTIATIONS_PER_HOLDER_MAX", 3, SUE, lambda i: negotiation(i["spare"], i["tom"])),
+    ("CLAIMS_MAX", 1, ANN, lambda i: claim(i["spare"], 20)),
+    ("NEGOTIATIONS_PER_HOLDER_MAX", 1, TOM, lambda i: claim(i["spare"], 20)),
+    ("NEGOTIATIONS_PER_HOLDER_MAX", 4, SUE, lambda i: negotiation(i["spare"], i["tom"])),
 ]
 
 

@@ -97,7 +97,12 @@ def test_the_longest_notices_have_the_size_of_all() -> None:
         account, account, account, account, "x" * 64, account, "x" * 64, 10**6, far_ms, far_ms,
         NegotiationProtocol.MONOTONIC, issues, 256, day_ms, 256, far_ms,
     )  # fmt: skip
-    assert LENGTH_BYTES + len(encode(proposal)) <= PROPOSED_BUCKET_BYTES
+    wanted = n.LeaseWanted(
+        account, account, account, account, account, "x" * 64, "x" * 64, 10**6, far_ms, far_ms,
+        NegotiationProtocol.MONOTONIC, issues, 256, day_ms, 256, far_ms,
+    )  # fmt: skip
+    for largest_terms in (proposal, wanted):
+        assert LENGTH_BYTES + len(encode(largest_terms)) <= PROPOSED_BUCKET_BYTES
     largest = Offer((63,) * limits.ISSUES_MAX, 10**15)
     began = n.RoundBegan(account, account, 257, far_ms, (largest, largest))
     ended = n.NegotiationEnded(account, account, NegotiationOutcome.LEASE_ENDED, largest.options, 10**15)

@@ -17,13 +17,15 @@ from contractnet.signing import KeyPair
 from market import limits, pricing
 from market.rules import RULES
 from tests.market.cases_budgets import BUDGET_CASES
-from tests.market.cases_decisions import DECISION_CASES, DECISION_IDS, leave_to_the_manager
-from tests.market.cases_deposits import DEPOSIT_CASES, DEPOSIT_IDS, ask_deposits
-from tests.market.cases_groups import GROUP_CASES, bid_in_groups
-from tests.market.cases_invitations import INVITATION_CASES, INVITATION_IDS, invite
-from tests.market.cases_negotiations import NEGOTIATION_CASES, NEGOTIATION_IDS, bargain
+from tests.market.cases_decisions import DECISION_CASES
+from tests.market.cases_deposits import DEPOSIT_CASES
+from tests.market.cases_groups import GROUP_CASES
+from tests.market.cases_invitations import INVITATION_CASES
+from tests.market.cases_negotiations import NEGOTIATION_CASES
 from tests.market.cases_policies import POLICY_CASES
-from tests.market.cases_tokens import TOKEN_CASES, TOKEN_IDS, grant_tokens
+from tests.market.cases_resales import RESALE_CASES
+from tests.market.cases_tokens import TOKEN_CASES
+from tests.market.stages import CASE_IDS, STAGES
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
     BANK,
@@ -47,9 +49,6 @@ LONG = "x" * 10_240
 
 Ids = dict[str, bytes]
 
-CASE_IDS = (*DECISION_IDS, *DEPOSIT_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *TOKEN_IDS)
-"""What the cases name beside accounts, calls, bids and leases."""
-
 
 def busy_town(rules: int = max(RULES)) -> tuple[Town, Ids]:
     """A market in which bob holds a lease, and ann has an open bid on the CFP `cfp`; with budgets where there are any:
@@ -71,18 +70,9 @@ def _busy_town(rules: int) -> tuple[Town, Ids]:
     ids["bid"] = town.bid(ids["cfp"], "ann", 100).id
     ids["quiet"] = town.cfp(open_ms=10_000)
     ids |= dict.fromkeys(CASE_IDS, UNKNOWN_ID)
-    if rules >= limits.DECISIONS_RULES_VERSION:
-        leave_to_the_manager(town, ids)
-    if rules >= limits.GROUPS_RULES_VERSION:
-        bid_in_groups(town, ids)
-    if rules >= limits.INVITATIONS_RULES_VERSION:
-        invite(town, ids)
-    if rules >= limits.NEGOTIATIONS_RULES_VERSION:
-        bargain(town, ids)
-    if rules >= limits.TOKENS_RULES_VERSION:
-        grant_tokens(town, ids)
-    if rules >= limits.DEPOSITS_RULES_VERSION:
-        ask_deposits(town, ids)
+    for since, make in STAGES:
+        if rules >= since:
+            make(town, ids)
     return town, ids
 
 
@@ -208,6 +198,7 @@ CASES: list[Case] = [
     *GROUP_CASES,
     *INVITATION_CASES,
     *NEGOTIATION_CASES,
+    *RESALE_CASES,
     *POLICY_CASES,
     *TOKEN_CASES,
 ]

@@ -16,6 +16,7 @@ from tests.mutants.planted_invitations import INVITATION_MUTANTS
 from tests.mutants.planted_negotiations import NEGOTIATION_MUTANTS
 from tests.mutants.planted_policies import POLICY_MUTANTS
 from tests.mutants.planted_purchases import PURCHASE_MUTANTS
+from tests.mutants.planted_resales import RESALE_MUTANTS
 from tests.mutants.planted_roots import ROOT_MUTANTS
 from tests.mutants.planted_rules import RULE_MUTANTS
 from tests.mutants.planted_tokens import TOKEN_MUTANTS
@@ -283,6 +284,7 @@ PLANTED = (
     *POLICY_MUTANTS,
     *DEPOSIT_MUTANTS,
     *ROOT_MUTANTS,
+    *RESALE_MUTANTS,
     *CHECKER_MUTANTS,
     *PROJECTOR_MUTANTS,
 )

@@ -157,7 +157,7 @@ NEGOTIATION_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a cap that no budget sees",
         RULES,
-        "    budgets.check_room(ctx.state, account, command.cap_ucr)\n",
+        "    budgets.check_room(state, buyer, cap_ucr)\n",
         "",
         "a budget is exceeded by bargaining",
         (DIRECTED,),

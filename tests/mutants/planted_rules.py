@@ -10,8 +10,8 @@ RULE_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "award twice",
         CONTRACTS,
-        "in enumerate(allotment.wins):",
-        "in enumerate([*allotment.wins, *allotment.wins[:1]]):",
+        "in enumerate(allotment.wins) for event",
+        "in enumerate([*allotment.wins, *allotment.wins[:1]]) for event",
         "a bid wins two slots",
         (GOLDEN, SEEDS),
     ),

@@ -54,6 +54,12 @@ class Folded:
     policies: Counter[tuple[str, int | None, int, int]] = field(default_factory=Counter)
     """Limit and window of what is issued, and the fee of an offer."""
     deposit_rates: Counter[tuple[str, int]] = field(default_factory=Counter)
+    resale_calls: Counter[tuple[str, int]] = field(default_factory=Counter)
+    resales: dict[Key, str] = field(default_factory=dict)
+    """The lease of each call for one."""
+    leases_of: dict[Key, str] = field(default_factory=dict)
+    """The lease of each negotiation."""
+    claims: set[Key] = field(default_factory=set)
     deposits: dict[Key, tuple[int, int]] = field(default_factory=dict)
     """What was deposited for each call that sells, and what of it was paid."""
     token_pools: dict[Key, tuple[int, int]] = field(default_factory=dict)
@@ -98,6 +104,8 @@ def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
             state.policies[market, event.issue_limit_ucr, event.issue_window_ms, event.round_fee_ucr] += 1
         case ev.DepositSet():
             state.deposit_rates[market, event.hourly_permille] += 1
+        case ev.ResaleCallSet():
+            state.resale_calls[market, event.call_ms] += 1
 
 
 def _fold_tokens(market: str, event: ev.Event, state: Folded) -> None:
@@ -253,8 +261,15 @@ def _fold_negotiations(market: str, event: ev.Event, state: Folded) -> None:
     match event:
         case ev.NegotiationOpened():
             state.talks[market, event.negotiation.hex()] = ("proposed", None, None, None)
+            state.leases_of[market, event.negotiation.hex()] = event.award.hex()
+        case ev.LeaseClaimed():
+            state.talks[market, event.negotiation.hex()] = ("proposed", event.cap_ucr, None, None)
+            state.claims.add((market, event.negotiation.hex()))
         case ev.NegotiationJoined():
-            state.talks[market, event.negotiation.hex()] = ("bargaining", event.cap_ucr, None, None)
+            cap_ucr = state.talks[market, event.negotiation.hex()][1] or event.cap_ucr
+            state.talks[market, event.negotiation.hex()] = ("bargaining", cap_ucr, None, None)
+        case ev.CfpOpened() if (market, event.cfp.hex()) in state.talks:
+            state.resales[market, event.cfp.hex()] = state.leases_of[market, event.cfp.hex()]
         case ev.OfferMade():
             agent = state.names[market, event.account.hex()]
             offer = (event.round, agent, f"{list(event.options)} at {event.price_ucr}")
@@ -306,6 +321,10 @@ def read_back(data_dir: Path) -> Folded:
             refusals=set(rows("SELECT market, cfp_id, agent, reason FROM refusals")),
             policies=Counter(rows("SELECT market, issue_limit_ucr, issue_window_ms, round_fee_ucr FROM policies")),
             deposit_rates=Counter(rows("SELECT market, hourly_permille FROM deposit_rates")),
+            resale_calls=Counter(rows("SELECT market, call_ms FROM resale_calls")),
+            resales=table("SELECT market, cfp_id, resale_of FROM resales"),
+            leases_of=table("SELECT market, negotiation_id, award_id FROM negotiations"),
+            claims=set(rows("SELECT market, negotiation_id FROM negotiations WHERE claimed")),
             deposits=table("SELECT market, cfp_id, amount_ucr, paid_ucr FROM deposits"),
             token_pools=table("SELECT market, pool, burst_tokens, rate_per_minute FROM token_pools"),
             token_orders=table("SELECT market, order_id, agent, status, limit_per_1000_ucr FROM token_orders"),

@@ -25,7 +25,7 @@ from contractnet.messages import (
 from contractnet.messages import events as ev
 from tests.projections.bought import Work, bought, ended, started
 from tests.projections.generator_budgets import Budget, Budgeting
-from tests.projections.generator_talks import Talks
+from tests.projections.generator_talks import CAP_UCR, Talks
 from tests.projections.generator_tokens import TokenPools
 from tests.projections.parts import Cfp
 
@@ -304,7 +304,12 @@ class History(Budgeting):
                 self._free_ucr[event.account] += event.amount_ucr
             elif isinstance(event, ev.HoldCaptured):
                 self._free_ucr[event.account] += event.released_ucr
+            elif isinstance(event, ev.HoldResized):
+                self._free_ucr[event.account] += CAP_UCR - event.amount_ucr
+                self._cfps[event.hold] = self._talks.called.pop(event.hold)
             elif isinstance(event, ev.NegotiationClosed) and event.outcome is NegotiationOutcome.DEAL:
+                if event.negotiation in self._cfps:
+                    continue
                 award, pool = self._talks.sold
                 self._leases.remove((award, pool))
                 self._leases.append((event.negotiation, pool))

@@ -80,6 +80,8 @@ class Budgeting:
         return events
 
     def _set_policy(self, _: bytes) -> list[Event]:
+        if self._random.random() < 0.2:
+            return [ev.ResaleCallSet(self._random.choice((0, 50, 60_000)))]
         if self._random.random() < 0.4:
             return [ev.DepositSet(self._random.choice((0, 7, 10**6)))]
         return [ev.PolicySet(self._random.choice((None, 0, 10**12)), 60_000, self._random.randrange(3))]

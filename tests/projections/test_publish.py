@@ -189,7 +189,11 @@ def test_attribution_counts_payments_only(settings: ProjectionSettings) -> None:
             "SELECT sum(price_ucr)::BIGINT FROM awards JOIN cfps USING (market, cfp_id) WHERE direction = 'SELL'",
         )
         paid = count_of(connection, "SELECT sum(paid_ucr)::BIGINT FROM works")
-        deals = count_of(connection, "SELECT sum(price_ucr)::BIGINT FROM negotiations WHERE status = 'deal'")
+        deals = count_of(
+            connection,
+            "SELECT sum(price_ucr)::BIGINT FROM negotiations n"
+            " ANTI JOIN cfps c ON c.market = n.market AND c.cfp_id = n.negotiation_id WHERE status = 'deal'",
+        )
         bonds = count_of(
             connection,
             "SELECT sum(bond_ucr)::BIGINT FROM works JOIN cfps USING (market, cfp_id)"

@@ -212,6 +212,8 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         self.leave(event.hold, won=False)
 
     def _HoldResized(self, entry: Entry, event: e.HoldResized) -> None:
+        if self.shrink(event):
+            return
         auction = self.auctions.get(event.hold)
         if auction is None:
             super()._HoldResized(entry, event)
@@ -228,7 +230,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         self._check_capacity(event.pool, entry.source.at_ms, None)
 
     def _CfpOpened(self, entry: Entry, event: e.CfpOpened) -> None:
-        rate = self.rate_of(event, self.bank)
+        rate = Fraction(0) if self.call_for(entry, event) else self.rate_of(event, self.bank)
         self.auctions[event.cfp] = Auction(event, opened_at_ms=entry.source.at_ms, deposit_rate=rate)
 
     def _AwardDeferred(self, _: Entry, event: e.AwardDeferred) -> None:
@@ -269,11 +271,13 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         auction.bids[event.bid] = event
         auction.placed_at_ms[event.bid] = entry.source.at_ms
         assert not auction.deposit_rate or event.cfp in self.holds, "a call without its deposit"
-        self.owing = [e.UnitsOffered, e.HoldPlaced] if event.cfp in self.terms else [e.HoldPlaced]
+        if not self.is_agreed(event, auction):
+            self.owing = [e.UnitsOffered, e.HoldPlaced] if event.cfp in self.terms else [e.HoldPlaced]
 
     def _BidWithdrawn(self, entry: Entry, event: e.BidWithdrawn) -> None:
         auction = self.auctions[event.cfp]
         assert entry.source.at_ms < auction.opened.closes_at_ms, "a bid was withdrawn after the deadline"
+        assert event.bid != event.cfp, "a buyer took its part of a deal back"
         auction.withdrawn.add(event.bid)
         self.withdrawn_bids.add(event.bid)
 
@@ -309,6 +313,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         self.awards.add(event.award)
         auction.awards[event.slot] = event
         self.owing = [e.SlotReserved, e.HoldCaptured, e.CreditsTransferred]
+        self.sell(entry, event)
         if event.cfp in self.terms:
             self.owing = [e.SlotReserved, *([e.HoldResized] if auction.decide_ms else []), e.HoldPlaced]
             self.begin(entry, event, bid)
@@ -316,6 +321,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
     def _SlotReserved(self, entry: Entry, event: e.SlotReserved) -> None:
         assert event.award not in self.leases
         assert event.starts_at_ms >= entry.source.at_ms
+        self.take_over(event)
         self.leases[event.award] = event
         self._check_capacity(event.pool, event.starts_at_ms, event.ends_at_ms)
 
@@ -328,6 +334,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
 
     def _LeaseEnded(self, _: Entry, event: e.LeaseEnded) -> None:
         assert event.award not in self.works, "a lease ended before its work"
+        self.end_sold(event)
         del self.leases[event.award]
 
     def _CfpClosed(self, entry: Entry, event: e.CfpClosed) -> None:
@@ -339,6 +346,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         assert not {event.cfp, *auction.bids} & set(self.holds) - set(self.works), "a hold outlives its CFP"
         assert len(auction.awards) + len(auction.rejected) == len(auction.bids), "a bid was forgotten"
         self.settle_deposit(entry, event.cfp, auction)
+        self.end_call(entry, event)
         if auction.decide_ms:
             expired = [why for why in auction.rejected.values() if why is ReleaseReason.EXPIRED]
             in_time = entry.source.at_ms < auction.until_ms

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from contractnet.messages import Entry, NegotiationOutcome, NegotiationProtocol
 from contractnet.messages import events as e
+from tests.simulation.books_resales import ResaleBooks
 
 DEAL = [e.CreditsTransferred, e.LeaseEnded, e.SlotReserved, e.NegotiationClosed]
 """What follows the capture of a negotiation's hold."""
@@ -25,7 +26,7 @@ class Talk:
         return [offer for offer in self.offers if offer.account == account]
 
 
-class NegotiationBooks:
+class NegotiationBooks(ResaleBooks):
     """Base of the books; every broken promise is an AssertionError."""
 
     holds: dict[bytes, tuple[bytes, int]]
@@ -33,6 +34,7 @@ class NegotiationBooks:
     owing: list[object]
 
     def __init__(self) -> None:
+        super().__init__()
         self.talks: dict[bytes, Talk] = {}
         self.ended_talks: list[bytes] = []
         self.captured: int | None = None
@@ -45,7 +47,7 @@ class NegotiationBooks:
         """Between records."""
         for ident, talk in self.talks.items():
             assert talk.opened.award in self.leases, "somebody bargains over a lease that is over"
-            assert (ident in self.holds) == (talk.round > 0), "a negotiation without its hold, or the other way round"
+            assert (ident in self.holds) == (talk.cap_ucr > 0), "a negotiation without its hold, or the other way round"
 
     def capture(self, event: e.HoldCaptured) -> None:
         """The hold of a negotiation pays."""
@@ -57,13 +59,18 @@ class NegotiationBooks:
     def _NegotiationOpened(self, _: Entry, event: e.NegotiationOpened) -> None:
         assert self.leases[event.award].account == event.holder != event.counterpart
         assert all(talk.opened.award != event.award for talk in self.talks.values())
+        self.need_free(event.award)
         self.talks[event.negotiation] = Talk(event)
 
     def _NegotiationJoined(self, _: Entry, event: e.NegotiationJoined) -> None:
         talk = self.talks[event.negotiation]
+        assert talk.round == 0, "somebody joined twice"
+        talk.round = 1
+        if event.negotiation in self.claims:
+            assert (event.account, event.cap_ucr) == (talk.opened.holder, 0)
+            return
         assert event.account == talk.opened.counterpart
-        assert talk.round == 0, "a counterpart joined twice"
-        talk.round, talk.cap_ucr = 1, event.cap_ucr
+        talk.cap_ucr = event.cap_ucr
         self.owing = [e.HoldPlaced]
 
     def _OfferMade(self, _: Entry, event: e.OfferMade) -> None:
@@ -94,13 +101,16 @@ class NegotiationBooks:
     def _NegotiationClosed(self, _: Entry, event: e.NegotiationClosed) -> None:
         talk = self.talks.pop(event.negotiation)
         self.ended_talks.append(event.negotiation)
-        assert event.negotiation not in self.holds, "a hold outlives its negotiation"
+        self.claims.discard(event.negotiation)
+        called = event.negotiation in self.resales
+        assert (event.negotiation in self.holds) == called, "a hold outlives its negotiation, or backs no bid"
         assert event.rounds <= talk.opened.rounds_max
         captured, self.captured = self.captured, None
         if event.outcome is not NegotiationOutcome.DEAL:
             assert (captured, event.price_ucr) == (None, 0)
             return
-        assert captured == event.price_ucr > 0
+        assert called == (self.call_ms > 0), "a deal is called for, or is not, against the operator's word"
+        assert called or captured == event.price_ucr > 0
         named = [offer.price_ucr for offer in talk.offers if offer.options == event.options]
         assert min(named) <= event.price_ucr <= max(named), "a deal that nobody has offered"
-        assert self.leases[event.negotiation].account == talk.opened.counterpart
+        assert called or self.leases[event.negotiation].account == talk.opened.counterpart

@@ -15,7 +15,9 @@ from contractnet.signing import NO_GENESIS, KeyPair
 from market.rules import RULES
 from tests.market.buyers import ask, buying, done, failed, started
 from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, SUE, TOM, WHEN, joined, negotiation
-from tests.market.test_rules import CASE_IDS, CASES
+from tests.market.cases_resales import claim
+from tests.market.stages import CASE_IDS
+from tests.market.test_rules import CASES
 from tests.market.town import (
     BANK,
     INBOX_KEY,
@@ -72,6 +74,7 @@ class Crowd:
         if rules > 1 and self.dice.random() < 0.5:
             letters.append(self.seal(c.IssueCredits(manager.id, 500, ""), BANK))
             letters.append(self.seal(c.SetDeposit(10**6), OPERATOR))
+            letters.append(self.seal(c.SetResaleCall(300), OPERATOR))
         return letters
 
     def open_account(self, name: str, keys: KeyPair) -> Letter:
@@ -127,7 +130,7 @@ class Crowd:
         terms = {
             "units": self.dice.choice((1, 1, 1, 2)),
             "slots": self.dice.choice((1, 1, 2, 3)),
-            "duration_ms": self.dice.choice((100, 400, 1_000, 4_000)),
+            "duration_ms": self.dice.choice((100, 400, 1_000, 4_000, 9_000)),
             "open_ms": self.dice.choice((50, 100, 300, 1_000)),
         }
         wanted = call(**terms, pricing=self.dice.choice((Pricing.SECOND, Pricing.SECOND, Pricing.FIRST)))
@@ -238,16 +241,27 @@ class Crowd:
         before the sixth know neither."""
         dice, books = self.dice, self.books
         if books.leases and (not books.talks or dice.random() < 0.3):
-            lease = dice.choice(list(books.leases.values()))
+            lease = max(
+                books.leases.values(), key=lambda x: (x.ends_at_ms if dice.random() < 0.5 else 0, dice.random())
+            )
             terms: dict[str, Any] = {
                 "protocol": dice.choice((MONOTONIC, MONOTONIC, ALTERNATING)),
                 "issues": dice.choice(((), (WHEN,))),
             }
             terms |= {"rounds_max": dice.randrange(2, 6), "round_ms": dice.choice((200, 2_000, 9_000))}
             keys = [self.keys_of(self._name(lease.account) or who), self.keys_of(who)]
-            made = self.seal(negotiation(lease.award, self.account(who), **terms), keys[0])
+            asks, cap_ucr = self.books.rules >= 9 and dice.random() < 0.4, dice.randrange(40, 90)
+            wanted = (
+                claim(lease.award, cap_ucr, **terms) if asks else negotiation(lease.award, self.account(who), **terms)
+            )
+            made = self.seal(wanted, keys[1] if asks else keys[0])
             assert made.id is not None
-            rest = [self.seal(joined(made.id, dice.randrange(40, 90), "task"), keys[1])]
+            rest = [self.seal(joined(made.id, 0 if asks else cap_ucr, "task"), keys[0] if asks else keys[1])]
+            if dice.random() < 0.4:
+                # Both want one thing at one price.
+                same = c.MakeOffer(made.id, 1, (0,) * len(terms["issues"]), 40)
+                last = same if terms["protocol"] is MONOTONIC else c.AcceptOffer(made.id, 1)
+                return [made, *rest, self.seal(same, keys[0]), self.seal(last, keys[1])]
             return [made, *rest, *(self._move(made.id, 1, terms["issues"], keys, side) for side in (0, 1))]
         if not books.talks:
             return [self.seal(c.LeaveNegotiation(dice.choice(books.ended_talks or [UNKNOWN_ID])), self.keys_of(who))]
@@ -312,6 +326,7 @@ class Crowd:
         ids = {name: self.account(name) for name in ("bank", "manager", *AGENTS)}
         ids |= dict.fromkeys(CASE_IDS, UNKNOWN_ID)
         ids["cfp"] = ids["quiet"] = ids["full"] = self.dice.choice(list(self.books.auctions) or [UNKNOWN_ID])
+        ids["resale"] = self.dice.choice(list(self.books.resales) or [UNKNOWN_ID])
         ids["ended"] = next(reversed(self.books.ended), UNKNOWN_ID)
         ids["lease"] = self.dice.choice(list(self.books.leases) or [UNKNOWN_ID])
         ids["early"] = ids["chosen"] = ids["low"] = self.dice.choice(self.bids or [UNKNOWN_ID])
@@ -326,6 +341,8 @@ class Crowd:
         talks = self.books.talks
         self.talk = self.dice.choice(list(talks) or [UNKNOWN_ID])
         ids = dict.fromkeys(("mono", "turns", "asked"), self.talk)
+        ids["claim"] = self.dice.choice([i for i in talks if i in self.books.claims] or [self.talk])
+        ids["sold"] = ids["wished"] = self.dice.choice(list(self.books.resales.values()) or [UNKNOWN_ID])
         ids["over"] = (self.books.ended_talks or [UNKNOWN_ID])[-1]
         opened = talks[self.talk].opened if self.talk in talks else None
         lease = self.dice.choice(list(self.books.leases.values())) if self.books.leases else None
