@@ -16,7 +16,7 @@ WORKS = (
 def purchase_opened(rows: Rows, _: int, m: str, e: Fields, __: int) -> None:
     """A CFP buys."""
     terms = ("delay_cost_per_s_ucr", "bond_ucr", "start_within_ms", "grace_ms")
-    rows.cfps[m, e["cfp"].hex()][23:] = [e[name] for name in terms]
+    rows.cfps[m, e["cfp"].hex()][23:27] = [e[name] for name in terms]
 
 
 def units_offered(rows: Rows, _: int, m: str, e: Fields, __: int) -> None:

@@ -152,7 +152,7 @@ def other_hash(value: bytes) -> bytes:
         ("NegotiationOpened", "round_ms", lambda _: 49, "a day at most"),
         ("NegotiationOpened", "rounds_max", lambda _: 257, "rounds are in limits"),
         ("NegotiationJoined", "cap_ucr", plus_one, "cap_ucr is that of the command"),
-        ("NegotiationJoined", "account", other, "the counterpart joins"),
+        ("NegotiationJoined", "account", other, "who is asked joins"),
         ("OfferMade", "round", plus_one, "in its round"),
         ("OfferMade", "account", other, "two parties"),
         ("OffersOpened", "round", plus_one, "of the round open"),

@@ -26,6 +26,7 @@ def is_paid(e: dict[str, Any]) -> bool:
 def of_a_deposit(events: list[Event]) -> int:
     """Index of the first hold of a deposit."""
     sells = {e["cfp"] for kind, e in events if kind == "CfpOpened" and e["direction"] == "SELL"}
+    sells -= {e["negotiation"] for kind, e in events if kind == "NegotiationOpened"}
     return first(events, "HoldPlaced", lambda e: is_deposit(e) and e["cfp"] in sells)
 
 
