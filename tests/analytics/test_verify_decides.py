@@ -193,6 +193,7 @@ def test_limits_that_no_test_reaches_are_the_same() -> None:
         "NEGOTIATIONS_PER_HOLDER_MAX": talks.TALKS_PER_HOLDER_MAX,
         "NEGOTIATIONS_REMEMBERED": TALKED_MAX,
         "CLAIMS_MAX": talks.CLAIMS_MAX,
+        "CLAIMS_PER_ROOT_MAX": talks.CLAIMS_PER_ROOT_MAX,
         "RESALE_CALL_MS_MAX": CALL_MS_MAX,
         "TOKEN_POOLS_MAX": tokens.POOLS_MAX,
         "ORDERS_PER_POOL_MAX": tokens.ORDERS_MAX,

@@ -39,6 +39,8 @@ NAMES = {
     "ISSUED_UCR_MAX": (accounts, "ISSUED_MAX"),
     "NEGOTIATIONS_MAX": (talks, "TALKS_MAX"),
     "NEGOTIATIONS_PER_HOLDER_MAX": (talks, "TALKS_PER_HOLDER_MAX"),
+    "CLAIMS_MAX": (talks, "CLAIMS_MAX"),
+    "CLAIMS_PER_ROOT_MAX": (talks, "CLAIMS_PER_ROOT_MAX"),
     "NEGOTIATIONS_PER_ROOT_MAX": (talks, "TALKS_PER_ROOT_MAX"),
     "TOKEN_POOLS_MAX": (tokens, "POOLS_MAX"),
     "ORDERS_PER_POOL_MAX": (tokens, "ORDERS_MAX"),
