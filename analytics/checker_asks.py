@@ -223,6 +223,7 @@ DUE = frozenset(
         HOLD,
         "AwardMade",
         "BudgetWindowStarted",
+        "DecayOwed",
         "ClockAdvanced",
         "ClockJumped",
         "DecisionOpened",

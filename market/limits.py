@@ -165,3 +165,6 @@ ISSUE_WINDOW_MS_MAX = BUDGET_WINDOW_MS_MAX
 # the whole reserve in 3.6 seconds.
 DEPOSITS_RULES_VERSION = 8
 DEPOSIT_HOURLY_PERMILLE_MAX = 1_000_000
+
+# Decay of what an account had on average. The first version of the rules that has it.
+DECAY_RULES_VERSION = 9

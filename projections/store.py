@@ -25,7 +25,7 @@ from projections.sql import fold_statements, read
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 7
+FORMAT_VERSION = 8
 """Raised with every change of tables.sql or fold.sql: the projection is then rebuilt from the ledger."""
 
 APPENDED = (
