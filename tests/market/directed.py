@@ -9,6 +9,7 @@ from contractnet.messages import Code, Pricing
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.directed_budgets import BUDGET_SCENARIOS
+from tests.market.directed_decay import DECAY_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.directed_deposits import DEPOSIT_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
@@ -256,4 +257,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *TOKEN_SCENARIOS,
     *POLICY_SCENARIOS,
     *DEPOSIT_SCENARIOS,
+    *DECAY_SCENARIOS,
 )

@@ -17,6 +17,7 @@ from contractnet.signing import KeyPair
 from market import limits, pricing
 from market.rules import RULES
 from tests.market.cases_budgets import BUDGET_CASES
+from tests.market.cases_decay import DECAY_CASES, DECAY_IDS, owe
 from tests.market.cases_decisions import DECISION_CASES, DECISION_IDS, leave_to_the_manager
 from tests.market.cases_deposits import DEPOSIT_CASES, DEPOSIT_IDS, ask_deposits
 from tests.market.cases_groups import GROUP_CASES, bid_in_groups
@@ -47,7 +48,7 @@ LONG = "x" * 10_240
 
 Ids = dict[str, bytes]
 
-CASE_IDS = (*DECISION_IDS, *DEPOSIT_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *TOKEN_IDS)
+CASE_IDS = (*DECAY_IDS, *DECISION_IDS, *DEPOSIT_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *TOKEN_IDS)
 """What the cases name beside accounts, calls, bids and leases."""
 
 
@@ -83,6 +84,8 @@ def _busy_town(rules: int) -> tuple[Town, Ids]:
         grant_tokens(town, ids)
     if rules >= limits.DEPOSITS_RULES_VERSION:
         ask_deposits(town, ids)
+    if rules >= limits.DECAY_RULES_VERSION:
+        owe(town, ids)
     return town, ids
 
 
@@ -203,6 +206,7 @@ CASES: list[Case] = [
     ("a genesis of a market that is open", Code.MARKET_EXISTS, OPERATOR, lambda i: genesis()),
     ("a bank's genesis of a market that is open", Code.MARKET_EXISTS, BANK, lambda i: genesis()),
     *BUDGET_CASES,
+    *DECAY_CASES,
     *DECISION_CASES,
     *DEPOSIT_CASES,
     *GROUP_CASES,
