@@ -9,6 +9,7 @@ from contractnet.messages import Code, PostingReason, Pricing
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market.state import Account
+from tests.market.buyers import ask, buying
 from tests.market.cases_negotiations import ALTERNATING, joined, negotiation
 from tests.market.cases_policies import policy
 from tests.market.directed_budgets import sale
@@ -116,7 +117,7 @@ def who_spends_everything_owes(play: Play) -> None:
 
 
 def nothing_that_is_owed_is_spent(play: Play) -> None:
-    """Not by an offer's fee, a cap, a bond, a deposit or an order for tokens either."""
+    """Not by a bond, an offer's fee, a cap, a deposit or an order for tokens either."""
     decaying(play, "ann", "bob", "cat")
     play.by("bank", token_pool("gpt", play.account("manager"), reserve_permille=0, interval_ms=60_000))
     play.by("bank", c.CreatePool("mill", play.account("ann"), 1))
@@ -124,10 +125,15 @@ def nothing_that_is_owed_is_spent(play: Play) -> None:
     award = play.by("bob", bid(play.by("manager", call(duration_ms=300_000)).id, 10)).id
     own = play.by("ann", bid(play.by("manager", call(duration_ms=300_000)).id, 10)).id
     cfp = play.by("manager", call(open_ms=70_000)).id
-    play.by("ann", bid(cfp, 990))
+    play.by("ann", grouped(cfp, 990))
     wait(play)
     give(play, "bob", "ann", 30)
     assert (who(play, "ann").free_ucr, who(play, "ann").available_ucr) == (30, -70)
+    other = play.by("manager", call(open_ms=5_000)).id
+    assert play.by("ann", grouped(other, 991)).code is Code.INSUFFICIENT_CREDIT
+    assert play.by("ann", grouped(other, 990)).code is Code.ACCEPTED, "what needs no more needs nothing"
+    work = play.by("cat", buying(open_ms=10_000)).id
+    assert play.by("ann", ask(work, "mill", 50)).code is Code.INSUFFICIENT_CREDIT
     give(play, "bob", "ann", 80)
     assert who(play, "ann").available_ucr == 10
     play.by("operator", policy(None, fee_ucr=11))

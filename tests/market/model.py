@@ -359,7 +359,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
     def need_held(self, amount: int) -> None:
         """Credits and budgets of the sender."""
         if self.sender is not None:
-            self.need(self.free(self.sender) >= amount, "INSUFFICIENT_CREDIT")
+            self.need(amount == 0 or self.free(self.sender) >= amount, "INSUFFICIENT_CREDIT")
             self.need(self.leave_room(self.sender, amount), "BUDGET_EXCEEDED")
 
     def _PlaceBid(self, command: c.PlaceBid) -> None:
