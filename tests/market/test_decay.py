@@ -140,10 +140,10 @@ def test_each_instant_counts_for_its_window(changes: list[tuple[int, int]], turn
 
 @pytest.mark.parametrize(
     ("area_ucr_ms", "permille", "decay"),
-    [(0, 1000, 0), (60_000 * 1_000, 100, 100), (60_000 * 19, 100, 1), (60_000 * 20 - 1, 100, 1), (599_999, 100, 0)],
+    [(0, 1000, 0), (60_000 * 1_000, 100, 100), (60_000 * 19, 100, 1), (180_600, 333, 1), (599_999, 100, 0)],
 )
 def test_a_part_of_the_average_rounded_down_once(area_ucr_ms: int, permille: int, decay: int) -> None:
-    """Not the average first and its part then: a rate of 100 permille of 19.99 is 1, and of 9.99 it is 0."""
+    """Not the average first and its part then: 333 permille of 3.01 are 1, those of 3 would be 0."""
     assert decay_ucr(area_ucr_ms, MINUTE_MS, permille) == decay
 
 
