@@ -109,3 +109,4 @@ def hoard(town: Traffic, manager: KeyPair) -> None:
         town.send(c.ClearBudget(account, ""), BANK)
     town.at_ms += 60_000
     town.tick()
+    town.send(c.ClearBudget(account, ""), BANK)
