@@ -200,9 +200,7 @@ class Book:
         need(issued == (e["debit"] == self.bank), "credits are issued by the bank alone")
         about = credit if issued else debit
         need((e["agent"], e["project"]) == (about.name, about.project), "a posting is attributed to whom it is about")
-        if e["reason"] in ("ALLOWANCE", "DECAY"):
-            self.budgets.post(e)
-        self.budgets.count(e, self.now_ms)
+        self.budgets.post(e, self.now_ms)
         self.policy.post(e, self.bank, self.now_ms)
         debit.balance_ucr -= amount_ucr
         credit.balance_ucr += amount_ucr

@@ -115,8 +115,12 @@ class Budgets:
             budget.spent_ucr += amount_ucr
             self._paid.add(ident)
 
-    def post(self, e: Fields) -> None:
-        """A posting of a window's start: the next one that it owes."""
+    def post(self, e: Fields, at_ms: int) -> None:
+        """Right before a posting, maybe of a window's start: then it is the next one that this owes."""
+        for account in (e["debit"], e["credit"]):
+            self.decay.count(self.over(account), account, at_ms)
+        if e["reason"] not in ("ALLOWANCE", "DECAY"):
+            return
         found = (e["debit"], e["credit"], e["amount_ucr"], e["reason"])
         need(bool(self._owed) and self._owed.pop(0) == found, "a window's start posts what its budget says, in order")
         about = e["debit"] if e["reason"] == "DECAY" else e["credit"]
@@ -127,11 +131,6 @@ class Budgets:
         """What an account owes after a window's end."""
         found = (e["account"], self.bank, e["owed_ucr"], "OWED")
         need(bool(self._owed) and self._owed.pop(0) == found, "a window's start says who owes what, in order")
-
-    def count(self, e: Fields, at_ms: int) -> None:
-        """Right before a posting."""
-        for account in (e["debit"], e["credit"]):
-            self.decay.count(self.over(account), account, at_ms)
 
     def agree(self, other: Budgets, now_ms: int) -> None:
         """The same as those of the state."""

@@ -17,7 +17,7 @@ from contractnet.signing import KeyPair
 from market import limits, pricing
 from market.rules import RULES
 from tests.market.cases_budgets import BUDGET_CASES
-from tests.market.cases_decay import DECAY_CASES, DECAY_IDS, owe
+from tests.market.cases_decay import DECAY_IDS, owe
 from tests.market.cases_decisions import DECISION_CASES, DECISION_IDS, leave_to_the_manager
 from tests.market.cases_deposits import DEPOSIT_CASES, DEPOSIT_IDS, ask_deposits
 from tests.market.cases_groups import GROUP_CASES, bid_in_groups
@@ -206,7 +206,6 @@ CASES: list[Case] = [
     ("a genesis of a market that is open", Code.MARKET_EXISTS, OPERATOR, lambda i: genesis()),
     ("a bank's genesis of a market that is open", Code.MARKET_EXISTS, BANK, lambda i: genesis()),
     *BUDGET_CASES,
-    *DECAY_CASES,
     *DECISION_CASES,
     *DEPOSIT_CASES,
     *GROUP_CASES,

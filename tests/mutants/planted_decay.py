@@ -182,9 +182,9 @@ DECAY_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the checker's books miss a posting",
-        "analytics/checker_books.py",
-        "        self.budgets.count(e, self.now_ms)\n",
-        "",
+        "analytics/checker_budgets.py",
+        '        for account in (e["debit"], e["credit"]):\n',
+        '        for account in (e["debit"],):\n',
         "the checker's averages are those of the last balance",
         (VERIFY,),
     ),
