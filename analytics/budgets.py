@@ -10,7 +10,7 @@ from contractnet.money import credits_text
 _BUDGETS = """
 SELECT CASE scope WHEN 'account' THEN agent || ' (of ' || project || ')' ELSE 'project ' || project END,
     most_ucr, spent_ucr, held_ucr, left_ucr, warned_at IS NOT NULL, strftime(ends_at, '%Y-%m-%d %H:%M:%S UTC'),
-    allowance_ucr, decay_permille
+    allowance_ucr, decay_permille, owed_ucr
 FROM budget_status WHERE market = $market ORDER BY scope DESC, 1
 """
 
@@ -37,10 +37,12 @@ def _line(
     ends_at: str,
     allowance_ucr: int,
     decay_permille: int,
+    owed_ucr: int,
 ) -> str:
     used = f"spent {credits_text(spent_ucr)}, held {credits_text(held_ucr)}"
     if most_ucr is not None and left_ucr is not None:
         used = f"{used} of {credits_text(most_ucr)}, {credits_text(left_ucr)} left"
     terms = f", allowance {credits_text(allowance_ucr)}" if allowance_ucr else ""
     terms += f", decay {decay_permille / 10:g}%" if decay_permille else ""
+    terms += f", {credits_text(owed_ucr)} owed" if owed_ucr else ""
     return f"{name}  {used}{' (warned)' if warned else ''}, until {ends_at}{terms}"

@@ -243,6 +243,7 @@ DUE = frozenset(
         HOLD,
         "AwardMade",
         "BudgetWindowStarted",
+        "DecayOwed",
         "ClockAdvanced",
         "ClockJumped",
         "DecisionOpened",

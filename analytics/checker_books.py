@@ -88,7 +88,7 @@ class Book:
     """CFPs on which this record has the manager's decision."""
 
     def __post_init__(self) -> None:
-        self.budgets = Budgets(self.bank, self.accounts, self.policy)
+        self.budgets = Budgets(self.bank, self.accounts, self.policy, self.version)
 
     @classmethod
     def opened(cls, event: Fields, source: Fields, genesis: bytes) -> Book:
@@ -158,7 +158,7 @@ class Book:
             need(getattr(self, name) == getattr(other, name), f"the {name} are those of the state")
         need(self.purchases.works == other.purchases.works, "the works are those of the state")
         self.tokens.agree(other.tokens, self.now_ms)
-        need(self.budgets.by_id == other.budgets.by_id, "the budgets are those of the state")
+        self.budgets.agree(other.budgets, self.now_ms)
         need(self.policy.plain() == other.policy.plain(), "the policy is that of the state")
         need(self.deposits.permille == other.deposits.permille, "the rate of deposits is that of the state")
         need(self.groups.plain() == other.groups.plain(), "the groups are those of the state")
@@ -181,6 +181,7 @@ class Book:
         need(e["account"] == source["command"], "an account has its command's id")
         need(e["account"] not in self.accounts, "an account is opened once")
         self.add_account(e["account"], Account(name=e["name"], project=e["project"], root=e["budget_root"]))
+        self.budgets.joined(e["account"], source["at_ms"])
         keys.register(self, e)
 
     def add_account(self, ident: bytes, account: Account) -> None:
@@ -206,8 +207,7 @@ class Book:
         need(issued == (e["debit"] == self.bank), "credits are issued by the bank alone")
         about = credit if issued else debit
         need((e["agent"], e["project"]) == (about.name, about.project), "a posting is attributed to whom it is about")
-        if e["reason"] in ("ALLOWANCE", "DECAY"):
-            self.budgets.post(e)
+        self.budgets.post(e, self.now_ms)
         self.policy.post(e, self.bank, self.now_ms)
         debit.balance_ucr -= amount_ucr
         credit.balance_ucr += amount_ucr
@@ -352,7 +352,7 @@ class Book:
 
 
 _STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
-    "RulesActivated": lambda book, e, _: activate(book, e),
+    "RulesActivated": activate,
     "AccountOpened": Book._account_opened,
     "KeyRegistered": lambda book, e, _: keys.register(book, e),
     "KeyRevoked": lambda book, e, _: keys.revoke(book, e),

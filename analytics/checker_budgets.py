@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from analytics.checker_parts import Account, Fields, need
+from analytics.checker_decay import Decay, owed
+from analytics.checker_parts import DECAY_RULES, Account, Fields, need
 from analytics.checker_policy import Policy
 
 if TYPE_CHECKING:
@@ -49,27 +50,48 @@ class Budget:
 
 @dataclass(slots=True)
 class Budgets:
-    """The budgets of one market. `accounts` are the market's, the bank's among them."""
+    """The budgets of one market. `accounts` are the market's, the bank's among them; `version` is of its rules."""
 
     bank: bytes
     accounts: dict[bytes, Account]
     policy: Policy
+    version: int
+    decay: Decay = field(init=False)
     by_id: dict[bytes, Budget] = field(default_factory=dict)
     ids: dict[Scope, bytes] = field(default_factory=dict)
     members: dict[str, list[bytes]] = field(default_factory=dict)
     """Accounts of each project in order of opening."""
     _paid: set[bytes] = field(default_factory=set)
     _owed: list[Posting] = field(default_factory=list)
+    """What the start of a window has yet to say."""
+
+    def __post_init__(self) -> None:
+        self.decay = Decay(self.accounts)
 
     def load(self, rows: Iterable[list[object]]) -> None:
         """From canonical state bytes."""
-        for ident, account, project, *rest in rows:
+        for ident, account, project, *rest, tallies in rows:
             assert isinstance(ident, str)
             assert isinstance(project, str)
             owner = bytes.fromhex(account) if isinstance(account, str) else None
             terms, window = dict(zip(TERMS, rest[:7], strict=True)), rest[7:]
             self.ids[owner, project] = bytes.fromhex(ident)
-            self.by_id[bytes.fromhex(ident)] = Budget((owner, project), terms, *window)  # type: ignore[arg-type]  # numbers and a flag
+            budget = Budget((owner, project), terms, *window)  # type: ignore[arg-type]  # numbers and a flag
+            self.by_id[bytes.fromhex(ident)] = budget
+            self.decay.load(bytes.fromhex(ident), budget, tallies)  # type: ignore[arg-type]  # rows of a list
+
+    def activate(self, version: int, at_ms: int) -> None:
+        """Other rules hold; the first that count what accounts have begin to."""
+        before, self.version = self.version, version
+        if before < DECAY_RULES:
+            for ident, budget in self.by_id.items():
+                self.decay.begin(ident, budget, self._under(budget.scope), at_ms, version)
+
+    def joined(self, account: bytes, at_ms: int) -> None:
+        """A new account falls under the budget of its project."""
+        for ident, budget in self.over(account):
+            if self.version >= DECAY_RULES and budget.terms["decay_permille"]:
+                self.decay.join(ident, account, at_ms)
 
     def over(self, account: bytes) -> list[tuple[bytes, Budget]]:
         """The budgets that an account falls under."""
@@ -93,13 +115,28 @@ class Budgets:
             budget.spent_ucr += amount_ucr
             self._paid.add(ident)
 
-    def post(self, e: Fields) -> None:
-        """A posting of a window's start: the next one that it owes."""
+    def post(self, e: Fields, at_ms: int) -> None:
+        """Right before a posting, maybe of a window's start: then it is the next one that this owes."""
+        for account in (e["debit"], e["credit"]):
+            self.decay.count(self.over(account), account, at_ms)
+        if e["reason"] not in ("ALLOWANCE", "DECAY"):
+            return
         found = (e["debit"], e["credit"], e["amount_ucr"], e["reason"])
         need(bool(self._owed) and self._owed.pop(0) == found, "a window's start posts what its budget says, in order")
         about = e["debit"] if e["reason"] == "DECAY" else e["credit"]
         account = self.accounts[about]
         need((e["agent"], e["project"]) == (account.name, account.project), "it is attributed to the account")
+
+    def post_owed(self, e: Fields) -> None:
+        """What an account owes after a window's end."""
+        found = (e["account"], self.bank, e["owed_ucr"], "OWED")
+        need(bool(self._owed) and self._owed.pop(0) == found, "a window's start says who owes what, in order")
+
+    def agree(self, other: Budgets, now_ms: int) -> None:
+        """The same as those of the state."""
+        need(self.by_id == other.by_id, "the budgets are those of the state")
+        had = [budgets.decay.plain(budgets.by_id, now_ms) for budgets in (self, other)]
+        need(had[0] == had[1], "what accounts had is that of the state")
 
     def end(self) -> None:
         """Nothing is owed at the end of a command."""
@@ -121,14 +158,18 @@ class Budgets:
         length = ends_at_ms - starts_at_ms == e["window_ms"] and (starts_at_ms - e["offset_ms"]) % e["window_ms"] == 0
         need(length, "a window is as long as it has to be, and begins at its offset")
         budget = Budget(scope, {name: e[name] for name in TERMS}, starts_at_ms, ends_at_ms)
-        overdue = False
+        overdue = goes_on = False
         before = self.by_id.get(e["budget"])
         if before is not None:
             budget.topped_up_ucr, budget.spent_ucr = before.topped_up_ucr, before.spent_ucr
             budget.warned = before.warned
             overdue = (starts_at_ms, ends_at_ms) == (before.starts_at_ms, before.ends_at_ms)
+            goes_on = all(before.terms[name] == e[name] for name in ("window_ms", "offset_ms"))
+            goes_on = goes_on and before.terms["decay_permille"] > 0 < e["decay_permille"]
         need(overdue or starts_at_ms <= source["at_ms"] < ends_at_ms, "the window is the one that runs")
         self.by_id[e["budget"]], self.ids[scope] = budget, e["budget"]
+        if not goes_on:
+            self.decay.begin(e["budget"], budget, self._under(scope), source["at_ms"], self.version)
         need(len(self.by_id) <= BUDGETS_MAX, "there are not too many budgets")
         need(len(self._under(scope)) <= MEMBERS_MAX, "a project with a budget has not too many accounts")
 
@@ -137,6 +178,7 @@ class Budgets:
         self.end()
         need(self._found(e).scope == (e["account"], e["project"]), "a budget ends that there is")
         del self.ids[self.by_id.pop(e["budget"]).scope]
+        self.decay.forget(e["budget"])
 
     def topped_up(self, e: Fields, _: Fields) -> None:
         """A limit is higher in this window."""
@@ -161,7 +203,7 @@ class Budgets:
         need((e["starts_at_ms"], e["ends_at_ms"]) == bounds, "a window begins where the last one ended")
         need(e["limit_ucr"] == budget.terms["limit_ucr"], "a window has the limit of its budget")
         need(e["spent_ucr"] == budget.spent_ucr, "a window's end tells what was spent")
-        self._owed = self._postings(budget, source["at_ms"])
+        self._owed = self._postings(e["budget"], budget, source["at_ms"])
         for name, reason in (("decayed_ucr", "DECAY"), ("issued_ucr", "ALLOWANCE")):
             total_ucr = sum(amount_ucr for _, _, amount_ucr, why in self._owed if why == reason)
             need(e[name] == total_ucr, f"{name} is what the postings add up to")
@@ -169,26 +211,33 @@ class Budgets:
         budget.topped_up_ucr = budget.spent_ucr = 0
         budget.warned = False
 
-    def _postings(self, budget: Budget, at_ms: int) -> list[Posting]:
-        """What the accounts lose and get: decay rounded down, the rest of a shared allowance to the first."""
+    def _postings(self, ident: bytes, budget: Budget, at_ms: int) -> list[Posting]:
+        """What the accounts lose, owe and get: decay rounded down, the rest of a shared allowance to the first."""
         owed: list[Posting] = []
         members, terms = self._under(budget.scope), budget.terms
+        if not (terms["allowance_ucr"] or terms["decay_permille"]):
+            return []
         issuable_ucr = ISSUED_UCR_MAX + self.accounts[self.bank].balance_ucr
         left_ucr = self.policy.left_ucr(at_ms)
         by_policy_ucr = ISSUED_UCR_MAX if left_ucr is None else left_ucr
-        for place, ident in enumerate(members):
-            account = self.accounts[ident]
+        for place, member in enumerate(members):
+            account = self.accounts[member]
             free_ucr = account.balance_ucr - account.held_ucr
             share_ucr = (terms["allowance_ucr"] + len(members) - 1 - place) // len(members)
-            lost_ucr = free_ucr * terms["decay_permille"] // 1000
+            asked_ucr = free_ucr * terms["decay_permille"] // 1000
+            if self.version >= DECAY_RULES:
+                asked_ucr = self.decay.take(ident, budget, member, at_ms) + account.owed_ucr
+            lost_ucr = min(free_ucr, asked_ucr)
+            left_owed_ucr = asked_ucr - lost_ucr
             if terms["cap_allowances"] and share_ucr:
                 lost_ucr = max(lost_ucr, free_ucr - (terms["cap_allowances"] - 1) * share_ucr)
             issuable_ucr += lost_ucr
             share_ucr = min(share_ucr, issuable_ucr, by_policy_ucr)
             issuable_ucr -= share_ucr
             by_policy_ucr -= share_ucr
-            both = ((ident, self.bank, lost_ucr, "DECAY"), (self.bank, ident, share_ucr, "ALLOWANCE"))
-            owed += [posting for posting in both if posting[2]]
+            owed += [(member, self.bank, lost_ucr, "DECAY")] if lost_ucr else []
+            owed += [(member, self.bank, left_owed_ucr, "OWED")] if left_owed_ucr != account.owed_ucr else []
+            owed += [(self.bank, member, share_ucr, "ALLOWANCE")] if share_ucr else []
         return owed
 
     def _under(self, scope: Scope) -> list[bytes]:
@@ -213,5 +262,6 @@ STEPS: dict[str, Callable[[Book, Fields, Fields], None]] = {
     "BudgetCleared": lambda book, e, source: book.budgets.cleared(e, source),
     "BudgetToppedUp": lambda book, e, source: book.budgets.topped_up(e, source),
     "BudgetWarned": lambda book, e, source: book.budgets.warn(e, source),
+    "DecayOwed": owed,
     "BudgetWindowStarted": lambda book, e, source: book.budgets.next_window(e, source),
 }

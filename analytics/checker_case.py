@@ -109,7 +109,7 @@ class Case:
     def lacks(self, amount_ucr: int) -> bool:
         """Whether the sender cannot set so much aside."""
         account = self.account
-        return account is not None and amount_ucr > 0 and account.balance_ucr - account.held_ucr < amount_ucr
+        return account is not None and amount_ucr > 0 and account.available_ucr < amount_ucr
 
     def overruns(self, amount_ucr: int) -> bool:
         """Whether a budget of the sender leaves less than that."""

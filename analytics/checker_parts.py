@@ -12,6 +12,8 @@ SEQUENCES_PER_KEY = 128
 """How many sequences of a key are remembered (docs/decisions/0003)."""
 RULES = frozenset({1, 3, 4, 5, 6, 7, 8, 9})
 """The versions of the rules that were released."""
+DECAY_RULES = 9
+"""Since which version decay is a part of what an account had on average."""
 KEYS_RULES, DECISIONS_RULES, GROUPS_RULES, MANAGED_PURCHASES_RULES, ROOTS_RULES = 3, 5, 6, 7, 9
 """Since which version keys expire, managers award, bids have groups and accounts buy, managers award what they buy."""
 
@@ -43,6 +45,13 @@ class Account:
     name: str = "bank"
     project: str = "bank"
     root: str = "bank"
+    owed_ucr: int = 0
+    """Decay that was not free to be taken."""
+
+    @property
+    def available_ucr(self) -> int:
+        """What may be spent."""
+        return self.balance_ucr - self.held_ucr - self.owed_ucr
 
 
 @dataclass(slots=True)

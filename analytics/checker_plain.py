@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def load(book: Book, m: Fields) -> None:
     """Fill empty books."""
-    for ident, name, project, root, _, balance_ucr, _, _, weights, system in m["accounts"]:
-        account = Account(balance_ucr, 0, [(e, w) for e, w in weights], name, project, root)
+    for ident, name, project, root, _, balance_ucr, _, _, weights, system, owed_ucr in m["accounts"]:
+        account = Account(balance_ucr, 0, [(e, w) for e, w in weights], name, project, root, owed_ucr)
         book.add_account(bytes.fromhex(ident), account)
         book.tokens.system |= {bytes.fromhex(ident)} if system else set()
     book.tokens.load(m["token_pools"])

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 ISSUED_MAX, WINDOW_MS_MIN, WINDOW_MS_MAX, MONEY_MAX = 4 * 10**18, 60_000, 366 * 24 * 3600 * 1000, 10**15
 
 
-def activate(book: Book, e: Fields) -> None:
+def activate(book: Book, e: Fields, source: Fields) -> None:
     """The operator activates other rules."""
     need(e["version"] in RULES and e["version"] > book.version, "rules are known, and never older than before")
     book.version = e["version"]
+    book.budgets.activate(e["version"], source["at_ms"])
 
 
 @dataclass(slots=True)

@@ -101,7 +101,7 @@ def beyond_policy(case: Case) -> bool:
 def cannot_give(case: Case) -> bool:
     """The account that is to give has less."""
     debit = case.book.accounts.get(case.command.debit)
-    return debit is not None and debit.balance_ucr - debit.held_ucr < case.command.amount_ucr
+    return debit is not None and debit.available_ucr < case.command.amount_ucr
 
 
 def no_scope(case: Case) -> bool:

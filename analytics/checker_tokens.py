@@ -251,7 +251,7 @@ def _ranked(book: Book, pool: Pool, supply: int, at_ms: int, head: bytes) -> Ran
             or budget.spent_ucr + book.budgets.held_under(budget) + promised.get(i, 0) + worth_ucr <= budget.most_ucr
             for i, budget in over
         )
-        if fits and account.balance_ucr - account.held_ucr >= worth_ucr:
+        if fits and account.available_ucr >= worth_ucr:
             able.append((order, tokens, weight))
             promised |= {i: promised.get(i, 0) + worth_ucr for i, _ in over}
     return able

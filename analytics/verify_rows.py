@@ -49,7 +49,7 @@ COLUMNS: dict[str, str] = {
     " epoch_ms(rejected_at), command_offset",
     "markets": "partition, market, bank_id, rules_version, signed, operator_key, genesis_hash, epoch_ms(opened_at)",
     "accounts": "partition, market, account_id, name, project, budget_root, is_bank, weight_permille, balance_ucr,"
-    " held_ucr, balance_ucr - held_ucr = available_ucr, epoch_ms(opened_at), is_system",
+    " held_ucr, balance_ucr - held_ucr - owed_ucr = available_ucr, epoch_ms(opened_at), is_system, owed_ucr",
     "keys": "partition, market, signing_key, account_id, epoch_ms(registered_at), epoch_ms(expires_at),"
     " epoch_ms(revoked_at)",
     "pools": "partition, market, pool, owner_id, owner, units, epoch_ms(created_at), epoch_ms(resized_at)",
@@ -177,7 +177,7 @@ class Rows:
     def _market_opened(self, _: int, m: str, e: Fields, at_ms: int) -> None:
         bank, keys = e["bank"].hex(), [e["operator_key"].hex(), e["genesis_hash"].hex()]
         self.markets[m] = [self.partition, m, bank, e["rules_version"], e["signed"], *keys, _ms(at_ms)]
-        names = ["bank", "bank", "bank", True, 1000, 0, 0, True, _ms(at_ms), False]
+        names = ["bank", "bank", "bank", True, 1000, 0, 0, True, _ms(at_ms), False, 0]
         self.accounts[m, bank] = [self.partition, m, bank, *names]
         self._add_key(m, e["operator_key"], None, at_ms)
         self._add_key(m, e["bank_key"], bank, at_ms)
@@ -187,7 +187,7 @@ class Rows:
 
     def _account_opened(self, _: int, m: str, e: Fields, at_ms: int) -> None:
         ident = e["account"].hex()
-        names = [e["name"], e["project"], e["budget_root"], False, 1000, 0, 0, True, _ms(at_ms), False]
+        names = [e["name"], e["project"], e["budget_root"], False, 1000, 0, 0, True, _ms(at_ms), False, 0]
         self.accounts[m, ident] = [self.partition, m, ident, *names]
         self._add_key(m, e["signing_key"], ident, at_ms)
 

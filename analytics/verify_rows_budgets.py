@@ -69,12 +69,17 @@ def _resale_call_set(rows: Rows, offset: int, m: str, e: Fields, at_ms: int) -> 
     rows.keep("resale_calls", [rows.partition, offset, m, e["call_ms"], stored_ms(at_ms)])
 
 
+def _owed(rows: Rows, _: int, m: str, e: Fields, __: int) -> None:
+    rows.accounts[m, e["account"].hex()][13] = e["owed_ucr"]
+
+
 BUDGET_STEPS: dict[str, Callable[[Rows, int, Any, Fields, int], None]] = {
     "BudgetSet": _set,
     "BudgetCleared": _cleared,
     "BudgetToppedUp": _topped_up,
     "BudgetWarned": _warned,
     "BudgetWindowStarted": _window_started,
+    "DecayOwed": _owed,
     "PolicySet": _policy_set,
     "DepositSet": _deposit_set,
     "ResaleCallSet": _resale_call_set,

@@ -28,7 +28,7 @@ _TERMS = ("tokens_per_minute", "burst_tokens", "reserve_permille", "interval_ms"
 
 
 def _priority(rows: Rows, _: int, m: str, e: Fields, __: int) -> None:
-    rows.accounts[m, e["account"].hex()][-1] = e["system"]
+    rows.accounts[m, e["account"].hex()][12] = e["system"]
 
 
 def _created(rows: Rows, _: int, m: str, e: Fields, at_ms: int) -> None:

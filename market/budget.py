@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from market.decay import Tally, decay_ucr
 
 
 @dataclass(slots=True)
@@ -31,6 +33,8 @@ class Budget:
     warned: bool = False
     held_ucr: int = 0
     """What open bids hold, whenever they were placed. Derived."""
+    tallies: dict[bytes, Tally] = field(default_factory=dict)
+    """What its accounts have had, where it decays by that."""
 
     @property
     def posts(self) -> bool:
@@ -46,6 +50,12 @@ class Budget:
     def room_ucr(self) -> int | None:
         """What one more bid may hold; below 0 where terms changed under what was held. None: there is no limit."""
         return None if (most := self.most_ucr) is None else most - self.spent_ucr - self.held_ucr
+
+    def decay_ucr(self, account: bytes, balance_ucr: int) -> int:
+        """The decay of the window that is over, of an account that has this balance."""
+        tally = self.tallies.get(account)
+        area = 0 if tally is None else tally.area_at(balance_ucr, self.ends_at_ms)
+        return decay_ucr(area, self.window_ms, self.decay_permille)
 
     def warns_at(self, spent_ucr: int) -> bool:
         """Whether so much spent is a reason to warn, where that was not done in this window."""

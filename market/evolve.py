@@ -8,6 +8,7 @@ from typing import Any
 
 from contractnet.messages import Code, Entry, Event, PostingReason, Source, Winner
 from contractnet.messages import events as e
+from market import evolve_decay as decay
 from market import evolve_groups as groups
 from market import evolve_policies as policies
 from market import evolve_works as works
@@ -51,8 +52,9 @@ def evolve(state: State, entry: Entry) -> None:
         assert isinstance(entry.event, NO_CHANGE), f"no rule folds {type(entry.event).__name__}"
 
 
-def _rules_activated(state: State, _: Source, event: e.RulesActivated) -> None:
-    state.rules_version = event.version
+def _rules_activated(state: State, source: Source, event: e.RulesActivated) -> None:
+    before, state.rules_version = state.rules_version, event.version
+    decay.activated(state, before, source.at_ms)
 
 
 def _accepted(state: State, source: Source, event: e.CommandAccepted) -> None:
@@ -74,9 +76,10 @@ def _remember(key: Key, sequence: int, command: bytes, code: Code) -> None:
         del key.seen[key.floor]
 
 
-def _account_opened(state: State, _: Source, event: e.AccountOpened) -> None:
+def _account_opened(state: State, source: Source, event: e.AccountOpened) -> None:
     account = Account(event.account, event.name, event.project, event.budget_root, event.inbox_key)
     _add_account(state, account, event.signing_key)
+    decay.opened(state, account, source.at_ms)
 
 
 def _add_account(state: State, account: Account, signing_key: bytes) -> None:
@@ -132,10 +135,12 @@ def _weight_changed(state: State, _: Source, event: e.WeightChanged) -> None:
 def _transferred(state: State, source: Source, event: e.CreditsTransferred) -> None:
     assert event.amount_ucr > 0
     assert event.debit != event.credit
-    debit = state.accounts[event.debit]
+    debit, credit = state.accounts[event.debit], state.accounts[event.credit]
+    for account in (debit, credit):
+        decay.count(state, account, source.at_ms)
     debit.balance_ucr -= event.amount_ucr
-    state.accounts[event.credit].balance_ucr += event.amount_ucr
-    assert debit.id == state.bank or debit.available_ucr >= 0, "nobody spends what it does not have"
+    credit.balance_ucr += event.amount_ucr
+    assert debit.id == state.bank or debit.free_ucr >= 0, "nobody spends what it does not have"
     if event.reason is PostingReason.TOKENS:
         # What backs other payments is a hold, whose capture counts.
         for budget in state.budgets_of(debit):
@@ -150,7 +155,7 @@ def _hold_placed(state: State, _: Source, event: e.HoldPlaced) -> None:
     state.holds[event.hold] = event.amount_ucr
     account = state.accounts[event.account]
     account.held_ucr += event.amount_ucr
-    assert account.available_ucr >= 0, "nobody holds what it does not have"
+    assert account.free_ucr >= 0, "nobody holds what it does not have"
     # An escrow is part of what its CFP has just freed, also where the bank lowered the limit meanwhile.
     escrow = not any(event.hold in opened for opened in (state.bids, state.cfps, state.negotiations))
     for budget in state.budgets_of(account):
@@ -369,6 +374,7 @@ _CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {
     e.PolicySet: policies.policy_set,
     e.DepositSet: policies.deposit_set,
     e.ResaleCallSet: policies.resale_call_set,
+    e.DecayOwed: decay.owed,
     **BUDGET_CHANGES,
     **NEGOTIATION_CHANGES,
     **TOKEN_CHANGES,

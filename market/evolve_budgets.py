@@ -8,11 +8,12 @@ from typing import Any
 
 from contractnet.messages import Event, Source
 from contractnet.messages import events as e
+from market import evolve_decay as decay
 from market.budget import Budget
 from market.state import State
 
 
-def _set(state: State, _: Source, event: e.BudgetSet) -> None:
+def _set(state: State, source: Source, event: e.BudgetSet) -> None:
     old = state.budgets.get(event.budget)
     budget = Budget(
         id=event.budget,
@@ -32,6 +33,11 @@ def _set(state: State, _: Source, event: e.BudgetSet) -> None:
         budget.topped_up_ucr, budget.spent_ucr, budget.warned = old.topped_up_ucr, old.spent_ucr, old.warned
         _unschedule(state, old)
     state.add_budget(budget)
+    same = old is not None and (old.window_ms, old.offset_ms) == (budget.window_ms, budget.offset_ms)
+    if old is not None and same and old.decay_permille and budget.decay_permille:
+        budget.tallies = old.tallies
+    else:
+        decay.begin(state, budget, source.at_ms)
     heapq.heappush(state.agenda, (budget.ends_at_ms, budget.id))
 
 
@@ -63,6 +69,7 @@ def _window_started(state: State, source: Source, event: e.BudgetWindowStarted) 
     budget = state.budgets[event.budget]
     assert budget.ends_at_ms == event.starts_at_ms <= source.at_ms, "no window is left out, and none ends early"
     assert event.spent_ucr == budget.spent_ucr
+    decay.next_window(state, budget)
     budget.starts_at_ms, budget.ends_at_ms = event.starts_at_ms, event.ends_at_ms
     budget.topped_up_ucr = budget.spent_ucr = 0
     budget.warned = False

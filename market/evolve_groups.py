@@ -39,7 +39,7 @@ def hold_resized(state: State, _: Source, event: e.HoldResized) -> None:
     state.holds[event.hold] = event.amount_ucr
     account = state.accounts[event.account]
     account.held_ucr += change_ucr
-    assert account.available_ucr >= 0, "nobody holds what it does not have"
+    assert account.free_ucr >= 0, "nobody holds what it does not have"
     for budget in state.budgets_of(account):
         budget.held_ucr += change_ucr
 

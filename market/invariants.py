@@ -22,10 +22,12 @@ def credits_are_conserved(state: State) -> Iterator[str]:
 
 
 def nothing_is_overspent(state: State) -> Iterator[str]:
-    """Nobody but the bank is below 0, and nobody holds more than it has."""
+    """Nobody but the bank is below 0, and nobody holds more than it has. The bank owes nothing."""
     for account in state.accounts.values():
-        if account.id != state.bank and account.available_ucr < 0:
+        if account.id != state.bank and account.free_ucr < 0:
             yield f"account {account.id.hex()} has {account.balance_ucr}, holds {account.held_ucr}"
+        if account.owed_ucr < 0 or (account.owed_ucr and account.id == state.bank):
+            yield f"account {account.id.hex()} owes {account.owed_ucr}"
 
 
 def holds_match_bids(state: State) -> Iterator[str]:

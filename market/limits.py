@@ -181,3 +181,6 @@ RESALE_CALL_MS_MAX = 60_000
 # Of all negotiations: who claims needs no lease, and must not keep those who have one from bargaining.
 CLAIMS_MAX = NEGOTIATIONS_MAX // 2
 CLAIMS_PER_ROOT_MAX = CLAIMS_MAX // 2
+
+# Decay of what an account had on average. The first version of the rules that has it.
+DECAY_RULES_VERSION = 9

@@ -197,8 +197,8 @@ def _concerned(event: Event, state: State) -> list[bytes]:
 
 
 def _budgets_told(entries: Sequence[Entry], state: State, accounts: Sequence[bytes]) -> dict[bytes, Private]:
-    """What these accounts learn of their budgets. Of a project's they learn what was spent, and never what is held:
-    that is how high the others bid."""
+    """What these accounts learn of their budgets, and what they owe under those that move credits. Of a project's they
+    learn what was spent, and never what is held: that is how high the others bid."""
     offset = entries[0].source.offset
     ended: set[bytes | str] = {
         entry.event.account or entry.event.project for entry in entries if isinstance(entry.event, e.BudgetCleared)
@@ -218,6 +218,11 @@ def _budgets_told(entries: Sequence[Entry], state: State, accounts: Sequence[byt
             else:
                 continue
             told[ident + bytes([of_project])] = Private(account.inbox_key, notice)
+        owes = state.rules_version >= limits.DECAY_RULES_VERSION
+        if owes and any(budget.posts for budget in state.budgets_of(account)):
+            # Also where it owes nothing: how many are told depends on no bid.
+            owed = n.OwedChanged(ident, account.owed_ucr, offset)
+            told[ident + bytes([2])] = Private(account.inbox_key, owed)
     return told
 
 

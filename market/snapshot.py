@@ -16,6 +16,7 @@ from typing import Any
 from contractnet.messages import Code, Direction, Pricing, Winner
 from market.budget import Budget
 from market.capacity import Timeline
+from market.decay import Tally
 from market.policy import Policy
 from market.shard import Shard
 from market.snapshot_negotiations import dump_negotiation, load_negotiation
@@ -162,15 +163,15 @@ def _load_key(d: list[Any]) -> tuple[bytes, Key]:
 def _dump_account(a: Account) -> list[Any]:
     inbox_key = None if a.inbox_key is None else a.inbox_key.hex()
     head = [a.id.hex(), a.name, a.project, a.budget_root, inbox_key, a.balance_ucr, a.keys, a.live_keys]
-    return [*head, a.weights, a.system]
+    return [*head, a.weights, a.system, a.owed_ucr]
 
 
 def _load_account(d: list[Any]) -> Account:
-    ident, name, project, root, inbox, balance_ucr, keys, live_keys, weights, system = d
+    ident, name, project, root, inbox, balance_ucr, keys, live_keys, weights, system, owed_ucr = d
     inbox_key = None if inbox is None else bytes.fromhex(inbox)
     account = Account(bytes.fromhex(ident), name, project, root, inbox_key, balance_ucr, keys=keys, live_keys=live_keys)
     account.weights = [(epoch, weight) for epoch, weight in weights]
-    account.system = system
+    account.system, account.owed_ucr = system, owed_ucr
     return account
 
 
@@ -290,9 +291,12 @@ def _dump_budget(b: Budget) -> list[Any]:
     account = None if b.account is None else b.account.hex()
     terms = [b.limit_ucr, b.allowance_ucr, b.window_ms, b.offset_ms, b.decay_permille, b.cap_allowances]
     window = [b.starts_at_ms, b.ends_at_ms, b.topped_up_ucr, b.spent_ucr, b.warned]
-    return [b.id.hex(), account, b.project, *terms, b.warn_permille, *window]
+    tallies = [[ident.hex(), tally.until_ms, tally.areas] for ident, tally in b.tallies.items()]
+    return [b.id.hex(), account, b.project, *terms, b.warn_permille, *window, tallies]
 
 
 def _load_budget(d: list[Any]) -> Budget:
-    ident, account, *rest = d
-    return Budget(bytes.fromhex(ident), None if account is None else bytes.fromhex(account), *rest)
+    ident, account, *rest, tallies = d
+    budget = Budget(bytes.fromhex(ident), None if account is None else bytes.fromhex(account), *rest)
+    budget.tallies = {bytes.fromhex(owner): Tally(until_ms, areas) for owner, until_ms, areas in tallies}
+    return budget

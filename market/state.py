@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from contractnet.messages import Code, Direction, Pricing, Winner
+from market import limits
 from market.bargaining import BUYER, Negotiation
 from market.budget import Budget
 from market.capacity import Timeline
@@ -52,7 +53,7 @@ class Group:
 
 @dataclass(slots=True)
 class Account:
-    """One account. `balance_ucr` includes `held_ucr`; what it can spend is the difference."""
+    """One account. `balance_ucr` includes `held_ucr`; what it can spend is the difference, less what it owes."""
 
     id: bytes
     name: str
@@ -62,6 +63,8 @@ class Account:
     """What its private notices are sealed with; the bank has none."""
     balance_ucr: int = 0
     held_ucr: int = 0
+    owed_ucr: int = 0
+    """Decay that was not free to be taken when its window ended."""
     keys: int = 0
     """Keys ever registered."""
     live_keys: int = 0
@@ -77,9 +80,14 @@ class Account:
     """Whether it is a System agent, which may draw tokens."""
 
     @property
-    def available_ucr(self) -> int:
-        """What the account can spend."""
+    def free_ucr(self) -> int:
+        """What nothing holds. Decay comes out of it."""
         return self.balance_ucr - self.held_ucr
+
+    @property
+    def available_ucr(self) -> int:
+        """What the account can spend; below 0 where it owes more than is free."""
+        return self.free_ucr - self.owed_ucr
 
     def weight_at(self, epoch: int) -> int:
         """Weight in permille for a CFP of this weight epoch."""
@@ -368,7 +376,11 @@ class State:
         if pool is not None:
             return 3 * len(pool.orders)
         budget = self.budgets.get(self.agenda[0][1])
-        return 2 * len(self.accounts_under(budget)) if budget is not None and budget.posts else 0
+        if budget is None or not budget.posts:
+            return 0
+        # Decay, allowance, and what is owed.
+        entries = 3 if self.rules_version >= limits.DECAY_RULES_VERSION else 2
+        return entries * len(self.accounts_under(budget))
 
     def is_pending(self, item: tuple[int, bytes]) -> bool:
         """Whether an entry of the agenda still stands."""

@@ -13,7 +13,8 @@ FROM in_MarketOpened;
 -- on MarketOpened
 INSERT INTO accounts BY NAME
 SELECT market, id(bank) AS account_id, 'bank' AS name, 'bank' AS project, 'bank' AS budget_root, true AS is_bank,
-    1000 AS weight_permille, 0 AS balance_ucr, 0 AS held_ucr, false AS is_system, ts(at_ms) AS opened_at, partition
+    1000 AS weight_permille, 0 AS balance_ucr, 0 AS held_ucr, 0 AS owed_ucr, false AS is_system,
+    ts(at_ms) AS opened_at, partition
 FROM in_MarketOpened;
 
 -- on RulesActivated
@@ -29,7 +30,7 @@ FROM in_AccountOpened i WHERE accounts.market = i.market AND accounts.account_id
 -- on AccountOpened
 INSERT INTO accounts BY NAME
 SELECT market, id(account) AS account_id, name, project, budget_root, false AS is_bank, 1000 AS weight_permille,
-    0 AS balance_ucr, 0 AS held_ucr, false AS is_system, ts(at_ms) AS opened_at, partition
+    0 AS balance_ucr, 0 AS held_ucr, 0 AS owed_ucr, false AS is_system, ts(at_ms) AS opened_at, partition
 FROM in_AccountOpened i ANTI JOIN accounts a ON a.market = i.market AND a.account_id = id(i.account);
 
 -- Keys are registered once, and revoked or given an end only after that: inserting first holds for them as well.

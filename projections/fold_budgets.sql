@@ -101,6 +101,13 @@ FROM (
 WHERE budget_windows.market = i.market AND budget_windows.budget_id = i.budget_id
     AND budget_windows.ledger_offset = i.ledger_offset;
 
+-- on DecayOwed
+UPDATE accounts SET owed_ucr = i.owed_ucr
+FROM (
+    SELECT market, account, arg_max(owed_ucr, ledger_offset) AS owed_ucr FROM in_DecayOwed GROUP BY ALL
+) i
+WHERE accounts.market = i.market AND accounts.account_id = id(i.account);
+
 -- What the operator sets for the whole market.
 -- on PolicySet
 INSERT INTO policies BY NAME

@@ -71,7 +71,7 @@ class Publisher:
             sealed = f"FROM read_parquet([{files}]) UNION ALL " if files else ""
             execute(f"CREATE VIEW {table} AS {sealed}FROM unsealed.{table}")
         for table in SMALL:
-            columns = "*, balance_ucr - held_ucr AS available_ucr" if table == "accounts" else "*"
+            columns = "*, balance_ucr - held_ucr - owed_ucr AS available_ucr" if table == "accounts" else "*"
             execute(f"CREATE TABLE {table} AS SELECT {columns} FROM {state}.main.{table}")
         execute(
             "CREATE TABLE meta AS SELECT partition, next_offset, events, newest_event_at, "

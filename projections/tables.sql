@@ -22,8 +22,8 @@ CREATE TABLE markets (
 
 CREATE TABLE accounts (
     market VARCHAR, account_id VARCHAR, name VARCHAR, project VARCHAR, budget_root VARCHAR, is_bank BOOLEAN,
-    weight_permille INTEGER, balance_ucr BIGINT, held_ucr BIGINT, is_system BOOLEAN, opened_at TIMESTAMP,
-    partition INTEGER
+    weight_permille INTEGER, balance_ucr BIGINT, held_ucr BIGINT, owed_ucr BIGINT, is_system BOOLEAN,
+    opened_at TIMESTAMP, partition INTEGER
 );
 
 CREATE TABLE keys (

@@ -32,17 +32,20 @@ SELECT market, count(*)::BIGINT AS accounts, sum(balance_ucr)::BIGINT AS sum_bal
     sum_balance_ucr = 0 AND balances_differing = 0 AND held_differing = 0 AS ok
 FROM compared GROUP BY market;
 
--- Every budget with the window that runs: what it allows, what awards have cost, what open bids hold, and what is left
--- for one more bid (below 0 where the terms changed under what was held). Without a limit, most and left are NULL.
+-- Every budget with the window that runs: what it allows, what awards have cost, what open bids hold, what is left for
+-- one more bid (below 0 where the terms changed under what was held), and the decay that its accounts owe. Without a
+-- limit, most and left are NULL.
 CREATE VIEW budget_status AS
 WITH held AS (
-    SELECT market, account_id, NULL AS project, held_ucr FROM accounts
+    SELECT market, account_id, NULL AS project, held_ucr, owed_ucr FROM accounts
     UNION ALL
-    SELECT market, NULL, project, sum(held_ucr)::BIGINT FROM accounts WHERE NOT is_bank GROUP BY ALL
+    SELECT market, NULL, project, sum(held_ucr)::BIGINT, sum(owed_ucr)::BIGINT
+    FROM accounts WHERE NOT is_bank GROUP BY ALL
 )
 SELECT b.market, b.scope, b.agent, b.project, w.limit_ucr, w.topped_up_ucr, w.limit_ucr + w.topped_up_ucr AS most_ucr,
     w.spent_ucr, coalesce(h.held_ucr, 0) AS held_ucr, most_ucr - w.spent_ucr - coalesce(h.held_ucr, 0) AS left_ucr,
-    w.warned_at, w.starts_at, w.ends_at, b.allowance_ucr, b.decay_permille, b.cap_allowances, b.budget_id
+    w.warned_at, w.starts_at, w.ends_at, b.allowance_ucr, b.decay_permille, b.cap_allowances,
+    coalesce(h.owed_ucr, 0) AS owed_ucr, b.budget_id
 FROM budgets b
 JOIN budget_windows w ON w.market = b.market AND w.budget_id = b.budget_id AND w.ended_at IS NULL
 LEFT JOIN held h ON h.market = b.market

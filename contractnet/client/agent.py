@@ -200,6 +200,11 @@ class Agent(Worker, Bargainer, TokenSpender):
         """
         return None if self._inbox is None else self._inbox.balance
 
+    def owed_ucr(self) -> int:
+        """The decay that the account owes, micro-credits, as the market told it last: what was not free to be taken
+        when a window of a budget ended. `balance().available_ucr` is without it already. 0 where nothing was told."""
+        return 0 if self._inbox is None else self._inbox.owed_ucr
+
     def budget(self, *, of_project: bool = False) -> Budget | None:
         """The account's budget, or its project's, as the market told it last, by a notice that only this account reads.
 

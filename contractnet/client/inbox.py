@@ -28,6 +28,7 @@ from contractnet.messages.notices import (
     LeaseWanted,
     NegotiationEnded,
     NegotiationProposed,
+    OwedChanged,
     RoundBegan,
     SealedNotice,
     WorkShown,
@@ -46,7 +47,8 @@ _NONCE_AT = HEADER_BYTES + TAG_BYTES
 class Balance(Shown):
     """An account's credits, micro-credits, right after the command at `offset` of the market's commands partition.
 
-    `available_ucr` can be spent, `held_ucr` backs open bids. `at_ms` is market time, milliseconds since the epoch.
+    `available_ucr` can be spent, `held_ucr` backs open bids. What the account owes is in neither: where that is more
+    than nothing holds, `available_ucr` is below 0. `at_ms` is market time, milliseconds since the epoch.
     """
 
     available_ucr: int
@@ -127,6 +129,8 @@ class Inbox:
         self.balance: Balance | None = None
         self.budgets: dict[bool, Budget] = {}
         """By whether it is the project's."""
+        self.owed_ucr = 0
+        """The decay that the account owes, micro-credits."""
         self.invitations: dict[bytes, None] = {}
         """The open CFPs by invitation that the account may bid on."""
         self.since = 0
@@ -178,7 +182,9 @@ class Inbox:
             return None
         # Accounts that share an inbox key get each other's notices as well.
         kinds = BalanceChanged | BudgetChanged | BudgetEnded | BidShown | BidDeclined | BidDropped | Invitation
-        kinds |= NegotiationProposed | LeaseWanted | RoundBegan | NegotiationEnded | WorkShown | GrantShown
+        kinds |= (
+            NegotiationProposed | LeaseWanted | RoundBegan | NegotiationEnded | WorkShown | GrantShown | OwedChanged
+        )
         if not isinstance(notice, kinds) or notice.account != self.account:
             return None
         if isinstance(notice, BidShown):
@@ -196,6 +202,8 @@ class Inbox:
         elif isinstance(notice, BudgetChanged):
             window = (notice.limit_ucr, notice.spent_ucr, notice.ends_at_ms, notice.warned)
             self.budgets[notice.of_project] = Budget(notice.of_project, *window, notice.offset, at_ms)
+        elif isinstance(notice, OwedChanged):
+            self.owed_ucr = notice.owed_ucr
         elif isinstance(notice, BalanceChanged):
             self.balance = Balance(notice.available_ucr, notice.held_ucr, notice.offset, at_ms)
             for reader in self._readers:

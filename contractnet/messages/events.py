@@ -10,6 +10,7 @@ from contractnet.messages.events_budgets import BudgetSet as BudgetSet  # noqa: 
 from contractnet.messages.events_budgets import BudgetToppedUp as BudgetToppedUp  # noqa: PLC0414, part of this module
 from contractnet.messages.events_budgets import BudgetWarned as BudgetWarned  # noqa: PLC0414, part of this module
 from contractnet.messages.events_budgets import BudgetWindowStarted as BudgetWindowStarted  # noqa: PLC0414, part of this module
+from contractnet.messages.events_budgets import DecayOwed as DecayOwed  # noqa: PLC0414, part of this module
 from contractnet.messages.events_groups import BidGrouped as BidGrouped  # noqa: PLC0414, part of this module
 from contractnet.messages.events_groups import HoldResized as HoldResized  # noqa: PLC0414, part of this module
 from contractnet.messages.events_invitations import AccountInvited as AccountInvited  # noqa: PLC0414, part of this module

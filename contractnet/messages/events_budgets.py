@@ -63,3 +63,11 @@ class BudgetWindowStarted(Event):
     spent_ucr: int
     decayed_ucr: int
     issued_ucr: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecayOwed(Event):
+    """An account owes decay that was not free to be taken when its budget's window ended; 0: it owes none any more."""
+
+    account: bytes
+    owed_ucr: int

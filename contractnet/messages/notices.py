@@ -184,6 +184,15 @@ class BudgetEnded(Notice):
 
 
 @dataclass(frozen=True, slots=True)
+class OwedChanged(Notice):
+    """The decay that an account owes, as it is after a command. Only ever inside a SealedNotice."""
+
+    account: bytes
+    owed_ucr: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
 class Invitation(Notice):
     """The account may answer a CFP by invitation (FIPA cfp). Only ever inside a SealedNotice."""
 

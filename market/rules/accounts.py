@@ -82,9 +82,13 @@ def transfer(ctx: Context, command: c.TransferCredits) -> list[Event]:
 
 
 def check_credit(account: Account, amount_ucr: int) -> None:
-    """Reject what the available balance does not cover."""
+    """Reject what the available balance does not cover. What costs nothing needs nothing, whatever is owed."""
     available = account.available_ucr
-    require(available >= amount_ucr, Code.INSUFFICIENT_CREDIT, f"available {available}, needed {amount_ucr}")
+    require(
+        not amount_ucr or available >= amount_ucr,
+        Code.INSUFFICIENT_CREDIT,
+        f"available {available}, needed {amount_ucr}",
+    )
 
 
 def posting(debit: Account, credit: Account, amount_ucr: int, reason: PostingReason, memo: str = "") -> Event:

@@ -101,19 +101,24 @@ def warnings(state: State, payments: Iterable[tuple[bytes, int]]) -> list[Event]
 
 
 def next_window(state: State, budget: Budget, at_ms: int) -> list[Event]:
-    """The window right after the one that is over. Held credits do not decay, and allowances end where a policy's limit
-    is reached."""
-    accounts = [state.accounts[ident] for ident in state.accounts_under(budget)]
+    """The window right after the one that is over. Nothing that is held is taken, and allowances end where a policy's
+    limit is reached."""
+    # A budget that neither gives nor takes collects nothing either.
+    accounts = [state.accounts[ident] for ident in state.accounts_under(budget)] if budget.posts else []
     bank = state.accounts[state.bank]
     issuable_ucr = limits.ISSUED_UCR_MAX + bank.balance_ucr
     left_ucr = None if state.policy is None else state.policy.left_ucr(at_ms)
     postings: list[Event] = []
     decayed_ucr = issued_ucr = 0
     for account, share_ucr in zip(accounts, _shares(budget.allowance_ucr, len(accounts)), strict=True):
-        decay_ucr = _decay(budget, account.available_ucr, share_ucr)
+        due_ucr = _due(state, budget, account)
+        decay_ucr = _decay(budget, account.free_ucr, share_ucr, due_ucr)
         if decay_ucr:
             postings.append(posting(account, bank, decay_ucr, PostingReason.DECAY))
             issuable_ucr += decay_ucr
+        owed_ucr = max(0, due_ucr - decay_ucr)
+        if owed_ucr != account.owed_ucr:
+            postings.append(e.DecayOwed(account=account.id, owed_ucr=owed_ucr))
         # Nobody gets what all credits together, or those of the policy's window, may not be.
         most_ucr = issuable_ucr if left_ucr is None else min(issuable_ucr, left_ucr - issued_ucr)
         given_ucr = min(share_ucr, most_ucr)
@@ -177,9 +182,18 @@ def _shares(allowance_ucr: int, accounts: int) -> list[int]:
     return [share_ucr + (number < rest) for number in range(accounts)]
 
 
-def _decay(budget: Budget, free_ucr: int, share_ucr: int) -> int:
-    """What a window's end takes of an account's free credits: its part, and what is above the cap after the share."""
-    decay_ucr = free_ucr * budget.decay_permille // 1000
+def _due(state: State, budget: Budget, account: Account) -> int:
+    """The decay that a window's end asks for: a part of what the account had on average, and what it owes already.
+    Earlier rules: a part of what is free at that instant."""
+    if state.rules_version < limits.DECAY_RULES_VERSION:
+        return account.free_ucr * budget.decay_permille // 1000
+    return account.owed_ucr + budget.decay_ucr(account.id, account.balance_ucr)
+
+
+def _decay(budget: Budget, free_ucr: int, share_ucr: int, due_ucr: int) -> int:
+    """What a window's end takes of an account's free credits: what is due, and what is above the cap after the
+    share."""
+    decay_ucr = min(due_ucr, free_ucr)
     if budget.cap_allowances and share_ucr:
         decay_ucr = max(decay_ucr, free_ucr + share_ucr - budget.cap_allowances * share_ucr)
     return decay_ucr

@@ -1,4 +1,5 @@
-"""What the markets of towns.py do beside contracts: they trade tokens of an API, change keys, and sell leases on."""
+"""What the markets of towns.py do beside contracts: they trade tokens of an API, hoard credits, change keys, and sell
+leases on."""
 
 from __future__ import annotations
 
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from contractnet.messages import Direction, NegotiationProtocol, Pricing
 from contractnet.messages import commands as c
-from tests.market.town import BANK, MANAGER, key_pair, token_pool
+from contractnet.signing import KeyPair
+from tests.market.town import BANK, MANAGER, budget, key_pair, token_pool
 
 if TYPE_CHECKING:
     from tests.analytics.towns import Traffic
@@ -124,3 +126,30 @@ def sell_on(town: Traffic) -> None:
         town.send(bid, town.agents[other])
     town.at_ms += r.choice((80, 300, 300, 5_000))
     town.tick()
+
+
+def hoard(town: Traffic, manager: KeyPair) -> None:
+    """A new account bids nearly all that it has when a window of its budget ends; then it cannot spend what it owes,
+    and pays at the end of the next one, or owes on without a budget."""
+    r = town.random
+    keys = key_pair(f"hoarder {len(town.records)} of {town.market}")
+    name = f"hoarder-{len(town.records)}"
+    account = town.send(c.OpenAccount(name, "hoard", name, keys.public, bytes(32)), BANK)
+    town.send(c.IssueCredits(account, 400, "to hoard"), BANK)
+    town.send(c.TransferCredits(r.choice(town.accounts), account, 400, ""), BANK)
+    terms = {"limit_ucr": None, "decay_permille": 500, "offset_ms": (town.at_ms + 30_000) % 60_000}
+    town.send(budget(account, **terms), BANK)
+    wanted = c.CallForProposals(Direction.SELL, "rack", 1, 100, 1, 80_000, 10, Pricing.SECOND)
+    cfp = town.send(wanted, manager)
+    town.send(c.PlaceBid(cfp, r.choice((380, 790)), 0, "hoard", bytes(32), None), keys)
+    town.at_ms += 35_000
+    town.tick()
+    town.send(c.CancelCfp(cfp), manager)
+    town.send(c.TransferCredits(account, town.accounts[0], 800, ""), BANK)
+    if r.random() < 0.5:
+        town.send(c.TransferCredits(account, town.accounts[0], 150, ""), BANK)
+    if r.random() < 0.2:
+        town.send(c.ClearBudget(account, ""), BANK)
+    town.at_ms += 60_000
+    town.tick()
+    town.send(c.ClearBudget(account, ""), BANK)

@@ -29,7 +29,7 @@ from projections.publish import Publisher
 from projections.settings import ProjectionSettings
 from projections.store import Store
 from streams.snapshots import Manifest
-from tests.analytics.town_parts import change_keys, open_tokens, sell_on, trade_tokens
+from tests.analytics.town_parts import change_keys, hoard, open_tokens, sell_on, trade_tokens
 from tests.market.buyers import ask, buying, chosen, done, failed, started
 from tests.market.town import START_MS, budget, key_pair
 
@@ -268,7 +268,7 @@ class Traffic:
         elif what == 22:
             change_keys(self)
         else:
-            self.random.choice((self.budget, self.policy))()
+            self.random.choice((self.budget, self.policy, self.hoard))()
 
     def policy(self) -> None:
         """The operator sets a policy, or what managers deposit; the bank issues something."""
@@ -292,6 +292,10 @@ class Traffic:
         self.at_ms += 9_000
         self.tick()
         self.send(c.ResizePool("gpu", 3), MANAGER)
+
+    def hoard(self) -> None:
+        """Credits decay that a bid holds."""
+        hoard(self, MANAGER)
 
     def budget(self) -> None:
         """A budget is set, topped up, or ended."""

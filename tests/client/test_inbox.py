@@ -22,6 +22,7 @@ from contractnet.messages.notices import (
     BidShown,
     BudgetChanged,
     BudgetEnded,
+    OwedChanged,
     Receipt,
     SealedNotice,
 )
@@ -106,6 +107,21 @@ def test_budgets_come_change_and_end() -> None:
     inboxes.take(sealed(mine, BudgetEnded(mine.account, False, 5), 5), 99)
     assert inbox.budgets == {True: project}
     assert inbox.balance is None
+
+
+def test_what_is_owed_is_told_beside_the_balance() -> None:
+    """What can be spent comes without it, below 0 where that is more than nothing holds."""
+    inboxes, mine = inboxes_of(), credential(1)
+    inbox = inboxes.add(mine)
+    assert inbox is not None
+    assert mine.account is not None
+    assert inbox.owed_ucr == 0
+    inboxes.take(sealed(mine, OwedChanged(mine.account, 7, 4), 4), 99)
+    inboxes.take(sealed(mine, balance_of(mine, -2), 4), 99)
+    assert (inbox.owed_ucr, inbox.balance) == (7, Balance(-2, 3, 1, 99))
+    inboxes.take(sealed(mine, OwedChanged(bytes(16), 9, 5), 5), 99)
+    inboxes.take(sealed(mine, OwedChanged(mine.account, 0, 6), 6), 99)
+    assert inbox.owed_ucr == 0
 
 
 def test_what_does_not_open_is_logged_and_passed_over(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contractnet.messages import Code, Command
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
+from tests.market.cases_decay import DECAY_CASES
 from tests.market.town import ANN, BANK, OPERATOR, UNKNOWN_ID, bid, budget, key_pair
 
 BOB = key_pair("bob")
@@ -60,4 +61,5 @@ BUDGET_CASES: list[Case] = [
         for n in (INT64_MIN, -1, 0, 10**15 - 499, INT64_MAX)
     ],
     ("bid more than the budget", Code.BUDGET_EXCEEDED, BOB, lambda i: bid(i["cfp"], 491)),
+    *DECAY_CASES,
 ]

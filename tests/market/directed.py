@@ -10,6 +10,7 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.directed_budgets import BUDGET_SCENARIOS
 from tests.market.directed_claims import CLAIM_SCENARIOS
+from tests.market.directed_decay import DECAY_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.directed_deposits import DEPOSIT_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
@@ -263,4 +264,5 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *ROOT_SCENARIOS,
     *RESALE_SCENARIOS,
     *CLAIM_SCENARIOS,
+    *DECAY_SCENARIOS,
 )

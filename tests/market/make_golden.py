@@ -25,6 +25,7 @@ from contractnet.signing import KeyPair
 from market import Shard, limits, told
 from market.rules import RULES
 from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, WHEN, joined, negotiation
+from tests.market.golden_decay import decay
 from tests.market.golden_deposits import deposits
 from tests.market.golden_policies import policies
 from tests.market.golden_purchases import purchases
@@ -95,6 +96,8 @@ def session(version: int) -> Town:
         deposits(town, key_pair("bank's third"), key_pair("operator's second"))
     if version >= limits.RESALES_RULES_VERSION:
         resales(town, key_pair("bank's third"), key_pair("operator's second"))
+    if version >= limits.DECAY_RULES_VERSION:
+        decay(town, key_pair("bank's third"))
     return town
 
 

@@ -41,6 +41,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         self.budgets: dict[bytes, Row] = {}
         self.groups: dict[tuple[bytes | None, bytes], Row] = {}
         self.placed = self.ends = 0
+        self.past: list[tuple[int, dict[bytes, int]]] = []
         self.talks: dict[bytes, Row] = {}
         self.ended_talks: set[bytes] = set()
         self.token_pools: dict[str, Row] = {}
@@ -52,6 +53,11 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
 
     def take(self, letter: Letter) -> set[str]:
         """Judge one record."""
+        codes = self._judge(letter)
+        self.remember()
+        return codes
+
+    def _judge(self, letter: Letter) -> set[str]:
         self.awards, self.repeated, self.bad = [], False, set()
         mine = self.open and letter.market == self.name
         if mine:
@@ -142,8 +148,8 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         return holds
 
     def _new_account(self, ident: bytes, name: str, project: str, root: str, key: bytes) -> None:
-        row: Row = {"name": name, "project": project, "root": root, "balance": 0, "weight": 1000, "system": False}
-        self.accounts[ident] = row
+        row: Row = {"name": name, "project": project, "root": root, "balance": 0, "owed": 0, "weight": 1000}
+        self.accounts[ident] = row | {"system": False}
         self.keys[key] = new_key(ident)
 
     def _keys_of(self, account: bytes | None, live: bool = False) -> list[bytes]:
@@ -237,7 +243,8 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
     def _ActivateRules(self, command: c.ActivateRules) -> None:
         self.need(self.sender is None, "NOT_PERMITTED")
         if self.need(self.version < command.version and command.version in self.versions, "UNKNOWN_RULES"):
-            self.version = self.version if self.bad else command.version
+            before, self.version = self.version, self.version if self.bad else command.version
+            self.activated(before)
 
     def _OpenAccount(self, command: c.OpenAccount) -> None:
         self.need(self.sender == self.bank, "NOT_PERMITTED")
@@ -354,7 +361,7 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
     def need_held(self, amount: int) -> None:
         """Credits and budgets of the sender."""
         if self.sender is not None:
-            self.need(self.free(self.sender) >= amount, "INSUFFICIENT_CREDIT")
+            self.need(amount == 0 or self.free(self.sender) >= amount, "INSUFFICIENT_CREDIT")
             self.need(self.leave_room(self.sender, amount), "BUDGET_EXCEEDED")
 
     def _PlaceBid(self, command: c.PlaceBid) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import hashlib
 
 from contractnet.messages import commands as c
-from tests.market.model_parts import DAY_MS, MONEY_MAX, Books, Row, good_text
+from tests.market.model_decay import Decay
+from tests.market.model_parts import DAY_MS, MONEY_MAX, Row, good_text
 
 Scoped = c.SetBudget | c.ClearBudget | c.TopUpBudget
 
 
-class Budgets(Books):
+class Budgets(Decay):
     """What tests/market/model.py knows of budgets. A row's `since` is how many payments came before its window."""
-
-    budgets: dict[bytes, Row]
 
     def under(self, row: Row) -> list[bytes]:
         """The accounts that fall under a budget."""
@@ -56,11 +55,13 @@ class Budgets(Books):
     def next_window(self, ident: bytes, at: int) -> None:
         """One window ends, the next one begins right there."""
         row = self.budgets[ident]
-        who = self.under(row)
+        who = self.under(row) if row["allowance"] or row["decay"] else []
         for number, account in enumerate(who):
             share = row["allowance"] // len(who) + (number < row["allowance"] % len(who))
             free = self.accounts[account]["balance"] - self.held(account)
-            kept = free - free * row["decay"] // 1000
+            asked = self.asked(row, account, free)
+            kept = max(0, free - asked)
+            self.accounts[account]["owed"] = max(0, asked - free)
             if share and row["cap"]:
                 kept = min(kept, (row["cap"] - 1) * share)
             self.accounts[account]["balance"] += kept - free
@@ -116,6 +117,7 @@ class Budgets(Books):
             kept = {name: old[name] for name in kept}
             if (old["window"], old["offset"]) == (window, offset):
                 kept |= {"start": old["start"], "end": old["end"]}
+        kept["counts"] = self.counts_from(old, row)
         self.budgets[found or self.id] = row | kept
 
     def _ClearBudget(self, command: c.ClearBudget) -> None:

@@ -104,7 +104,8 @@ class Books:
     def free(self, account: bytes) -> int:
         """What an account can spend."""
         balance: int = self.accounts[account]["balance"]
-        return balance - self.held(account)
+        owed: int = self.accounts[account]["owed"]
+        return balance - self.held(account) - owed
 
     def open_cfp(self, ident: bytes) -> Row | None:
         """A CFP that takes bids."""

@@ -194,8 +194,8 @@ class Play:
             return
         state, model = self.town.state, self.model
         assert state.now_ms == model.now
-        money = {a.id: (a.balance_ucr, a.held_ucr) for a in state.accounts.values()}
-        assert money == {i: (a["balance"], model.held(i)) for i, a in model.accounts.items()}
+        money = {a.id: (a.balance_ucr, a.held_ucr, a.owed_ucr) for a in state.accounts.values()}
+        assert money == {i: (a["balance"], model.held(i), a["owed"]) for i, a in model.accounts.items()}
         bids = {i: [(b.id, b.price_ucr, b.withdrawn) for b in x.bids.values()] for i, x in state.cfps.items()}
         assert bids == {i: [(b["id"], b["price"], b["withdrawn"]) for b in x["bids"]] for i, x in model.cfps.items()}
         holds = {b["id"]: model.hold(b) for x in model.cfps.values() for b in x["bids"] if not b["done"]}

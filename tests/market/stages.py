@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from market import limits
+from tests.market.cases_decay import DECAY_IDS, owe
 from tests.market.cases_decisions import DECISION_IDS, leave_to_the_manager
 from tests.market.cases_deposits import DEPOSIT_IDS, ask_deposits
 from tests.market.cases_groups import bid_in_groups
@@ -22,7 +23,8 @@ STAGES: tuple[tuple[int, Callable[[Town, dict[str, bytes]], None]], ...] = (
     (limits.TOKENS_RULES_VERSION, grant_tokens),
     (limits.DEPOSITS_RULES_VERSION, ask_deposits),
     (limits.RESALES_RULES_VERSION, sell_on),
+    (limits.DECAY_RULES_VERSION, owe),
 )
 """Since which version of the rules there is what, in that order."""
-CASE_IDS = (*DECISION_IDS, *DEPOSIT_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *RESALE_IDS, *TOKEN_IDS)
+CASE_IDS = (*DECAY_IDS, *DECISION_IDS, *DEPOSIT_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *RESALE_IDS, *TOKEN_IDS)
 """What the cases name of it."""

@@ -222,3 +222,24 @@ def test_the_example_of_the_docs() -> None:
         town.tick()
     assert counts() == [(90, 0, 210), (0, 0, 500)]
     assert (ann.balance_ucr, bob.balance_ucr) == (400, 200)
+
+
+@pytest.mark.parametrize(("rules", "ends"), [(8, [(400, 400), (360 + 400, 760)]), (9, [(400, 355), (315 + 400, 715)])])
+def test_the_example_of_what_is_owed(rules: int, ends: list[tuple[int, int]]) -> None:
+    """docs/budgets.md, number by number: what carl has and can spend at the ends of two hours."""
+    town, ids = small_town(rules=rules)
+    hour_ms, starts_at_ms = 60 * MINUTE_MS, town.at_ms
+    ids["carl"] = town.account("carl", credits_ucr=600)
+    carl = town.state.accounts[ids["carl"]]
+    terms = {"limit_ucr": None, "allowance_ucr": 400, "decay_permille": 100, "window_ms": hour_ms}
+    town.send(budget(carl.id, **terms, offset_ms=starts_at_ms % hour_ms), BANK)
+    found = []
+    for minute in range(1, 121):
+        if minute == 45:
+            cfp = town.cfp(open_ms=MINUTE_MS, reserve_price_ucr=600)
+            town.bid(cfp, "carl", 600)
+        town.at_ms += MINUTE_MS
+        town.tick()
+        if minute % 60 == 0:
+            found.append((carl.balance_ucr, carl.available_ucr))
+    assert found == ends

@@ -44,7 +44,7 @@ OF_7 = {
     "UsageReported",
 }
 OF_8 = {"DepositSet"}
-OF_9 = {"LeaseClaimed", "ResaleCallSet"}
+OF_9 = {"DecayOwed", "LeaseClaimed", "ResaleCallSet"}
 EVENTS_LATER = {
     1: {"KeyExpires", "OperatorKeyRotated"} | BUDGETS | DECISIONS | OF_6 | OF_7 | OF_8 | OF_9,
     3: BUDGETS | DECISIONS | OF_6 | OF_7 | OF_8 | OF_9,

@@ -21,7 +21,7 @@ from tests.market.town import BANK, MANAGER, bid, budget, call, token_pool
 Limit = tuple[str, int, KeyPair, Callable[[Ids], Command]]
 
 LIMITS: list[Limit] = [
-    ("ACCOUNTS_MAX", 9, BANK, lambda i: opening()),
+    ("ACCOUNTS_MAX", 10, BANK, lambda i: opening()),
     ("KEYS_PER_ACCOUNT_MAX", 1, ANN, lambda i: c.RotateKey(NEW)),
     ("POOLS_MAX", 3, BANK, lambda i: c.CreatePool("tpu", i["ann"], 1)),
     ("OPEN_CFPS_MAX", 8, MANAGER, lambda i: call()),
@@ -37,9 +37,9 @@ LIMITS: list[Limit] = [
     ("REFUSALS_PER_CFP_MAX", 1, BOB, lambda i: c.RefuseCfp(i["quiet"], "")),
     ("LEASES_PER_POOL_MAX", 1, MANAGER, lambda i: c.AwardBid(i["chosen"])),
     ("BUDGETS_MAX", 3, BANK, lambda i: budget(i["ann"])),
-    ("ACCOUNTS_PER_BUDGET_MAX", 7, BANK, lambda i: budget(None, "project")),
+    ("ACCOUNTS_PER_BUDGET_MAX", 8, BANK, lambda i: budget(None, "project")),
     ("ACCOUNTS_PER_BUDGET_MAX", 0, BANK, lambda i: opening(project="unlimited")),
-    ("ISSUED_UCR_MAX", 6_101, BANK, lambda i: c.IssueCredits(i["ann"], 2, "")),
+    ("ISSUED_UCR_MAX", 18_101, BANK, lambda i: c.IssueCredits(i["ann"], 2, "")),
     ("NEGOTIATIONS_MAX", 5, SUE, lambda i: negotiation(i["spare"], i["tom"])),
     ("NEGOTIATIONS_MAX", 5, ANN, lambda i: claim(i["spare"], 20)),
     ("NEGOTIATIONS_MAX", 4, SUE, lambda i: negotiation(i["wished"], i["tom"])),

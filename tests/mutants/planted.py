@@ -9,6 +9,7 @@ from __future__ import annotations
 from tests.mutants.mutant import SEEDS, Mutant
 from tests.mutants.planted_budgets import BUDGET_MUTANTS
 from tests.mutants.planted_checker import CHECKER_MUTANTS
+from tests.mutants.planted_decay import DECAY_MUTANTS
 from tests.mutants.planted_decisions import DECISION_MUTANTS
 from tests.mutants.planted_deposits import DEPOSIT_MUTANTS
 from tests.mutants.planted_groups import GROUP_MUTANTS
@@ -285,6 +286,7 @@ PLANTED = (
     *DEPOSIT_MUTANTS,
     *ROOT_MUTANTS,
     *RESALE_MUTANTS,
+    *DECAY_MUTANTS,
     *CHECKER_MUTANTS,
     *PROJECTOR_MUTANTS,
 )

@@ -85,8 +85,8 @@ BUDGET_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "held credits decay",
         BUDGETS,
-        "_decay(budget, account.available_ucr, share_ucr)",
-        "_decay(budget, account.balance_ucr, share_ucr)",
+        "_decay(budget, account.free_ucr, share_ucr, due_ucr)",
+        "_decay(budget, account.balance_ucr, share_ucr, due_ucr)",
         "a window's end takes what backs open bids",
         (DIRECTED,),
     ),

@@ -43,7 +43,7 @@ ROOT_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "claims are not counted by root",
         ROOTS,
-        "    require(mine < limits.CLAIMS_PER_ROOT_MAX, Code.LIMIT_REACHED, \"claims of the budget root\")\n",
+        '    require(mine < limits.CLAIMS_PER_ROOT_MAX, Code.LIMIT_REACHED, "claims of the budget root")\n',
         "",
         "second identities fill the room for claims",
         ("tests/market/test_limits.py",),

@@ -23,6 +23,7 @@ class Folded:
 
     balance_ucr: Counter[Key] = field(default_factory=Counter)
     held_ucr: Counter[Key] = field(default_factory=Counter)
+    owed_ucr: Counter[Key] = field(default_factory=Counter)
     holds: dict[Key, tuple[str, int]] = field(default_factory=dict)
     cfps: dict[Key, tuple[str, int | None]] = field(default_factory=dict)
     bids: dict[Key, tuple[str, str | None]] = field(default_factory=dict)
@@ -106,6 +107,8 @@ def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
             state.deposit_rates[market, event.hourly_permille] += 1
         case ev.ResaleCallSet():
             state.resale_calls[market, event.call_ms] += 1
+        case ev.DecayOwed():
+            state.owed_ucr[market, event.account.hex()] = event.owed_ucr
 
 
 def _fold_tokens(market: str, event: ev.Event, state: Folded) -> None:
@@ -311,6 +314,7 @@ def read_back(data_dir: Path) -> Folded:
         return Folded(
             balance_ucr=Counter(table("SELECT market, account_id, balance_ucr FROM accounts")),
             held_ucr=Counter(table("SELECT market, account_id, held_ucr FROM accounts")),
+            owed_ucr=Counter(table("SELECT market, account_id, owed_ucr FROM accounts")),
             holds=table("SELECT market, hold_id, status, amount_ucr FROM holds"),
             cfps=table("SELECT market, cfp_id, status, bids FROM cfps"),
             bids=table("SELECT market, bid_id, status, reason FROM bids"),

@@ -74,6 +74,8 @@ class Budgeting:
                 account = budget.account or self._account()
                 self._free_ucr[account] += given
                 events.append(self._posting(self.bank, account, given, PostingReason.ALLOWANCE))
+            # Mostly twice in a batch, and 0 again in the end.
+            events.append(ev.DecayOwed(budget.account or self._account(), self._random.choice((0, 7, 10**12))))
         if chance > 0.9:
             del self._budgets[ident]
             events.append(ev.BudgetCleared(ident, budget.account, budget.project))

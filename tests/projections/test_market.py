@@ -197,8 +197,11 @@ class Tables:
 
     def compare_accounts(self, state: State) -> None:
         """Accounts, holds and pools."""
-        assert self.rows("SELECT account_id, name, project, balance_ucr, held_ucr, available_ucr FROM accounts") == {
-            (a.id.hex(), a.name, a.project, a.balance_ucr, a.held_ucr, a.available_ucr) for a in state.accounts.values()
+        assert self.rows(
+            "SELECT account_id, name, project, balance_ucr, held_ucr, owed_ucr, available_ucr FROM accounts"
+        ) == {
+            (a.id.hex(), a.name, a.project, a.balance_ucr, a.held_ucr, a.owed_ucr, a.available_ucr)
+            for a in state.accounts.values()
         }
         assert self.rows("SELECT hold_id, amount_ucr FROM holds WHERE status = 'held'") == {
             (ident.hex(), amount_ucr) for ident, amount_ucr in state.holds.items()

@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from contractnet.messages import CfpOutcome, Code, Direction, Entry, Pricing, ReleaseReason
+from contractnet.messages import Cause, CfpOutcome, Code, Direction, Entry, Pricing, ReleaseReason
 from contractnet.messages import events as e
 from tests.simulation.books_budgets import BudgetBooks
+from tests.simulation.books_decay import AVERAGE_RULES
 from tests.simulation.books_deposits import DepositBooks
 from tests.simulation.books_groups import GroupBooks
 from tests.simulation.books_negotiations import NegotiationBooks
@@ -141,8 +142,11 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         self.names["bank"] = event.bank
         self.keys[event.bank_key] = event.bank
 
-    def _RulesActivated(self, _: Entry, event: e.RulesActivated) -> None:
-        self.rules = event.version
+    def _RulesActivated(self, entry: Entry, event: e.RulesActivated) -> None:
+        before, self.rules = self.rules, event.version
+        if before < AVERAGE_RULES:
+            for purse in self.purses.values():
+                purse.counts_from_ms = entry.source.at_ms
 
     def _AccountOpened(self, _: Entry, event: e.AccountOpened) -> None:
         assert event.account not in self.balances
@@ -176,7 +180,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         if event.award is not None:
             assert event.award in self.awards or event.award in self.talks or event.award in self.grants
 
-    def _HoldPlaced(self, _: Entry, event: e.HoldPlaced) -> None:
+    def _HoldPlaced(self, entry: Entry, event: e.HoldPlaced) -> None:
         assert event.hold not in self.holds
         bid, wanted = self._backed(event)
         unheld = event.amount_ucr == 0 and self.has_group(event.hold)
@@ -184,6 +188,8 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         self.holds[event.hold] = (event.account, event.amount_ucr)
         if bid is not None or event.hold == event.cfp:
             self.hold(event.account)
+            if entry.source.cause is Cause.COMMAND and not self.has_group(event.hold):
+                self.spend(event.account)
 
     def _backed(self, event: e.HoldPlaced) -> tuple[e.BidPlaced | None, int]:
         """The bid that a hold backs, if it does, and its amount outside a group."""

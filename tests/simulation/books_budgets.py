@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from contractnet.messages import Entry, PostingReason
 from contractnet.messages import events as e
+from tests.simulation.books_decay import DecayBooks
 
 
 @dataclass(slots=True)
@@ -18,14 +19,15 @@ class Purse:
     topped_up_ucr: int = 0
     spent_ucr: int = 0
     warned: bool = False
+    counts_from_ms: int = 0
+    """Since when what its accounts have counts."""
 
 
-class BudgetBooks:
+class BudgetBooks(DecayBooks):
     """Base of the books; every broken promise is an AssertionError."""
 
-    holds: dict[bytes, tuple[bytes, int]]
-
     def __init__(self) -> None:
+        super().__init__()
         self.purses: dict[bytes, Purse] = {}
         self.projects: dict[bytes, str] = {}
         self.unposted = {PostingReason.DECAY: 0, PostingReason.ALLOWANCE: 0}
@@ -55,6 +57,7 @@ class BudgetBooks:
 
     def post(self, entry: Entry, event: e.CreditsTransferred) -> None:
         """Credits moved, maybe by a window's start."""
+        self.count(event)
         if event.reason in self.unposted:
             self.unposted[event.reason] -= event.amount_ucr
         if self.policy is not None and event.reason in (PostingReason.ISSUE, PostingReason.ALLOWANCE):
@@ -77,6 +80,7 @@ class BudgetBooks:
 
     def check_budgets(self) -> None:
         """Between records: a window's start has posted what it said."""
+        self.settle_decay()
         assert not any(self.unposted.values()), "a window's start and its postings differ"
         assert not self.fees, "a fee without an offer"
 
@@ -85,11 +89,15 @@ class BudgetBooks:
         old = self.purses.get(event.budget)
         scopes = [(p.terms.account, p.terms.project) for i, p in self.purses.items() if i != event.budget]
         assert (event.account, event.project) not in scopes, "a scope has two budgets"
+        alike = old is not None and (old.terms.window_ms, old.terms.offset_ms) == (event.window_ms, event.offset_ms)
+        goes_on = old is not None and alike and old.terms.decay_permille > 0 < event.decay_permille
         if old is None:
             assert event.starts_at_ms <= entry.source.at_ms < event.ends_at_ms
             self.purses[event.budget] = Purse(event, event.ends_at_ms)
         else:
             old.terms, old.ends_at_ms = event, event.ends_at_ms
+        if not goes_on:
+            self.purses[event.budget].counts_from_ms = entry.source.at_ms
 
     def _BudgetCleared(self, _: Entry, event: e.BudgetCleared) -> None:
         del self.purses[event.budget]
@@ -108,6 +116,7 @@ class BudgetBooks:
         purse = self.purses[event.budget]
         assert event.starts_at_ms == purse.ends_at_ms <= entry.source.at_ms, "windows do not follow each other"
         assert event.spent_ucr == purse.spent_ucr, "a window's end tells another sum than was paid"
+        self.window_over(purse, event.starts_at_ms - purse.terms.window_ms, event.starts_at_ms)
         self.unposted[PostingReason.DECAY] += event.decayed_ucr
         self.unposted[PostingReason.ALLOWANCE] += event.issued_ucr
         purse.ends_at_ms, purse.spent_ucr, purse.topped_up_ucr, purse.warned = event.ends_at_ms, 0, 0, False

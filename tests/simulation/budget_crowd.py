@@ -9,6 +9,12 @@ from contractnet.messages import commands as c
 from tests.market.town import budget
 
 
+def decaying(dice: random.Random) -> Command:
+    """A budget of everybody's project that takes half of what they have in a minute, so that bids hold what is due.
+    Versions before the fourth answer UNKNOWN_RULES."""
+    return budget(None, "project", limit_ucr=None, decay_permille=500, offset_ms=dice.randrange(60_000))
+
+
 def budget_command(dice: random.Random, account: bytes) -> tuple[Command, str]:
     """A budget is set, topped up or ended, or the operator sets something; and who sends it. Versions before the
     fourth, the seventh, the eighth and the ninth answer UNKNOWN_RULES."""

@@ -32,7 +32,7 @@ from tests.market.town import (
     managed,
 )
 from tests.simulation.books import Books
-from tests.simulation.budget_crowd import budget_command
+from tests.simulation.budget_crowd import budget_command, decaying
 from tests.simulation.letters import Letter, Unsigned
 from tests.simulation.token_crowd import token_command
 
@@ -75,6 +75,8 @@ class Crowd:
             letters.append(self.seal(c.IssueCredits(manager.id, 500, ""), BANK))
             letters.append(self.seal(c.SetDeposit(10**6), OPERATOR))
             letters.append(self.seal(c.SetResaleCall(300), OPERATOR))
+        if self.dice.random() < 0.5:
+            letters.append(self.seal(decaying(self.dice), BANK))
         return letters
 
     def open_account(self, name: str, keys: KeyPair) -> Letter:
