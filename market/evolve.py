@@ -13,10 +13,11 @@ from market import evolve_groups as groups
 from market import evolve_policies as policies
 from market import evolve_works as works
 from market import limits
+from market.account import Account, Key
 from market.evolve_budgets import BUDGET_CHANGES
 from market.evolve_negotiations import NEGOTIATION_CHANGES
 from market.evolve_tokens import TOKEN_CHANGES
-from market.state import Account, Bid, Cfp, Key, Lease, Pool, State
+from market.state import Bid, Cfp, Lease, Pool, State
 
 NO_CHANGE = (e.CommandUnreadable, e.CommandRepeated, e.ClockAdvanced, e.ClockJumped)
 """Events that tell something without changing more than market time."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from contractnet.messages import Source
 from contractnet.messages import events as e
 from market import limits
+from market.account import Account
 from market.budget import Budget
 from market.decay import Tally
-from market.state import Account, State
+from market.state import State
 
 
 def begin(state: State, budget: Budget, at_ms: int) -> None:

@@ -7,7 +7,8 @@ import heapq
 from contractnet.messages import ReleaseReason, Source
 from contractnet.messages import events as e
 from market import limits
-from market.state import Bid, Group, State
+from market.account import Group
+from market.state import Bid, State
 
 
 def bid_grouped(state: State, _: Source, event: e.BidGrouped) -> None:

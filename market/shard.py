@@ -22,6 +22,7 @@ from contractnet.messages import (
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import genesis
+from market.account import Key
 from market.evolve import evolve, opened
 from market.limits import (
     CLOCK_ADVANCE_MS,
@@ -34,7 +35,7 @@ from market.rejection import Rejection
 from market.rules import RULES, Context
 from market.rules.due import settle
 from market.rules.groups import entries_elsewhere
-from market.state import Key, State
+from market.state import State
 
 Verifier = Callable[[Submission, bytes], bool]
 """Whether the signature of a submission holds in the market with this genesis hash."""

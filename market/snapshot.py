@@ -14,6 +14,7 @@ from dataclasses import fields
 from typing import Any
 
 from contractnet.messages import Code, Direction, Pricing, Winner
+from market.account import Account, Group, Key
 from market.budget import Budget
 from market.capacity import Timeline
 from market.decay import Tally
@@ -21,7 +22,7 @@ from market.policy import Policy
 from market.shard import Shard
 from market.snapshot_negotiations import dump_negotiation, load_negotiation
 from market.snapshot_tokens import dump_token_pool, load_token_pool
-from market.state import Account, Bid, Cfp, Group, Key, Lease, Pool, State
+from market.state import Bid, Cfp, Lease, Pool, State
 from market.works import Terms, Work
 
 

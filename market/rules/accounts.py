@@ -7,9 +7,9 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages.names import MEMO_BYTES_MAX
 from market import limits
+from market.account import Account
 from market.rejection import require
 from market.rules.context import Context, check_amount, check_name, check_range
-from market.state import Account
 
 
 def open_account(ctx: Context, command: c.OpenAccount) -> list[Event]:

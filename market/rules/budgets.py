@@ -14,11 +14,12 @@ from contractnet.messages import Code, Event, PostingReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import limits
+from market.account import Account
 from market.budget import Budget
 from market.rejection import Rejection, require
 from market.rules.accounts import posting
 from market.rules.context import Context, check_amount, check_name, check_range
-from market.state import Account, State
+from market.state import State
 
 OFFSET_DOMAIN = b"contractnet/budget/1"
 

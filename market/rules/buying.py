@@ -20,6 +20,7 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages.names import MEMO_BYTES_MAX, NAME_BYTES_MAX
 from market import limits
+from market.account import Account
 from market.pricing import Win
 from market.procurement import allot_asks, lease_ms, payment_ucr
 from market.rejection import Rejection, require
@@ -27,7 +28,7 @@ from market.rules import budgets, contracts
 from market.rules.accounts import check_credit
 from market.rules.context import Context, check_amount, check_name, check_range
 from market.rules.pools import find
-from market.state import Account, Cfp, State
+from market.state import Cfp, State
 from market.works import Terms, Work, escrow_of
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from contractnet.messages import Code
 from contractnet.messages.names import name_problem
+from market.account import Account
 from market.limits import AMOUNT_UCR_MAX
 from market.rejection import Rejection, require
-from market.state import Account, State
+from market.state import State
 
 
 @dataclass(frozen=True, slots=True)

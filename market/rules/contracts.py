@@ -18,13 +18,14 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages.names import NAME_BYTES_MAX
 from market import limits
+from market.account import Account
 from market.pricing import Allotment, Win, allot
 from market.rejection import Rejection, require
 from market.rules import budgets
 from market.rules.accounts import check_credit
 from market.rules.context import Context, check_amount, check_name, check_range
 from market.rules.pools import find
-from market.state import Account, Bid, Cfp, Lease, State
+from market.state import Bid, Cfp, Lease, State
 
 
 def call_for_proposals(ctx: Context, command: c.CallForProposals) -> list[Event]:

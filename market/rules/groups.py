@@ -14,11 +14,12 @@ from contractnet.messages import Code, Event, ReleaseReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import limits
+from market.account import Account, Group
 from market.rejection import Rejection, require
 from market.rules import budgets, contracts, decisions
 from market.rules.accounts import check_credit
 from market.rules.context import Context, check_range
-from market.state import Account, Bid, Group, State
+from market.state import Bid, State
 
 
 def place_bid_6(ctx: Context, command: c.PlaceBid) -> list[Event]:

@@ -6,9 +6,9 @@ from contractnet.messages import Code, Event
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from market import limits
+from market.account import Account
 from market.rejection import require
 from market.rules.context import Context
-from market.state import Account
 
 
 def register(ctx: Context, command: c.RegisterKey) -> list[Event]:

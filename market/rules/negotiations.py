@@ -19,12 +19,13 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages.names import NAME_BYTES_MAX
 from market import limits
+from market.account import Account
 from market.bargaining import BUYER, HOLDER, Made, Negotiation, agreement, concedes, takes_back
 from market.rejection import Rejection, require
 from market.rules import budgets, contracts, resales
 from market.rules.accounts import check_credit
 from market.rules.context import Context, check_amount, check_name, check_range
-from market.state import Account, Lease, State
+from market.state import Lease, State
 
 Side = int
 

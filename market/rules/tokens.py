@@ -7,10 +7,10 @@ from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.messages.names import NAME_BYTES_MAX
 from market import limits
+from market.account import Account
 from market.clearing import worth_ucr
 from market.rejection import Rejection, require
 from market.rules.context import Context, check_name, check_range
-from market.state import Account
 from market.tokens import Grant, Order, TokenPool
 
 TERMS = ("tokens_per_minute", "burst_tokens", "reserve_permille", "interval_ms", "reserve_per_1000_ucr", "grant_ms")

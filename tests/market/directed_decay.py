@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contractnet.messages import Code, PostingReason, Pricing
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
-from market.state import Account
+from market.account import Account
 from tests.market.buyers import ask, buying
 from tests.market.cases_negotiations import ALTERNATING, joined, negotiation
 from tests.market.cases_policies import policy

@@ -8,9 +8,10 @@ import pytest
 
 from contractnet.messages import Offer, Winner
 from contractnet.messages import commands as c
+from market.account import Account
 from market.bargaining import Negotiation
 from market.invariants import violations
-from market.state import Account, Bid, Cfp, State
+from market.state import Bid, Cfp, State
 from market.tokens import PARTS, TokenPool
 from market.works import Work
 from tests.market.buyers import BUYER, ask, bazaar, buying, started
