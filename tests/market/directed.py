@@ -29,7 +29,7 @@ def strangers_at_the_door(play: Play) -> None:
     genesis = c.OpenMarket(BANK.public, PARTITIONS, 1, True)
     assert play.send(genesis, stranger).code is Code.UNTRUSTED_OPERATOR
     assert play.send(c.OpenMarket(BANK.public, 5, 1, True), OPERATOR).code is Code.BAD_PARTITIONS
-    assert play.send(c.OpenMarket(BANK.public, PARTITIONS, 10, True), OPERATOR).code is Code.UNKNOWN_RULES
+    assert play.send(c.OpenMarket(BANK.public, PARTITIONS, 99, True), OPERATOR).code is Code.UNKNOWN_RULES
     assert play.send(c.OpenMarket(OPERATOR.public, PARTITIONS, 1, True), OPERATOR).code is Code.KEY_TAKEN
     assert play.forged(genesis, OPERATOR).code is Code.BAD_SIGNATURE
     founded(play, "ann")
