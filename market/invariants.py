@@ -137,6 +137,19 @@ def budgets_match(state: State) -> Iterator[str]:
         yield "there are more scopes than budgets"
 
 
+def balances_are_counted(state: State) -> Iterator[str]:
+    """Under a budget that decays by the average each account is counted, up to some time that is not ahead; under
+    others none."""
+    averages = state.rules_version >= limits.DECAY_RULES_VERSION
+    for budget in state.budgets.values():
+        counted = set(state.accounts_under(budget)) if averages and budget.decay_permille else set()
+        if set(budget.tallies) != counted:
+            yield f"budget {budget.id.hex()} counts other balances than those of its accounts"
+        for tally in budget.tallies.values():
+            if tally.until_ms > state.now_ms or any(area < 0 for area in tally.areas):
+                yield f"budget {budget.id.hex()} has counted {tally.areas} until {tally.until_ms}"
+
+
 def decisions_are_sound(state: State) -> Iterator[str]:
     """A manager decides for a while after the deadline, gives each slot once, and awards bids of the CFP, which are
     resolved by that; while it decides there is something left to choose, or its time is over."""
@@ -271,6 +284,7 @@ INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     capacity_is_respected,
     counters_match,
     budgets_match,
+    balances_are_counted,
     decisions_are_sound,
     invitations_are_kept,
     deposits_are_sound,

@@ -41,7 +41,8 @@ def decay(town: Town, bank: KeyPair) -> None:
         for name in dice.sample(sorted(ids), 2):
             free_ucr = town.state.accounts[ids[name]].available_ucr
             price_ucr = max(10, free_ucr * dice.choice([1, 5, 10]) // 10)
-            town.send(dice.choice([bid, grouped])(cfp, price_ucr), key_pair(name))
+            placed = grouped(cfp, price_ucr) if dice.random() < 0.5 else bid(cfp, price_ucr)
+            town.send(placed, key_pair(name))
         debit, credit = dice.sample(sorted(ids), 2)
         town.send(c.TransferCredits(ids[debit], ids[credit], dice.choice([1, 300, 2_000]), ""), bank)
         if number % 4 == 3:

@@ -10,6 +10,7 @@ from contractnet.messages import Offer, Winner
 from contractnet.messages import commands as c
 from market.account import Account
 from market.bargaining import Negotiation
+from market.decay import Tally
 from market.invariants import violations
 from market.state import Bid, Cfp, State
 from market.tokens import PARTS, TokenPool
@@ -135,6 +136,9 @@ LEASED: dict[str, Break] = {
     "counters of account": lambda s: setattr(bob(s), "open_bids", 0),
     "counts 61 held, the holds 60": lambda s: setattr(s.scopes[bob(s).id], "held_ucr", 61),
     "is not that of its scope": lambda s: s.scopes.update({bob(s).id: s.scopes["project"]}),
+    "owes -1": lambda s: setattr(bob(s), "owed_ucr", -1),
+    "counts other balances": lambda s: s.scopes["project"].tallies.update({bob(s).id: Tally(s.now_ms)}),
+    "has counted [-1] until": lambda s: s.scopes["project"].tallies.update({bob(s).id: Tally(0, [-1])}),
     "has spent -1": lambda s: setattr(s.scopes["project"], "spent_ucr", -1),
     "has a window": lambda s: setattr(s.scopes["project"], "offset_ms", 1),
     "is on no agenda": lambda s: s.agenda.clear(),

@@ -36,7 +36,7 @@ DECAY_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "what is owed is spent",
-        "market/state.py",
+        "market/account.py",
         "        return self.free_ucr - self.owed_ucr\n",
         "        return self.free_ucr\n",
         "credits that decay are gone before they can be taken",

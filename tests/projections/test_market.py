@@ -288,12 +288,13 @@ class Tables:
         business (tests/analytics), but there were some."""
         found = self.rows(
             "SELECT budget_id, scope, limit_ucr, topped_up_ucr, spent_ucr, held_ucr, left_ucr, warned_at IS NOT NULL,"
-            " epoch_ms(starts_at), epoch_ms(ends_at), allowance_ucr, decay_permille FROM budget_status"
+            " epoch_ms(starts_at), epoch_ms(ends_at), allowance_ucr, decay_permille, owed_ucr FROM budget_status"
         )
         wanted: set[tuple[Any, ...]] = set()
         for b in state.budgets.values():
             counts = (b.limit_ucr, b.topped_up_ucr, b.spent_ucr, b.held_ucr, b.room_ucr, b.warned)
-            window = (b.starts_at_ms, b.ends_at_ms, b.allowance_ucr, b.decay_permille)
+            owed_ucr = sum(state.accounts[ident].owed_ucr for ident in state.accounts_under(b))
+            window = (b.starts_at_ms, b.ends_at_ms, b.allowance_ucr, b.decay_permille, owed_ucr)
             wanted.add((b.id.hex(), "account" if b.account else "project", *counts, *window))
         assert found == wanted
         [(over, paid)] = self.rows(
