@@ -10,6 +10,7 @@ from contractnet.messages import events as e
 from tests.market.cases_negotiations import ALTERNATING, WHEN, joined, negotiation
 from tests.market.cases_resales import claim
 from tests.market.directed_negotiations import ends, leased, offer
+from tests.market.directed_purchases import asked, contractors
 from tests.market.directed_resales import called, founded_9, money, wait
 from tests.market.play import SMALL, Play
 from tests.market.town import UNKNOWN_ID, bid, budget, call
@@ -119,10 +120,19 @@ def claims_have_bounds(play: Play) -> None:
     assert play.by("bob", claim(leases[3], 20)).code is Code.ACCEPTED
 
 
+def work_is_claimed_by_nobody(play: Play) -> None:
+    """The units of work are not for sale, whoever asks."""
+    founded_9(play, "ann", "bob", "cat")
+    contractors(play, "bob")
+    work = asked(play, {"bob": (60, 0)})["bob"]
+    assert play.by("cat", claim(work, 20)).code is Code.OUT_OF_SEQUENCE
+
+
 CLAIM_SCENARIOS: tuple[Callable[[Play], None], ...] = (
     a_lease_is_claimed,
     a_claim_leads_to_a_call,
     claims_end,
     a_claim_is_in_nobodys_way,
     claims_have_bounds,
+    work_is_claimed_by_nobody,
 )

@@ -11,7 +11,7 @@ from contractnet.messages import commands as c
 from tests.market.cases_negotiations import ALTERNATING, WHEN, joined, negotiation
 from tests.market.cases_resales import claim
 from tests.market.play import Play
-from tests.market.town import bid
+from tests.market.town import bid, call
 
 people = st.sampled_from(["ann", "bob", "cat", "dan", "ann", "bob", "cat", "dan", "manager", "bank", "nobody"])
 steps_ms = st.sampled_from([0, 0, 0, 1, 50, 500])
@@ -81,18 +81,30 @@ class Bargaining:
         """The operator, or somebody else, has leases called for once they are sold."""
         self.play.by(who, c.SetResaleCall(call_ms))
 
-    @rule(number=st.integers(0, 1_000), buyer=people, price=st.integers(10, 60), bids=st.lists(people, max_size=3))
-    def sell_on(self, number: int, buyer: str, price: int, bids: list[str]) -> None:
-        """A holder and somebody else agree at once; others bid in the call for the lease, if there is one."""
-        lease = self.pick(list(self.play.model.leases), number)
-        row = self.play.model.leases.get(lease)
-        holder = "ann" if row is None else self.play.model.accounts[row["account"]]["name"]
-        talk = self.play.by(holder, negotiation(lease, self.play.account(buyer))).id
-        self.play.by(buyer, joined(talk, 60))
+    @rule(
+        number=st.integers(0, 1_000),
+        holder=people,
+        buyer=people,
+        price=st.integers(10, 60),
+        bids=st.lists(people, max_size=3),
+    )
+    def sell_on(self, number: int, holder: str, buyer: str, price: int, bids: list[str]) -> None:
+        """Somebody gets a lease and agrees with somebody else at once, who may have claimed it; others bid in the call
+        for it, if there is one."""
+        cfp = self.play.by("manager", call(duration_ms=5_000)).id
+        lease = self.play.by(holder, bid(cfp, 20)).id
+        self.play.town.at_ms += 100
+        self.play.tick()
+        if number % 2:
+            talk = self.play.by(buyer, claim(lease, 60)).id
+            self.play.by(holder, joined(talk, 0))
+        else:
+            talk = self.play.by(holder, negotiation(lease, self.play.account(buyer))).id
+            self.play.by(buyer, joined(talk, 60))
         for name in (holder, buyer):
             self.play.by(name, c.MakeOffer(talk, 1, (), price))
         for offset, name in enumerate(bids):
             self.play.by(name, bid(talk, price + 5 * offset, number % 13 // 12))
         if number % 5 == 4:
             wrong = (c.WithdrawBid(talk), c.CancelCfp(talk), c.ReleaseLease(lease))
-            self.play.by(buyer if number % 2 else holder, wrong[number % 3])
+            self.play.by(buyer if number % 3 else holder, wrong[number % 3])
