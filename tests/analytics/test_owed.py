@@ -1,15 +1,20 @@
-"""What is owed, as tables and `contractnet budget show` have it."""
+"""What is owed, as tables and `contractnet budget show` have it, and as verify compares it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import duckdb
+
 import analytics
 from analytics import budgets
+from analytics.ledger import newest_generation
+from analytics.verify import Order, verify
 from contractnet.messages import Direction, Pricing
 from contractnet.messages import commands as c
 from contractnet.money import credits_text
-from tests.analytics.towns import BANK, MANAGER, MARKETS, Traffic, judged, published
+from tests.analytics.test_verify import verified
+from tests.analytics.towns import BANK, MANAGER, MARKETS, OPERATOR, Traffic, judged, published, source_of
 from tests.market.town import budget, key_pair
 
 PARTITION = 3
@@ -47,3 +52,25 @@ def test_what_is_owed_is_shown(tmp_path: Path) -> None:
     shown = [line for line in budgets.lines(tmp_path, MARKETS[PARTITION]) if "hoard" in line]
     assert len(shown) == 2
     assert all(line.endswith(f", decay 50%, {credits_text(row[2])} owed") for line in shown), shown
+
+
+def test_what_is_owed_is_compared(tmp_path: Path) -> None:
+    """A ledger with debts is sound with its tables; a row that says another debt is not."""
+    topics = judged({PARTITION: indebted().records})
+    published(topics, tmp_path)
+    order = Order(OPERATOR.public, data_dir=tmp_path)
+    verified(topics, order)
+    with duckdb.connect(str(newest_generation(tmp_path))) as connection:
+        connection.execute("UPDATE accounts SET owed_ucr = owed_ucr - 1 WHERE name = 'miser'")
+    report, _ = verify(source_of(topics), order)
+    assert not report.sound
+
+
+def test_an_audit_goes_on_in_the_middle_of_a_window() -> None:
+    """From a checkpoint before the end: what accounts had until then is in it."""
+    topics = judged({PARTITION: indebted().records})
+    first = judged({PARTITION: indebted().records[:-1]})
+    _, middle = verified(first, Order(OPERATOR.public))
+    _, whole = verified(topics, Order(OPERATOR.public))
+    _, resumed = verified(topics, Order(OPERATOR.public, start=middle))
+    assert resumed.parts == whole.parts

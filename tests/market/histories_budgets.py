@@ -7,7 +7,7 @@ from hypothesis.stateful import rule
 
 from contractnet.messages import commands as c
 from tests.market.play import Play
-from tests.market.town import budget
+from tests.market.town import bid, budget, call
 
 banks = st.sampled_from(["bank"] * 6 + ["ann", "operator"])
 amounts = st.one_of(st.integers(1, 60), st.sampled_from([0, -1, 250, 10**15, 10**15 + 1, 2**63 - 1]))
@@ -39,6 +39,27 @@ class Budgeting:
         self.play.by(who, budget(*self.scope(scope), **odd))
 
     more_budgets = set_budget
+
+    @rule(
+        scope=st.sampled_from(["of ann", "of bob", "project"]),
+        name=st.sampled_from(["ann", "bob"]),
+        permille=st.sampled_from([100, 1000]),
+        kept=st.integers(0, 3),
+        steps_ms=st.lists(st.sampled_from([500, 1_000, 60_000]), max_size=3),
+    )
+    def hold_over_an_end(self, scope: str, name: str, permille: int, kept: int, steps_ms: list[int]) -> None:
+        """A budget that decays, and whose window ends soon; a bid that leaves nearly nothing free; and time."""
+        town = self.play.town
+        offset_ms = (town.at_ms + 1_000) % 60_000
+        terms = {"limit_ucr": None, "decay_permille": permille, "offset_ms": offset_ms}
+        self.play.by("bank", budget(*self.scope(scope), **terms))
+        account = town.state.accounts.get(self.play.account(name))
+        free_ucr = 0 if account is None else account.available_ucr
+        cfp = self.play.by("manager", call(open_ms=70_000, reserve_price_ucr=1)).id
+        self.play.by(name, bid(cfp, max(1, free_ucr - kept)))
+        for step_ms in steps_ms:
+            town.at_ms += step_ms
+            self.play.tick()
 
     @rule(who=banks, scope=scopes, amount=amounts)
     def top_up(self, who: str, scope: str, amount: int) -> None:
