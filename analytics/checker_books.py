@@ -75,6 +75,8 @@ class Book:
     """Leases that this record sells on, and has given to nobody yet: pool and lease by award."""
     resale_ms: int = 0
     """How long a deal is called for; 0: not at all."""
+    resales: dict[bytes, bytes] = field(default_factory=dict)
+    """The CFP that sells each lease on, by its award."""
     ending: bytes | None = None
     """The lease that this record has to end, as it has ended what was bargained over it."""
     budgets: Budgets = field(init=False)
@@ -348,6 +350,7 @@ class Book:
             del self.cfp_of[bid]
         self.open_bids.subtract(bid.account for bid in cfp.bids.values())
         del self.cfps[ident]
+        self.resales.pop(cfp.resale or b"", None)
         remember(self.closed, ident, CLOSED_MAX)
 
 

@@ -21,7 +21,8 @@ def opened(book: Book, e: Fields, source: Fields) -> None:
     terms = (e["manager"], e["pool"], e["units"], e["duration_ms"], e["slots"], e["reserve_price_ucr"])
     cfp = Cfp(*terms, e["pricing"], e["closes_at_ms"], book.epoch, buys=buys, opened_ms=source["at_ms"])
     if e["cfp"] in book.talks:
-        cfp.resale = resales.check_call(book, e, source)
+        cfp.resale = award = resales.check_call(book, e, source)
+        book.resales[award] = e["cfp"]
     else:
         need((e["cfp"], source["cause"]) == (source["command"], "COMMAND"), "a CFP has its command's id")
         check_manager(e, book.accounts, book.bank, None if buys else book._pool(e["pool"]))

@@ -118,7 +118,7 @@ def open_talk(book: Book, e: Fields, source: Fields) -> None:
     need(e["award"] not in book.purchases.works, "the units of work are nobody's to sell")
     free = all(talk.award != e["award"] for talk in book.talks.values())
     need(free, "a lease is bargained for once at a time")
-    need(all(cfp.resale != e["award"] for cfp in book.cfps.values()), "a lease is sold on once at a time")
+    need(e["award"] not in book.resales, "a lease is sold on once at a time")
     need(1 <= e["rounds_max"] <= ROUNDS_MAX and 0 <= e["still_rounds_max"] <= e["rounds_max"], "rounds are in limits")
     in_limits = e["round_ms"] >= ROUND_MS_MIN and e["round_ms"] * (e["rounds_max"] + 1) <= DAY_MS
     need(in_limits, "a negotiation takes a day at most")

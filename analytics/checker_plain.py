@@ -58,7 +58,9 @@ def _load_cfp(book: Book, row: list[Any], held: dict[bytes, int], owners: dict[b
     cfp.invited = set(map(bytes.fromhex, invited))
     cfp.terms = None if terms is None else Terms(*terms)
     cfp.opened_ms, cfp.deposit_permille = opened_ms, deposit
-    cfp.resale = None if resale is None else bytes.fromhex(resale)
+    if resale is not None:
+        cfp.resale = bytes.fromhex(resale)
+        book.resales[cfp.resale] = bytes.fromhex(ident)
     owners[bytes.fromhex(ident)] = cfp.manager
     for bid, account, price, weight, delay, task, pass_hash, withdrawn, pool, *times in bids:
         number, owner = bytes.fromhex(bid), bytes.fromhex(account)

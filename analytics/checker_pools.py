@@ -57,6 +57,6 @@ def freed(book: Book, e: Fields, source: Fields) -> None:
         return
     late = source["at_ms"] >= held.lease.end_ms
     need(late == (e["reason"] == "EXPIRED"), "a lease expires at its end, and is released before")
-    need(e["award"] not in resales.sold_on(book), "what is sold on is not given back")
+    need(e["award"] not in book.resales, "what is sold on is not given back")
     need(all(talk.award != e["award"] for talk in book.talks.values()), "what is bargained over ends first")
     book.ending = None if book.ending == e["award"] else book.ending

@@ -182,8 +182,7 @@ def is_for_work(case: Case) -> bool:
 
 def is_sold_on(case: Case) -> bool:
     """The lease is for work, or called for as it was sold."""
-    award = case.command.award
-    return is_for_work(case) or any(cfp.resale == award for cfp in case.book.cfps.values())
+    return is_for_work(case) or case.command.award in case.book.resales
 
 
 def starts_at_another_time(case: Case) -> bool:

@@ -53,13 +53,13 @@ def in_talks(case: Case) -> bool:
     """Somebody bargains over the lease, or it is sold on."""
     award = case.command.award
     held_up = any(talk.award == award and not gives_way(case, talk) for talk in case.book.talks.values())
-    return held_up or any(cfp.resale == award for cfp in case.book.cfps.values())
+    return held_up or award in case.book.resales
 
 
 def too_many_talks(case: Case) -> bool:
     """There are as many as there may be, with the calls that came of some, or the sender has opened as many; claims are
     half of all at most."""
-    talks, calls = case.book.talks.values(), [cfp for cfp in case.book.cfps.values() if cfp.resale is not None]
+    talks, calls = case.book.talks.values(), [case.book.cfps[cfp] for cfp in case.book.resales.values()]
     others = sum(not gives_way(case, talk) for talk in talks)
     if others + len(calls) >= TALKS_MAX:
         return True

@@ -32,11 +32,6 @@ def claimed(book: Book, e: Fields, source: Fields) -> None:
     talk.claimed = True
 
 
-def sold_on(book: Book) -> dict[bytes, Cfp]:
-    """The calls for leases that were bargained for, by lease."""
-    return {cfp.resale: cfp for cfp in book.cfps.values() if cfp.resale is not None}
-
-
 def check_call(book: Book, e: Fields, source: Fields) -> bytes:
     """A deal opens a call for its lease, which is returned."""
     talk, (_, price_ucr) = book.talks[e["cfp"]], agreed(book, e["cfp"], source)
@@ -48,7 +43,7 @@ def check_call(book: Book, e: Fields, source: Fields) -> bytes:
     need(said == (talk.parties[0], "SELL", pool, held.lease.units, 1, "SECOND"), "a holder sells its lease on")
     need((e["reserve_price_ucr"], e["closes_at_ms"]) == (price_ucr, closes_ms), "others pay the agreed price or more")
     need(e["duration_ms"] == held.lease.end_ms - max(closes_ms, held.lease.start_ms), "it sells what is left then")
-    need(talk.award not in sold_on(book), "a lease is sold on once at a time")
+    need(talk.award not in book.resales, "a lease is sold on once at a time")
     return talk.award
 
 
@@ -77,9 +72,9 @@ def shrink(book: Book, e: Fields) -> int:
 
 def give_up(book: Book, award: bytes, held: Held, pool: str, source: Fields) -> bool:
     """The holder's lease ends as its call is awarded; whether there is such a call."""
-    cfp = sold_on(book).get(award)
-    if cfp is None:
+    if award not in book.resales:
         return False
+    cfp = book.cfps[book.resales[award]]
     need(len(cfp.wins) == 1 and source["at_ms"] < held.lease.end_ms, "a lease is sold on while there is one")
     book.resold[award] = (pool, held)
     return True
