@@ -141,6 +141,7 @@ class Bargainers:
         if self._honest is not None and self._own is not None:
             shots += self._against(ground, self._honest)
             shots += self._absurd(ground, self._own)
+            shots += self._claims(ground, self._own)
             shots += self._within(ground, self._own)
         return [*shots, *self._won(ground)]
 
@@ -165,6 +166,8 @@ class Bargainers:
         """Two honest members bargain; the insider would like to be either of them."""
         holder, buyer = ground.agents[1:3]
         shots = [ground.shot(self._opening(ground, award, buyer), ground.mallory, Code.NOT_OWNER, NO_LEASE)]
+        # Anybody may claim a lease; it does not keep the holder from bargaining with somebody else.
+        shots.append(ground.shot(self._claim(award), ground.mallory, ACCEPTED, NO_LEASE, hostile=False))
         opened, ident = ground.honest(self._opening(ground, award, buyer), holder, ACCEPTED, NO_LEASE)
         gone = (Code.UNKNOWN_NEGOTIATION, Code.NEGOTIATION_CLOSED)
         joined, _ = ground.honest(c.JoinNegotiation(ident, 100, "task", bytes(32)), buyer, ACCEPTED, *gone)
@@ -210,6 +213,30 @@ class Bargainers:
         ]
         nowhere = self._opening(ground, rng.randbytes(16), fence)
         return [*shots, ground.shot(nowhere, mallory, NO_LEASE)]
+
+    @staticmethod
+    def _claim(award: bytes, **change: Any) -> c.ClaimLease:
+        return replace(c.ClaimLease(award, NegotiationProtocol.MONOTONIC, (), 4, 1_000, 1, 10, "", bytes(32)), **change)
+
+    def _claims(self, ground: Ground, award: bytes) -> list[Shot]:
+        """Claims of an accomplice on terms that make no sense, of who has the lease, and of the bank. How long deals
+        are open to others is the operator's word."""
+        rng, fence = ground.rng, ground.fence
+        wrong: tuple[tuple[dict[str, Any], Code], ...] = (
+            ({"protocol": NegotiationProtocol.UNSPECIFIED}, Code.UNKNOWN_VALUE),
+            ({"issues": (Issue("x", ("a",)),)}, Code.BAD_ISSUES),
+            ({"rounds_max": rng.choice((0, -1, limits.ROUNDS_MAX + 1, 2**31 - 1))}, Code.BAD_ROUNDS),
+            ({"round_ms": rng.choice((0, -1, limits.ROUND_MS_MIN - 1, LONG_MAX, LONG_MIN))}, Code.BAD_DURATION),
+            ({"cap_ucr": rng.choice((0, -1, LONG_MAX, LONG_MIN))}, Code.BAD_AMOUNT),
+            ({"cap_ucr": rng.randrange(CREDITS * 10, limits.AMOUNT_UCR_MAX)}, Code.INSUFFICIENT_CREDIT),
+            ({"task": rng.choice(BAD_TEXTS)}, Code.BAD_NAME),
+        )
+        shots = [ground.shot(self._claim(award, **change), fence, code, NO_LEASE) for change, code in wrong]
+        shots.append(ground.shot(self._claim(rng.randbytes(16)), fence, NO_LEASE))
+        shots.append(ground.shot(self._claim(award), ground.mallory, Code.BAD_COUNTERPART, NO_LEASE))
+        shots.append(ground.shot(self._claim(award), ground.bank, Code.NOT_PERMITTED, NO_LEASE))
+        word = c.SetResaleCall(rng.choice((0, 1_000, 60_000, LONG_MAX, LONG_MIN)))
+        return [*shots, *(ground.shot(word, keys, Code.NOT_PERMITTED) for keys in (ground.mallory, ground.bank))]
 
     def _within(self, ground: Ground, award: bytes) -> list[Shot]:
         """The insider's own negotiation with its accomplice: legal as such, and every step has its turn."""
