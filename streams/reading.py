@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from contractnet.access import client_settings
 from contractnet.rights import READER_GROUPS
@@ -60,7 +60,7 @@ def read_partition(bootstrap: str, topic: str, partition: int, start: int) -> It
         consumer.assign([here])
         quiet_since = time.monotonic()
         while True:
-            for message in consumer.consume(5000, 0.2):
+            for message in _arrived(consumer):
                 quiet_since = time.monotonic()
                 error = message.error()
                 offset = message.offset()
@@ -79,6 +79,13 @@ def read_partition(bootstrap: str, topic: str, partition: int, start: int) -> It
                 raise TimeoutError(f"{topic}[{partition}] gave nothing for {READ_TIMEOUT_S:.0f} s")
     finally:
         consumer.close()
+
+
+def _arrived(consumer: Consumer) -> list[Message]:
+    """What has come, as soon as something has. `consume` alone waits for all that it is asked for, or its whole time:
+    at the end of a partition too, and a restart reads the ends of three for each that it owns."""
+    first = consumer.poll(0.2)
+    return [] if first is None else [first, *consumer.consume(5000, 0)]
 
 
 def record_of(offset: int, key: object, value: object, headers: object) -> Record:

@@ -19,7 +19,6 @@ from streams.batches import Feed, Fetch
 from streams.clock import Clock
 from streams.metrics import Metrics
 from streams.settings import Settings
-from streams.succession import end_transactions
 from streams.writer import Outcome, PartitionWriter, ProducerStuckError
 
 log = logging.getLogger(__name__)
@@ -75,7 +74,6 @@ class Referee:
             for partition in set(self.writers) - partitions:
                 self.writers.pop(partition).close()
             new = sorted(partitions - set(self.writers))
-            await end_transactions(self._settings, new)
             made = await self._in_threads([partial(self._new_writer, p) for p in new])
             for writer in made:
                 self.writers[writer.partition] = writer
