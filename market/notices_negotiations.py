@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from contractnet.messages import Entry, Event, NegotiationProtocol, Notice
 from contractnet.messages import events as e
@@ -37,65 +38,39 @@ def negotiations_told(entries: Sequence[Entry], state: State) -> list[Private]:
 
 def _proposed(state: State, negotiation: Negotiation) -> list[Private]:
     holder, buyer = (party.account for party in negotiation.parties)
-    lease = state.leases[negotiation.award]
-    return [
-        _private(
-            state,
-            account,
-            n.NegotiationProposed(
-                account=account,
-                negotiation=negotiation.id,
-                award=lease.award,
-                holder=holder,
-                holder_name=state.accounts[holder].name,
-                counterpart=buyer,
-                pool=lease.pool,
-                units=lease.units,
-                starts_at_ms=lease.starts_at_ms,
-                ends_at_ms=lease.ends_at_ms,
-                protocol=negotiation.protocol,
-                issues=negotiation.issues,
-                rounds_max=negotiation.rounds_max,
-                round_ms=negotiation.round_ms,
-                still_rounds_max=negotiation.still_rounds_max,
-                joins_until_ms=negotiation.until_ms,
-            ),
-            PROPOSED_BUCKET_BYTES,
-        )
-        for account in (holder, buyer)
-    ]
+    terms = {**_terms(state, negotiation), "holder_name": state.accounts[holder].name}
+    notices = (n.NegotiationProposed(account=account, **terms) for account in (holder, buyer))
+    return [_private(state, notice.account, notice, PROPOSED_BUCKET_BYTES) for notice in notices]
 
 
 def _wanted(state: State, negotiation: Negotiation) -> list[Private]:
     """As many notices of the same size as a proposal has, so that nobody else can tell a claim from one."""
     holder, buyer = (party.account for party in negotiation.parties)
+    terms = {**_terms(state, negotiation), "counterpart_name": state.accounts[buyer].name}
+    notices = (n.LeaseWanted(account=account, **terms) for account in (holder, buyer))
+    return [_private(state, notice.account, notice, PROPOSED_BUCKET_BYTES) for notice in notices]
+
+
+def _terms(state: State, negotiation: Negotiation) -> dict[str, Any]:
+    """What both kinds of notices say of a negotiation that is asked for."""
+    holder, buyer = (party.account for party in negotiation.parties)
     lease = state.leases[negotiation.award]
-    return [
-        _private(
-            state,
-            account,
-            n.LeaseWanted(
-                account=account,
-                negotiation=negotiation.id,
-                award=lease.award,
-                holder=holder,
-                counterpart=buyer,
-                counterpart_name=state.accounts[buyer].name,
-                pool=lease.pool,
-                units=lease.units,
-                starts_at_ms=lease.starts_at_ms,
-                ends_at_ms=lease.ends_at_ms,
-                protocol=negotiation.protocol,
-                issues=negotiation.issues,
-                rounds_max=negotiation.rounds_max,
-                round_ms=negotiation.round_ms,
-                still_rounds_max=negotiation.still_rounds_max,
-                joins_until_ms=negotiation.until_ms,
-            ),
-            PROPOSED_BUCKET_BYTES,
-        )
-        for account in (holder, buyer)
-    ]
+    return {
+        "negotiation": negotiation.id,
+        "award": lease.award,
+        "holder": holder,
+        "counterpart": buyer,
+        "pool": lease.pool,
+        "units": lease.units,
+        "starts_at_ms": lease.starts_at_ms,
+        "ends_at_ms": lease.ends_at_ms,
+        "protocol": negotiation.protocol,
+        "issues": negotiation.issues,
+        "rounds_max": negotiation.rounds_max,
+        "round_ms": negotiation.round_ms,
+        "still_rounds_max": negotiation.still_rounds_max,
+        "joins_until_ms": negotiation.until_ms,
+    }
 
 
 def _began(state: State, event: Event) -> list[Private]:
