@@ -30,8 +30,8 @@ class DecayBooks:
         self.owed: dict[bytes, int] = {}
         self.lost: dict[bytes, int] = {}
         """What the end of a window at hand has taken, by account."""
-        self.asked: tuple[Purse, dict[bytes, Fraction], dict[bytes, int]] | None = None
-        """The window that is ending: its budget, what it takes on average, and what was owed before."""
+        self.asked: tuple[bool, dict[bytes, Fraction], dict[bytes, int]] | None = None
+        """The window that is ending: whether a cap takes more, what it takes on average, and what was owed before."""
 
     def free(self, account: bytes) -> int:
         """What nothing holds."""
@@ -67,19 +67,19 @@ class DecayBooks:
         mine = [terms.account] if terms.account else [a for a, p in self.projects.items() if p == terms.project]
         rate = Fraction(terms.decay_permille, 1000 * terms.window_ms)
         asked = {account: self.had(account, since_ms, end_ms) * rate for account in mine}
-        self.asked, self.lost = (purse, asked, dict(self.owed)), {}
+        capped = bool(terms.cap_allowances and terms.allowance_ucr)
+        self.asked, self.lost = (capped, asked, dict(self.owed)), {}
 
     def settle_decay(self) -> None:
         """A window's end is complete: each account has paid its part, or owes it and has nothing that is free."""
         if self.asked is None:
             return
-        purse, asked, before = self.asked
+        capped, asked, before = self.asked
         self.asked = None
         for account, part in asked.items():
             owed_ucr = self.owed.get(account, 0)
             paid = self.lost.get(account, 0) + owed_ucr - before.get(account, 0)
             assert paid > part - 1, "decay is less than its part of the average"
-            capped = purse.terms.cap_allowances and purse.terms.allowance_ucr
             assert capped or paid <= part, "decay is more than its part of the average"
 
     def _DecayOwed(self, _: Entry, event: e.DecayOwed) -> None:
