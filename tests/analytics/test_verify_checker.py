@@ -43,7 +43,7 @@ class Ledger:
 @pytest.fixture(scope="module")
 def sound() -> Ledger:
     """A market with awards, withdrawals, cancels, releases, rejections and budgets."""
-    topics = judged({PARTITION: traffic(PARTITION, 2500, seed=97)})
+    topics = judged({PARTITION: traffic(PARTITION, 2500, seed=114)})
     records = topics[LEDGER.name][PARTITION]
     commands = [open_record(*record) for record in topics[COMMANDS.name][PARTITION]]
     entries = [plain_entry(record.value) for record in records]

@@ -44,6 +44,7 @@ def test_a_group_wins_once(referee: Broker) -> None:
             assert differs.value.code is Code.GROUP_DIFFERS
             await bob.bid(choosing, credits(1))
             assert (await manager.proposals(choosing, 20))[0].id == bids[0].id
+            await manager.proposals(soon, 20)  # its deadline is some milliseconds later
             await manager.award(bids[1].id)
             award = await bids[1].outcome(20)
             assert award is not None
