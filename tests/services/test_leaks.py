@@ -159,6 +159,8 @@ def test_an_agent_learns_when_and_how_many_commands_others_send(stage: Stage, te
     admin = AdminClient(client_settings(stage.world.broker.bootstrap, stage.ann) | {"log_level": 0})
     try:
         send(stage, town, producers)
+        # A millisecond apart from the setup's stamps and from the first bid's.
+        time.sleep(0.01)
         setup, begin_ms = len(town.records), int(time.time() * 1000)
         time.sleep(0.01)
         cfp = town.cfp()
