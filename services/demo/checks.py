@@ -47,6 +47,7 @@ RUN = "market = $market AND partition = $partition AND ledger_offset >= $first"
 _SEEN = f"""
 SELECT a.award_id, a.price_ucr FROM (FROM awards WHERE {RUN}) a
 JOIN cfps c ON a.market = c.market AND a.cfp_id = c.cfp_id WHERE c.direction = 'SELL'
+AND a.award_id != c.cfp_id -- what a negotiation's buyer got in the call for it counts as a deal
 """
 _WORKS = f"SELECT status, count(*)::BIGINT, coalesce(sum(paid_ucr), 0)::BIGINT FROM works WHERE {RUN} GROUP BY ALL"
 # A deal whose buyer was outbid in a call for the lease moved nothing to it.

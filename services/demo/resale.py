@@ -89,7 +89,9 @@ class Reseller:
             return None
         strategy = TimeDependent(domain, 0, rounds=CONCEDED_BY, shape=HOLDER_SHAPE)
         try:
-            return await self._agent.negotiate(negotiation, strategy, domain, offers, left_s + ROUND_S) is not None
+            deal = await self._agent.negotiate(negotiation, strategy, domain, offers, left_s + ROUND_S)
+            # Until a call for it is over the lease is still this holder's, and it ends where nobody gets it.
+            return deal is not None and await negotiation.sold(CALL_S_MAX) is not None
         except OutcomeTimeoutError:
             return False  # the lease ends by itself
 
