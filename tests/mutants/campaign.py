@@ -33,7 +33,7 @@ SEEDS_PER_MUTANT = 200
 SLOW = {"golden", "model", "floor"}
 RULES = " ".join(
     path.relative_to(ROOT).as_posix()
-    for path in sorted((ROOT / "tests" / "market").glob("test_*.py"))
+    for path in sorted((ROOT / "tests" / "market").rglob("test_*.py"))
     if path.stem.removeprefix("test_") not in SLOW
 )
 GENERATED_KILLERS = ("golden directed", RULES, "seeds:60")

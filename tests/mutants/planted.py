@@ -13,6 +13,7 @@ from tests.mutants.planted_decay import DECAY_MUTANTS
 from tests.mutants.planted_decisions import DECISION_MUTANTS
 from tests.mutants.planted_deposits import DEPOSIT_MUTANTS
 from tests.mutants.planted_groups import GROUP_MUTANTS
+from tests.mutants.planted_integrity import INTEGRITY_MUTANTS
 from tests.mutants.planted_invitations import INVITATION_MUTANTS
 from tests.mutants.planted_negotiations import NEGOTIATION_MUTANTS
 from tests.mutants.planted_policies import POLICY_MUTANTS
@@ -287,6 +288,7 @@ PLANTED = (
     *ROOT_MUTANTS,
     *RESALE_MUTANTS,
     *DECAY_MUTANTS,
+    *INTEGRITY_MUTANTS,
     *CHECKER_MUTANTS,
     *PROJECTOR_MUTANTS,
 )
