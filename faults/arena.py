@@ -28,7 +28,7 @@ from faults.world import PARTITIONS, Market, World
 from streams.referee import EXIT_FAULT
 
 MARKETS = ("default", "tenant-42", "Ω-market", "llm-tokens")
-AGENTS = 10
+AGENTS = 12
 READY_S = 90.0
 SETTLE_S = 180.0
 QUIET_S = 1.5
@@ -202,6 +202,8 @@ class Arena:
         tally.awards += verdict.awards
         tally.works += verdict.works
         tally.deals += verdict.deals
+        tally.resold += verdict.resold
+        tally.claims += verdict.claims
         tally.grants += verdict.grants
         tally.visible += verdict.visible
         tally.duplicate += verdict.duplicate
@@ -228,10 +230,10 @@ def _check(bootstrap: str, operator_key: bytes, partition: int, acknowledged: Re
 def arena_in(world: World, plan: Plan) -> Iterator[Arena]:
     """Markets on a running world, under load."""
     markets = [world.market(name) for name in MARKETS]
-    for market in markets:
+    for number, market in enumerate(markets):
         market.open(agents=AGENTS)
         market.set_budgets()
-        furnish(market)
+        furnish(market, called=number % 2 == 0)
     assert world.producer.flush(30) == 0
     watch = Watch(world.broker.bootstrap, PARTITIONS)
     load = Load(markets, plan.rate, plan.seed)

@@ -34,13 +34,16 @@ OUTCOMES = (e.CommandAccepted, e.CommandRejected, e.CommandRepeated, e.CommandUn
 class Verdict:
     """What the log of one partition says. `unclosed`: CFPs without an end, which a test that has waited for them all
     counts as lost; `visible`: records that read_uncommitted shows beside the committed ones; `works`: awards of bought
-    work; `acknowledged`: commands that the broker said it had stored; `records`: of the ledger."""
+    work; `resold`: awards in calls for leases that were bargained for; `acknowledged`: commands that the broker said it
+    had stored; `records`: of the ledger."""
 
     commands: int = 0
     ticks: int = 0
     awards: int = 0
     works: int = 0
     deals: int = 0
+    resold: int = 0
+    claims: int = 0
     grants: int = 0
     duplicate: int = 0
     lost: int = 0
@@ -182,6 +185,8 @@ def _check_awards(entries: list[Entry], verdict: Verdict) -> None:
     settled = [deal for deal in deals if deal not in calls]
     wanted = {ident: 1 + 2 * ends[ident] if ident in works else 3 for ident in [*times, *settled]}
     verdict.awards, verdict.works, verdict.deals = len(made), len(works), sum(deals.values())
+    verdict.resold = sum(award.cfp in deals for award in made)
+    verdict.claims = sum(isinstance(x.event, e.LeaseClaimed) for x in entries)
     verdict.grants = sum(isinstance(x.event, e.TokensGranted) for x in entries)
     verdict.unclosed = len(set(calls) - {x.event.cfp for x in entries if isinstance(x.event, e.CfpClosed)})
     verdict.unclosed += sum(not ends[work] for work in works)

@@ -1,5 +1,6 @@
-"""What the load does beside calls that sell: work is bought and done, leases are bargained over, tokens are ordered,
-drawn and reported. Nobody waits for an answer: what comes too early or too late is refused, and is load as well."""
+"""What the load does beside calls that sell at their deadline: managers choose, some alone are invited, bids are
+grouped, work is bought and done, leases are bargained over and claimed, tokens are ordered, drawn and reported. Nobody
+waits for an answer: what comes too early or too late is refused, and is load as well."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import random
 from itertools import count
 
 from contractnet.envelope import Sealed
-from contractnet.messages import Command, Direction, NegotiationProtocol, Pricing, Progress
+from contractnet.messages import Awarder, Command, Direction, NegotiationProtocol, Pricing, Progress
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
 from faults.world import Market
@@ -18,18 +19,25 @@ CONTRACTORS = 3
 TOKENS = "llm"
 SHARE = 0.25
 """Of the load's steps, how many begin something of this."""
-OPEN_MS, WORK_MS, LEASE_MS, ROUND_MS = 200, 200, 3_000, 500
+OPEN_MS, WORK_MS, LEASE_MS, ROUND_MS, RESALE_MS = 200, 200, 3_000, 500, 200
+HOURLY_PERMILLE, FEE_UCR = 1_000_000, 1
+"""Of the deposit for a call, and for each offer."""
 STEP_S = 0.15
 """Between what belongs together: longer than an answer takes on a market that is not attacked."""
 
 
-def furnish(market: Market) -> None:
-    """What the mix needs: contractors' pools, a token pool, and a System agent, who is the first of the agents."""
+def furnish(market: Market, *, called: bool) -> None:
+    """What the mix needs: contractors' pools, a token pool, a System agent, who is the first of the agents, and the
+    operator's guards; with `called` leases that are bargained for are called for."""
     for keys in market.agents[-CONTRACTORS:]:
         market.send(c.CreatePool(pool_of(market, keys), market.accounts[keys.public], 4), market.bank)
     owner = market.accounts[market.manager.public]
     market.send(c.CreateTokenPool(TOKENS, owner, 600_000, 20_000, 200, 1_000, 10, 5_000), market.bank)
+    market.send(c.IssueCredits(owner, 10**9, "deposits"), market.bank)
     market.send(c.SetPriority(market.accounts[market.agents[0].public], True), market.operator)
+    market.send(c.SetPolicy(10**15, 60_000, FEE_UCR), market.operator)
+    market.send(c.SetDeposit(HOURLY_PERMILLE), market.operator)
+    market.send(c.SetResaleCall(RESALE_MS if called else 0), market.operator)
 
 
 def pool_of(market: Market, keys: KeyPair) -> str:
@@ -51,7 +59,8 @@ class Mix:
         """Begin something or nothing; how many commands were sent."""
         if self._rng.random() > SHARE:
             return 0
-        return self._rng.choice((self._buy, self._bargain, self._order))(now_s)
+        moves = (self._buy, self._bargain, self._order, self._claim, self._alternate, self._choose, self._gather)
+        return self._rng.choice(moves)(now_s)
 
     def go_on(self, now_s: float) -> int:
         """Send what is due; how many commands that were."""
@@ -88,27 +97,94 @@ class Mix:
 
     def _bargain(self, now_s: float) -> int:
         """A lease that only one bids for; its holder and another agent come to a deal, or not."""
+        holder, buyer, award, at_s = self._lease(now_s)
+        asked = self._asks(award, buyer, NegotiationProtocol.MONOTONIC)
+        talk = self._plan(at_s, (asked, holder))
+        self._plan(
+            at_s + STEP_S, (c.JoinNegotiation(talk, 100, "task", bytes(32)), buyer), *self._rounds(talk, holder, buyer)
+        )
+        return 2
+
+    def _claim(self, now_s: float) -> int:
+        """A lease that somebody else claims; its holder joins, or leaves."""
+        holder, buyer, award, at_s = self._lease(now_s)
+        wish = c.ClaimLease(award, NegotiationProtocol.MONOTONIC, (), 4, ROUND_MS, 1, 100, "task", bytes(32))
+        talk = self._plan(at_s, (wish, buyer))
+        if self._rng.random() < 0.2:
+            self._plan(at_s + STEP_S, (c.LeaveNegotiation(talk), holder))
+        else:
+            self._plan(
+                at_s + STEP_S, (c.JoinNegotiation(talk, 0, "", bytes(32)), holder), *self._rounds(talk, holder, buyer)
+            )
+        return 2
+
+    def _alternate(self, now_s: float) -> int:
+        """A lease whose holder and another agent make offers in turn; one of them is taken, or none is."""
+        holder, buyer, award, at_s = self._lease(now_s)
+        talk = self._plan(at_s, (self._asks(award, buyer, NegotiationProtocol.ALTERNATING), holder))
+        steps: list[tuple[Command, KeyPair]] = [
+            (c.JoinNegotiation(talk, 100, "task", bytes(32)), buyer),
+            (c.MakeOffer(talk, 1, (), 80), holder),
+            (c.MakeOffer(talk, 2, (), 40), buyer),
+        ]
+        end = self._rng.choice((c.AcceptOffer(talk, 2), c.AcceptOffer(talk, 2), c.LeaveNegotiation(talk)))
+        self._plan(at_s + STEP_S, *steps, (end, holder))
+        return 2
+
+    def _choose(self, now_s: float) -> int:
+        """A call whose manager chooses, to which some alone are invited, and one bids who is not."""
+        market, rng = self._market, self._rng
+        bidders = rng.sample(market.agents, 3)
+        invited = tuple(market.accounts[keys.public] for keys in bidders[:2])
+        call = c.CallForProposals(
+            Direction.SELL, "gpu", 1, WORK_MS, 1, OPEN_MS, 10, Pricing.FIRST, Awarder.MANAGER, 2_000, invited
+        )
+        cfp = market.send(call, market.manager)
+        bids = [market.bid(cfp, keys, rng.randrange(10, 1_000)) for keys in bidders]
+        chosen = rng.choice((c.AwardBid(bids[0]), c.AwardBid(bids[1]), c.RejectBid(bids[0]), c.AwardBid(bids[2])))
+        self._plan(now_s + OPEN_MS / 1000 + STEP_S, (chosen, market.manager), (c.AwardBid(bids[1]), market.manager))
+        return 1 + len(bidders)
+
+    def _gather(self, _now_s: float) -> int:
+        """Two calls, of which an agent wants to win one; another withdraws, and a third refuses."""
+        market, rng = self._market, self._rng
+        wanting, leaving, refusing = rng.sample(market.agents, 3)
+        group = rng.randbytes(16)
+        for _ in range(2):
+            cfp = market.call(open_ms=OPEN_MS, duration_ms=WORK_MS)
+            price_ucr = rng.randrange(10, 1_000)
+            market.send(c.PlaceBid(cfp, price_ucr, 0, "task", bytes(32), None, group, 1), wanting)
+            market.send(c.WithdrawBid(market.bid(cfp, leaving, price_ucr)), leaving)
+            market.send(c.RefuseCfp(cfp, "busy"), refusing)
+        return 10
+
+    def _lease(self, now_s: float) -> tuple[KeyPair, KeyPair, bytes, float]:
+        """A lease that only one bids for: its holder, another agent, the award, and when it is there."""
         market, rng = self._market, self._rng
         holder, buyer = rng.sample(market.agents, 2)
         cfp = market.call(open_ms=OPEN_MS, duration_ms=LEASE_MS)
-        award = market.bid(cfp, holder, rng.randrange(10, 100))
-        buyers = market.accounts[buyer.public]
-        asked = c.OpenNegotiation(award, buyers, NegotiationProtocol.MONOTONIC, (), 4, ROUND_MS, 1)
-        at_s = now_s + OPEN_MS / 1000 + STEP_S
-        talk = self._plan(at_s, (asked, holder))
-        prices = ((60, 20), (45, rng.choice((45, 45, 41))))
-        steps: list[tuple[Command, KeyPair]] = [(c.JoinNegotiation(talk, 100, "task", bytes(32)), buyer)]
-        for number, (high, low) in enumerate(prices, start=1):
+        return holder, buyer, market.bid(cfp, holder, rng.randrange(10, 100)), now_s + OPEN_MS / 1000 + STEP_S
+
+    def _asks(self, award: bytes, buyer: KeyPair, protocol: NegotiationProtocol) -> c.OpenNegotiation:
+        still = 1 if protocol is NegotiationProtocol.MONOTONIC else 0
+        return c.OpenNegotiation(award, self._market.accounts[buyer.public], protocol, (), 4, ROUND_MS, still)
+
+    def _rounds(self, talk: bytes, holder: KeyPair, buyer: KeyPair) -> list[tuple[Command, KeyPair]]:
+        """Two rounds of monotonic concession, which meet or do not."""
+        steps: list[tuple[Command, KeyPair]] = []
+        for number, (high, low) in enumerate(((60, 20), (45, self._rng.choice((45, 45, 41)))), start=1):
             steps += [(c.MakeOffer(talk, number, (), high), holder), (c.MakeOffer(talk, number, (), low), buyer)]
-        self._plan(at_s + STEP_S, *steps)
-        return 2
+        return steps
 
     def _order(self, now_s: float) -> int:
-        """Orders that a clearing or two serve, and a draw that is reported."""
+        """Orders that a clearing or two serve, large ones of two or small ones of all, and a draw that is reported."""
         market, rng = self._market, self._rng
-        for keys in rng.sample(market.agents[1:], 2):
-            order = c.PlaceStandingOrder(TOKENS, rng.randrange(100, 5_000), rng.randrange(10, 10_000), "task", 1_000)
+        many, tokens_max = rng.choice(((2, 5_000), (len(market.agents) - 1, 300)))
+        for keys in rng.sample(market.agents[1:], many):
+            order = c.PlaceStandingOrder(
+                TOKENS, rng.randrange(100, tokens_max), rng.randrange(10, 10_000), "task", 1_000
+            )
             market.send(order, keys)
         grant = market.send(c.DrawTokens(TOKENS, rng.randrange(1, 2_000), "incident"), market.agents[0])
         self._plan(now_s + STEP_S, (c.ReportUsage(grant, rng.randrange(1, 1_000), 1, 0, "incident"), market.agents[0]))
-        return 3
+        return 1 + many

@@ -68,7 +68,8 @@ def _report(name: str, tally: Tally) -> None:
             name,
             f"kills={tally.kills} zombies={tally.zombies} broker={tally.broker}{others} "
             f"commands={tally.commands} acknowledged={tally.acknowledged} "
-            f"awards={tally.awards} works={tally.works} deals={tally.deals} grants={tally.grants} "
+            f"awards={tally.awards} works={tally.works} deals={tally.deals} "
+            f"resold={tally.resold} claims={tally.claims} grants={tally.grants} "
             f"uncommitted={tally.visible} verified={tally.verified} rows={tally.rows} "
             f"{tally.counts()} in {tally.duration_s:.0f} s",
         )

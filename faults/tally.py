@@ -28,6 +28,8 @@ class Tally:
     awards: int = 0
     works: int = 0
     deals: int = 0
+    resold: int = 0
+    claims: int = 0
     grants: int = 0
     visible: int = 0
     acknowledged: int = 0

@@ -98,7 +98,7 @@ class Market:
         self.producer.poll(0)
 
     def open(self, agents: int, units: int = 1000, *, signed: bool = True) -> None:
-        """Genesis, a manager with a pool, and agents with credits."""
+        """Genesis, a manager with a pool, and agents with credits, each of a budget root of its own."""
         genesis = self.seal(c.OpenMarket(self.bank.public, PARTITIONS, max(RULES), signed), self.operator)
         self.genesis = hashlib.sha256(genesis.value).digest()
         self.send_sealed(genesis)
@@ -106,20 +106,20 @@ class Market:
         for i in range(agents):
             keys = KeyPair.generate()
             self.agents.append(keys)
-            account = self.open_account(f"agent-{i}", keys)
+            account = self.open_account(f"agent-{i}", keys, project=f"project-{i}")
             self.accounts[keys.public] = account
             self.send(c.IssueCredits(account, CREDITS, "start"), self.bank)
         self.send(c.CreatePool("gpu", self.accounts[self.manager.public], units), self.bank)
 
     def set_budgets(self) -> None:
-        """One of the project, which gives and takes each minute, and one of the first agent, which is soon spent."""
-        self.send(c.SetBudget(None, "project", None, 1_000, 60_000, None, 1, 0, 800), self.bank)
+        """One of a project, which gives and takes each minute, and one of the first agent, which is soon spent."""
+        self.send(c.SetBudget(None, "project-1", None, 1_000, 60_000, None, 1, 0, 800), self.bank)
         first = self.accounts[self.agents[0].public]
         self.send(c.SetBudget(first, "", 5 * 10**6, 0, 60_000, None, 0, 0, 800), self.bank)
 
-    def open_account(self, name: str, keys: KeyPair) -> bytes:
-        """Have the bank open an account; returns its id."""
-        return self.send(c.OpenAccount(name, "project", "project", keys.public, bytes(32)), self.bank)
+    def open_account(self, name: str, keys: KeyPair, project: str = "project") -> bytes:
+        """Have the bank open an account of a project, which is its budget root; returns its id."""
+        return self.send(c.OpenAccount(name, project, project, keys.public, bytes(32)), self.bank)
 
     def call(self, *, open_ms: int = 200, duration_ms: int = 1000, units: int = 1) -> bytes:
         """The manager calls for proposals; returns the CFP's id."""

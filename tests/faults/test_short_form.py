@@ -38,10 +38,10 @@ def output(section: str, data: Path, **more: str) -> str:
 
 
 def test_workers_killed_at_named_points_leave_a_sound_log(tmp_path: Path) -> None:
-    """The closing line has the kills; the load has sold work, leases and tokens."""
+    """The closing line has the kills; the load has sold work, leases and tokens, and leases were claimed."""
     found = output("kills", tmp_path)
     assert re.match(r"faults: kills=13 ", found.splitlines()[-1])
-    traded = re.search(r" works=(\d+) deals=(\d+) grants=(\d+) ", found)
+    traded = re.search(r" works=(\d+) deals=(\d+) resold=(\d+) claims=(\d+) grants=(\d+) ", found)
     assert traded is not None
     assert min(map(int, traded.groups())) > 0, traded[0]
 
