@@ -75,7 +75,12 @@ def write_with(producer: Producer, topic: str, door: Door, partition: int = 0) -
     def delivered(error: KafkaError | None, _message: Message) -> None:
         told.append(error)
 
-    producer.produce(topic, b"value", partition=partition, on_delivery=delivered)
+    try:
+        producer.produce(topic, b"value", partition=partition, on_delivery=delivered)
+    except KafkaException as error:
+        # A client that knows the topic may have been told in the meantime that it has no right to it.
+        refused: KafkaError = error.args[0]
+        return refused.name()
     shut = _wait(producer.poll, door, lambda: bool(told))
     if shut is not None:
         producer.purge()
