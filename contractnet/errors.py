@@ -19,6 +19,7 @@
     ├── LedgerChangedError              terminal   the ledger is not the one that a projection was built from
     ├── ServiceError                    terminal   a process that contractnet runs did not come up, or ended by itself
     ├── QueryError                      terminal   DuckDB refused a query
+    ├── TendersError                    terminal   a file of bids is missing, unreadable, or can't be learned from
     ├── CheckpointError                 terminal   a checkpoint is missing, unreadable, or not signed by a trusted key
     └── BrokerError                     the Kafka broker or what it needs
         ├── BrokerUnreachableError      transient  nothing answers at the bootstrap address
@@ -161,6 +162,10 @@ class ServiceError(ContractnetError):
 
 class QueryError(ContractnetError):
     """DuckDB refused a query, or there is no file to query."""
+
+
+class TendersError(ContractnetError):
+    """A file of bids is missing, unreadable, lacks a column, or can't be learned from."""
 
 
 class CheckpointError(ContractnetError):
