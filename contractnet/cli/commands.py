@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contractnet.cli import access, audit, budget, keys, members, policy, running, sql, swarm, tokens
+from contractnet.cli import access, audit, budget, keys, members, policy, running, screens, sql, swarm, tokens
 from contractnet.cli.root import app
 
-__all__ = ["access", "app", "audit", "budget", "keys", "members", "policy", "running", "sql", "swarm", "tokens"]
+__all__ = ["access", "app", "audit", "budget", "keys", "members", "policy", "running", "screens", "sql", "swarm", "tokens"]

@@ -16,6 +16,7 @@ WANTED = {
     "status",
     "down",
     "query",
+    "screens",
     "verify",
     "enroll",
     "demo",
