@@ -106,3 +106,28 @@ FROM cfps c
 JOIN negotiations n ON n.market = c.market AND n.negotiation_id = c.cfp_id
 LEFT JOIN awards a ON a.market = c.market AND a.cfp_id = c.cfp_id
 WHERE c.resale_of IS NOT NULL;
+
+-- The screens of every CFP that is closed, over the bids that stood at its end: analytics/screens/statistics.py has their
+-- definitions. The best bid is the highest of a sale and the lowest of a purchase. NULL: not defined for these bids.
+CREATE VIEW cfp_screens AS
+WITH standing AS (
+    SELECT b.market, b.cfp_id, b.price_ucr::DOUBLE AS price, min(price) OVER w AS lowest, max(price) OVER w AS highest,
+        -- Moments of prices in micro-credits would lose all their digits to cancellation: of places in the range they don't.
+        (price - lowest) / nullif(highest - lowest, 0) AS place, count(*) OVER w AS standing_bids,
+        row_number() OVER (w ORDER BY b.price_ucr, b.bid_id) AS rank,
+        if(c.direction = 'SELL', standing_bids + 1 - rank, rank) AS from_best
+    FROM bids b JOIN cfps c ON c.market = b.market AND c.cfp_id = b.cfp_id
+    WHERE c.closed_at IS NOT NULL AND b.status IN ('won', 'rejected')
+    WINDOW w AS (PARTITION BY b.market, b.cfp_id)
+), screened AS (
+    SELECT market, cfp_id, count(*)::BIGINT AS bids, stddev_samp(price) / nullif(avg(price), 0) AS cv,
+        if(count(*) > 1, (max(price) - min(price)) / nullif(min(price), 0), NULL) AS spd,
+        abs(max(price) FILTER (from_best = 2) - max(price) FILTER (from_best = 1)) AS gap,
+        gap / nullif(max(price) FILTER (from_best = 1), 0) AS diffp,
+        gap / nullif(stddev_samp(price) FILTER (from_best > 1), 0) AS rd,
+        if(count(*) > 3, kurtosis(place), NULL) AS kurt, if(count(*) > 2, skewness(place), NULL) AS skew,
+        max(greatest(rank / standing_bids - place, place - (rank - 1) / standing_bids)) AS ks
+    FROM standing GROUP BY market, cfp_id
+)
+SELECT s.market, s.cfp_id, c.pool, c.direction, c.manager, c.closed_at, s.bids, s.cv, s.spd, s.diffp, s.rd, s.kurt, s.skew, s.ks
+FROM screened s JOIN cfps c ON c.market = s.market AND c.cfp_id = s.cfp_id;

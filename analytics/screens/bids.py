@@ -106,8 +106,8 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
     header = [name.strip() for name in found[0]]
     if len(header) < 3:
         raise TendersError(
-            f"{path}: its first line has {len(header)} columns ({header[0][:_SHOWN]!r}...). It needs a header line with "
-            f"tender, bid and label, delimited by comma, semicolon, tab or bar."
+            f"{path}: its first line has {len(header)} columns ({header[0][:_SHOWN]!r}...). It needs a header line "
+            f"with tender, bid and label, delimited by comma, semicolon, tab or bar."
         )
     if len(set(header)) < len(header):
         raise TendersError(f"{path}: two columns have the same name. {_listed(header)}")
@@ -167,6 +167,7 @@ def _labels(texts: list[str], column: str, path: Path) -> list[bool | None]:
     else:
         some = ", ".join(sorted(values)[:5])
         raise TendersError(
-            f"{path}: {column} is no label (it has {len(values)} values: {some[:_SHOWN]}). It needs 0 and 1, or yes and no."
+            f"{path}: {column} is no label (it has {len(values)} values: {some[:_SHOWN]}). "
+            f"It needs 0 and 1, or yes and no."
         )
     return [meant[text.lower()] if text else None for text in texts]

@@ -15,7 +15,9 @@ from analytics.screens.bids import Bids, number, plain
 
 LABEL_PARTS = ("collus", "cartel", "convict", "investig", "guilty", "rigg", "suspect", "label")
 DATE_WORDS = frozenset({"date", "datetime", "time", "timestamp", "year", "month", "day", "period", "quarter"})
-SAMPLE_WORDS = frozenset({"id", "tender", "tenders", "auction", "dataset", "source", "sample", "index", "row", "fold"})
+SAMPLE_WORDS = frozenset({"id", "ids", "dataset", "source", "sample", "index", "row", "fold"})
+# As whole names only: a "pre-tender estimate" is an amount.
+SAMPLE_NAMES = frozenset({"tender", "tenders", "auction", "contract", "lot", "project", "bid", "number", "no", "nr"})
 BIDDER_WORDS = frozenset({
     "competitor", "competitors", "bidder", "bidders", "firm", "firms", "company", "companies", "supplier", "vendor",
     "contractor", "name", "names",
@@ -66,7 +68,7 @@ def _by_name(name: str) -> str | None:
         return "dates tell which years were sampled as rigged"
     if words & BIDDER_WORDS:
         return "who bids: remembering who was convicted is no screen"
-    if words & SAMPLE_WORDS or plain(name) in {"bid", "number", "no", "nr"}:
+    if words & SAMPLE_WORDS or plain(name) in SAMPLE_NAMES:
         return "numbers rows, tenders or samples"
     return None
 

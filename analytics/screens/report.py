@@ -51,10 +51,7 @@ def run(asked: Asked, progress: training.Progress) -> dict[str, object]:
         names = table.names[: table.transferable]
         return _about(bids, chosen, names, asked) | {"tested_on": str(asked.test), "scores": [asdict(score)]}
     scores = training.measure(bids, table, asked.repetitions, asked.seed, progress)
-    found = {
-        name: asdict(training.interval([getattr(score, name) for score in scores]))
-        for name in _MEASURES
-    }
+    found = {name: asdict(training.interval([getattr(score, name) for score in scores])) for name in _MEASURES}
     return _about(bids, chosen, table.names, asked) | {"measures": found, "scores": [asdict(score) for score in scores]}
 
 

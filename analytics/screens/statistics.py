@@ -77,7 +77,7 @@ def difference(bids: Sequence[float]) -> float | None:
 
 
 def relative_distance(bids: Sequence[float], others: Sequence[float]) -> float | None:
-    """RD: (second lowest - lowest) / standard deviation of `others`: a winner kept apart from its cover makes it big."""
+    """RD: (second lowest - lowest) / standard deviation of `others`: a winner kept apart from its covers raises it."""
     sd = deviation(others) if others and others[0] != others[-1] else None
     return (bids[1] - bids[0]) / sd if sd else None
 

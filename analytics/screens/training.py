@@ -152,7 +152,9 @@ def _score(
 def calibration_error(label: NDArray[np.bool_], chance: Table) -> float:
     """Mean distance between predicted chance and observed share over ten bins of equal width, weighted by bids."""
     bin_of = np.minimum((chance * _BINS).astype(int), _BINS - 1)
-    gaps = [abs(float(label[at].mean() - chance[at].mean())) * at.mean() for b in set(bin_of) if (at := bin_of == b).any()]
+    gaps = [
+        abs(float(label[at].mean() - chance[at].mean())) * at.mean() for b in set(bin_of) if (at := bin_of == b).any()
+    ]
     return float(sum(gaps))
 
 

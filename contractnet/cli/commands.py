@@ -5,4 +5,17 @@ from __future__ import annotations
 from contractnet.cli import access, audit, budget, keys, members, policy, running, screens, sql, swarm, tokens
 from contractnet.cli.root import app
 
-__all__ = ["access", "app", "audit", "budget", "keys", "members", "policy", "running", "screens", "sql", "swarm", "tokens"]
+__all__ = [
+    "access",
+    "app",
+    "audit",
+    "budget",
+    "keys",
+    "members",
+    "policy",
+    "running",
+    "screens",
+    "sql",
+    "swarm",
+    "tokens",
+]
