@@ -34,7 +34,7 @@ def test_close_bids_are_found(tmp_path: Path) -> None:
 def test_noise_is_not_found(tmp_path: Path) -> None:
     """Where collusive tenders have the same bids as others, no number of the report says otherwise: nothing leaks."""
     table = rows(2, tenders=150, collusive_cv=0.1, honest_cv=0.1)
-    dated = [[*row, 1_274_918_400 + 86_400 * int(row[2]), f"case {row[2]}", int(str(row[0])[1:])] for row in table]
+    dated = [[*row, 1_274_918_400 + 86_400 * int(str(row[2])), f"case {row[2]}", int(str(row[0])[1:])] for row in table]
     path = write(tmp_path / "bids.csv", dated, [*HEADER, "Opened", "Comment", "Serial"])
     found = report(path, repetitions=4)
     assert 0.35 < found["measures"]["auc"]["mean"] < 0.65

@@ -74,7 +74,7 @@ def test_the_published_columns(country: str, diffp: float, rd: float) -> None:
     for row in published(country):
         tenders[row["Tender"]].append(row)
     agree: Callable[[float | None, str], bool] = lambda ours, theirs: abs((ours or 0) - float(theirs)) < 6e-5  # noqa: E731
-    same = defaultdict(int)
+    same: dict[str, int] = defaultdict(int)
     for rows in tenders.values():
         found, theirs = screens([float(row["Bid_value"]) for row in rows]), rows[0]
         for name, column in (("cv", "CV"), ("spd", "SPD"), ("ks", "KSTEST")):
