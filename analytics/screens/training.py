@@ -92,13 +92,14 @@ def transfer(known: tuple[Bids, Features], other: tuple[Bids, Features], seed: i
 
 def interval(values: list[float], test_share: float = 1 - TRAIN_SHARE) -> Interval:
     """Mean and 95% interval of repeated random splits, whose parts overlap: variance times 1/n + test/train (Nadeau &
-    Bengio, "Inference for the generalization error", Machine Learning 2003), Student's t with n - 1 degrees."""
+    Bengio, "Inference for the generalization error", Machine Learning 2003), Student's t with n - 1 degrees. All measures lie in
+    0 to 1, and the interval ends there."""
     n, mean = len(values), math.fsum(values) / len(values)
     if n < 2:
         return Interval(mean, math.nan, math.nan)
     variance = math.fsum((value - mean) ** 2 for value in values) / (n - 1)
     half = float(student.ppf(0.975, n - 1)) * math.sqrt(variance * (1 / n + test_share / (1 - test_share)))
-    return Interval(mean, mean - half, mean + half)
+    return Interval(mean, max(mean - half, 0.0), min(mean + half, 1.0))
 
 
 def classifier(label: NDArray[np.bool_], tender: NDArray[np.str_], seed: int) -> StackingClassifier:

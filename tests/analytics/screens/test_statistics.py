@@ -41,6 +41,8 @@ def test_by_hand() -> None:
     assert found.kurt == pytest.approx(20 / 6 * (25**4 + 15**4 + 5**4 + 45**4) / (2900 / 3) ** 2 - 27 / 2)
     # Places 0, 1/7, 2/7, 1 against steps of 1/4: the third is passed by 3/4 - 2/7.
     assert found.ks == pytest.approx(3 / 4 - 2 / 7)
+    # Places 0, 7/9, 8/9, 1: the second lies 7/9 - 1/4 above the step before it.
+    assert screens([100, 170, 180, 190]).ks == pytest.approx(7 / 9 - 1 / 4)
 
 
 @pytest.mark.parametrize(
