@@ -92,8 +92,10 @@ def transfer(known: tuple[Bids, Features], other: tuple[Bids, Features], seed: i
 
 def interval(values: list[float], test_share: float = 1 - TRAIN_SHARE) -> Interval:
     """Mean and 95% interval of repeated random splits, whose parts overlap: variance times 1/n + test/train (Nadeau &
-    Bengio, "Inference for the generalization error", Machine Learning 2003), Student's t with n - 1 degrees. All measures lie in
-    0 to 1, and the interval ends there."""
+    Bengio, "Inference for the generalization error", Machine Learning 2003), Student's t with n - 1 degrees.
+
+    All measures lie in 0 to 1, and the interval ends there.
+    """
     n, mean = len(values), math.fsum(values) / len(values)
     if n < 2:
         return Interval(mean, math.nan, math.nan)

@@ -63,13 +63,13 @@ def test_columns_that_leak_stay_out(tmp_path: Path) -> None:
                 label,
             ]
         )
-    names = "Row_no Pre-Tender_Estimate Cartel_name Year Opened Competitors Site Region Fixed Copy"
+    names = "Line Pre-Tender_Estimate Cartel_name Year Opened Competitors Site Region Fixed Copy"
     header = [*HEADER, *names.split()]
     for row in table:
         row[10] = "north" if row[9] else "south"
     bids = read(write(tmp_path / "bids.csv", table, header), "Collusive")
     chosen = choose(bids)
-    assert set(chosen.left_out) == {"Row_no", "Cartel_name", "Year", "Opened", "Competitors", "Fixed", "Copy"}
+    assert set(chosen.left_out) == {"Line", "Cartel_name", "Year", "Opened", "Competitors", "Fixed", "Copy"}
     assert chosen.numeric == ["Pre-Tender_Estimate", "Site"]
     assert chosen.categorical == ["Region"]
 
