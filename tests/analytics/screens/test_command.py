@@ -116,6 +116,15 @@ def test_files_as_people_have_them(tmp_path: Path, encoding: str, delimiter: str
     assert found.amount == [row[1] for row in rows(4)]
 
 
+def test_both_orders_of_utf_16(tmp_path: Path) -> None:
+    """A mark at the beginning tells the order of the bytes."""
+    path = write(tmp_path / "bids.csv", rows(4))
+    text = "\ufeff" + path.read_text("utf-8")
+    for encoding in ("utf-16-le", "utf-16-be"):
+        path.write_bytes(text.encode(encoding))
+        assert read(path, "Collusive").tender == [row[0] for row in rows(4)]
+
+
 def test_rows_without_a_bid_are_counted(tmp_path: Path) -> None:
     """Rows that lack something are left out and counted; tenders of one bid stay."""
     table = [*rows(5), ["T99", "", 0], ["T99", "n/a", 1], ["", 5, 0], ["T98", 5, ""], ["T97", 7, 1]]
