@@ -59,7 +59,8 @@ def set_(
     decay: Annotated[
         str | None,
         typer.Option(
-            help="Part of the unheld credits lost at a window's end.", show_default="10%, or 0% without allowance"
+            help="Part lost at a window's end, of what the account had on average, held credits included.",
+            show_default="10%, or 0% without allowance",
         ),
     ] = None,
     cap: Annotated[
@@ -96,7 +97,7 @@ def top_up(
     account: Account = None,
     project: Project = None,
 ) -> None:
-    """Raise a limit for the window that runs now. It issues no credits: an account may need some as well."""
+    """Raise a limit for the window that runs now. It issues no credits: `contractnet credits issue` does."""
     here = where(ctx)
     scope, name = _scope(here, account, project)
     amount_ucr = amount_of(credits, "--credits")

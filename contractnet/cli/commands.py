@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from contractnet.cli import access, audit, budget, keys, members, policy, running, screens, sql, swarm, tokens
+from contractnet.cli import (
+    access,
+    audit,
+    budget,
+    credits,
+    keys,
+    members,
+    policy,
+    running,
+    screens,
+    sql,
+    swarm,
+    tokens,
+)
 from contractnet.cli.root import app
 
 __all__ = [
@@ -10,6 +23,7 @@ __all__ = [
     "app",
     "audit",
     "budget",
+    "credits",
     "keys",
     "members",
     "policy",

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -28,7 +27,7 @@ from contractnet.cli.program import program
 from contractnet.cli.published import show_published
 from contractnet.cli.root import Where, app, need_path, out, public_key, where
 from contractnet.credentials import Credential, Role, load, save
-from contractnet.errors import CredentialError, OutcomeTimeoutError, SettingsError
+from contractnet.errors import CredentialError, SettingsError
 from contractnet.messages import Code, Command
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
@@ -37,7 +36,6 @@ from contractnet.terminal import printable
 if TYPE_CHECKING:
     from contractnet.client.rotation import Rotating
 
-T = TypeVar("T")
 # Characters of a wrong text that an error repeats.
 _SHOWN = 40
 _HINTS = {
@@ -140,7 +138,8 @@ def rotate(
     if out_file is not None:
         raise SettingsError("--out is for the operator's key only: that of an agent or the bank stays in its file.")
     begun = credential.pending
-    made = asyncio.run(_answer(_rotate(here, file, credential, end_ms), f"the new key of {file}", "Run it again."))
+    asked = _rotate(here, file, credential, end_ms)
+    made = asyncio.run(answered(asked, f"the new key of {file}", _HINTS, "Run it again."))
     _tell_rotated(file, credential, made, end_ms if begun is None else begun.expires_at_ms)
 
 
@@ -208,7 +207,7 @@ def _rotate_operator(here: Where, file: Path, credential: Credential, out_file: 
                 await operator.rotate_key(path)
             return operator
 
-    made = asyncio.run(_answer(rotate(), f"the operator's new key {path}", "Run it again."))
+    made = asyncio.run(answered(rotate(), f"the operator's new key {path}", _HINTS, "Run it again."))
     _tell_rotated(path, credential, made, None)
 
 
@@ -233,21 +232,8 @@ async def _send(here: Where, signer: Credential, file: Path | None, command: Com
     async with member.connect(signer, address, look_back_s=LOOK_BACK_S) as sender:
         sealed = sender.prepare(command)
         then = "`contractnet key list` shows whether it took effect; if not, run it again."
-        await _answer(sender.submit(sealed), what, then)
+        await answered(sender.submit(sealed), what, _HINTS, then)
         return sealed.command_id
-
-
-async def _answer(asked: Awaitable[T], what: str, then: str) -> T:
-    """`answered`, where a market that is silent is told with what to do `then`."""
-    try:
-        return await answered(asked, what, _HINTS)
-    except OutcomeTimeoutError as error:
-        raise OutcomeTimeoutError(
-            f"The market has not answered command {error.command_id.hex()} in time: is it up (`contractnet status`)? "
-            f"{then}",
-            error.command_id,
-            error.sealed,
-        ) from error
 
 
 def _holder(here: Where, account: str) -> Path:

@@ -16,9 +16,9 @@ from rich.markup import escape
 from contractnet.access import Access, load_access, own_access
 from contractnet.cli.root import Where, app, need_path, out, where
 from contractnet.credentials import Credential, fingerprint, load
-from contractnet.errors import CredentialError, RejectedError, SettingsError
+from contractnet.errors import CredentialError, OutcomeTimeoutError, RejectedError, SettingsError
 from contractnet.messages import Code
-from contractnet.messages.names import name_problem
+from contractnet.messages.names import NAME_BYTES_MAX, name_problem
 from contractnet.money import credits as ucr_of
 from contractnet.settings import embedded_bootstrap
 from contractnet.terminal import printable
@@ -138,15 +138,21 @@ def _forget(bootstrap: str, made: Access | None) -> None:
         Principals(bootstrap).remove(made.user)
 
 
-def ask_bank(here: Where, ask: Callable[[Bank], Awaitable[T]], what: str, hints: Mapping[Code, str] | None = None) -> T:
-    """What the bank of the data directory asks the market for, its refusal as `answered` tells it."""
+def ask_bank(
+    here: Where,
+    ask: Callable[[Bank], Awaitable[T]],
+    what: str,
+    hints: Mapping[Code, str] | None = None,
+    then: str | None = None,
+) -> T:
+    """What the bank of the data directory asks the market for, its refusal and silence as `answered` tells them."""
 
     async def asked() -> T:
         from contractnet.client import Bank
 
         member, address = bank_credential(here), here.bootstrap()
         async with Bank.connect(member, address, look_back_s=LOOK_BACK_S, timeout_s=CONNECT_S) as bank:
-            return await answered(ask(bank), what, hints)
+            return await answered(ask(bank), what, hints, then)
 
     return asyncio.run(asked())
 
@@ -167,10 +173,24 @@ def ask_operator(
     return asyncio.run(asked())
 
 
-async def answered(asked: Awaitable[T], what: str, hints: Mapping[Code, str] | None = None) -> T:
-    """The answer to a command; its rejection in words: `what` was asked for, and what to do about each code."""
+async def answered(
+    asked: Awaitable[T], what: str, hints: Mapping[Code, str] | None = None, then: str | None = None
+) -> T:
+    """The answer to a command; its rejection in words: `what` was asked for, and what to do about each code.
+
+    Where a market is silent, it is told with what to do `then`, if that is given.
+    """
     try:
         return await asked
+    except OutcomeTimeoutError as error:
+        if then is None:
+            raise
+        raise OutcomeTimeoutError(
+            f"The market has not answered command {error.command_id.hex()} in time: is it up (`contractnet status`)? "
+            f"{then}",
+            error.command_id,
+            error.sealed,
+        ) from error
     except RejectedError as error:
         known = {Code.UNKNOWN_KEY: "The bank's credential file belongs to another market.", **(hints or {})}
         raise SettingsError(f"The market rejected {what}. {error}. {known.get(error.code, '')}".rstrip()) from error
@@ -235,9 +255,9 @@ def account_id(here: Where, owner: str) -> bytes:
     return account
 
 
-def check_name(name: str, what: str) -> None:
+def check_name(name: str, what: str, bytes_max: int = NAME_BYTES_MAX, *, empty: bool = False) -> None:
     """Raise SettingsError for a text that no name in a market may be; `what` it was meant for."""
-    problem = name_problem(name)
+    problem = name_problem(name, bytes_max, empty=empty)
     if problem is not None:
         raise SettingsError(f"{what} {name[:_SHOWN]!r} can't be used: {problem}.")
 
@@ -246,4 +266,7 @@ def amount_of(text: str, option: str) -> int:
     """Micro-credits of an amount of credits. Raises SettingsError, which names the option."""
     if _AMOUNT.fullmatch(text) is None:
         raise SettingsError(f"{option} {text[:_SHOWN]!r} is no amount: write 100 or 2.5, at most six decimals.")
-    return ucr_of(text)
+    try:
+        return ucr_of(text)
+    except ValueError as error:
+        raise SettingsError(f"{option} {text!r} is too much: {error}.") from error

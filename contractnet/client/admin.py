@@ -23,8 +23,9 @@ RULES_VERSION = 9
 """The rules that a new market starts with (market/rules/)."""
 
 DECAY_PERMILLE, CAP_ALLOWANCES = 100, 2
-"""What a budget with an allowance has where nobody says otherwise: a tenth of what nobody holds goes at each window's
-end, and no account keeps more than two allowances."""
+"""What a budget with an allowance has where nobody says otherwise: at each window's end a tenth of what an account had
+on average goes, held credits included (up to rules version 8, a tenth of what is free), and no account keeps more than
+two allowances."""
 
 Scope = Account | str
 """What a budget is for: an account, or a project by its name."""
@@ -122,8 +123,9 @@ class Bank(TokenBank):
         In each window of `window_s` seconds (60 to 366 days) awards may cost and open bids may hold `limit_ucr`
         together (None: no limit). A window starts `offset_s` seconds after the epoch's multiples of its length (None:
         drawn by the scope). Its start gives `allowance_ucr`, which a project's accounts share; its end takes
-        `decay_permille` of what nothing holds and what exceeds `cap_allowances` allowances (0: no cap). Without an
-        allowance, neither is the default. The market warns at `warn_permille` of the limit.
+        `decay_permille` of what an account had on average, held credits included, and of what is free then what
+        exceeds `cap_allowances` allowances (0: no cap). Without an allowance, neither is the default. The market warns
+        at `warn_permille` of the limit.
         """
         account, project = _scope(scope)
         command = c.SetBudget(

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 import analytics
-from analytics import budgets
+from analytics import balances, budgets
 from analytics.ledger import newest_generation
 from analytics.verify import Order, verify
 from contractnet.messages import Direction, Pricing
@@ -52,6 +52,10 @@ def test_what_is_owed_is_shown(tmp_path: Path) -> None:
     shown = [line for line in budgets.lines(tmp_path, MARKETS[PARTITION]) if "hoard" in line]
     assert len(shown) == 2
     assert all(line.endswith(f", decay 50%, {credits_text(row[2])} owed") for line in shown), shown
+    (account, _) = balances.lines(tmp_path, MARKETS[PARTITION], "miser")
+    owed = credits_text(row[2])
+    assert account.startswith("miser (of hoard, ")
+    assert account.endswith(f"has {credits_text(400)}: held {credits_text(400)}, owed {owed}, free -{owed}")
 
 
 def test_what_is_owed_is_compared(tmp_path: Path) -> None:
