@@ -12,7 +12,7 @@ from contractnet.money import credits_text
 _TOKENS = re.compile(r"([0-9]{1,10}|[0-9]{1,3}(?:_[0-9]{3}){1,3})(?:\.([0-9]{1,9}))?([kKM]?)")
 _DIGITS = {"": 0, "k": 3, "K": 3, "M": 6}
 _PER_MINUTE = "/min"
-_PERCENT = re.compile(r"(100|[0-9]{1,2})(\.[0-9])?%?")
+_PERCENT = re.compile(r"([0-9]{1,6})(\.[0-9])?%?")
 # Characters of a wrong text that an error repeats.
 _SHOWN = 40
 
@@ -31,12 +31,12 @@ def rate_of(text: str, option: str) -> int:
     return tokens_of(text.removesuffix(_PER_MINUTE), option)
 
 
-def permille_of(text: str, option: str) -> int:
+def permille_of(text: str, option: str, percent_max: int = 100) -> int:
     """Permille of a text such as 80%, 12.5% or 20. Raises SettingsError, which names the option."""
     found = _PERCENT.fullmatch(text)
-    permille = 1001 if found is None else int(found[1]) * 10 + int((found[2] or ".0")[1:])
-    if permille > 1000:
-        raise SettingsError(f"{option} {text[:_SHOWN]!r} is no part: write 80% or 12.5%, at most 100%.")
+    permille = None if found is None else int(found[1]) * 10 + int((found[2] or ".0")[1:])
+    if permille is None or permille > percent_max * 10:
+        raise SettingsError(f"{option} {text[:_SHOWN]!r} is no part: write 80% or 12.5%, at most {percent_max}%.")
     return permille
 
 

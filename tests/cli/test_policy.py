@@ -10,8 +10,12 @@ import pytest
 from analytics.policy import lines
 from contractnet.cli.commands import app
 from contractnet.cli.durations import duration_text
+from contractnet.cli.policy import DEPOSIT_PERCENT_MAX
+from contractnet.cli.quantities import permille_of
 from contractnet.errors import ContractnetError
+from market.limits import DEPOSIT_HOURLY_PERMILLE_MAX
 from tests.cli.command import done, refused, shown
+from tests.market.cases_deposits import RATE
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,8 @@ from tests.cli.command import done, refused, shown
         (["set", "--fee", "1"], "no operator's credential"),
         (["deposit", "much"], "RATE 'much'"),
         (["deposit", "1%"], "no operator's credential"),
+        (["deposit", "100000%"], "no operator's credential"),
+        (["deposit", "100000.1%"], "RATE '100000.1%' is no part: write 80% or 12.5%, at most 100000%"),
         (["resale", "5"], "CALL '5' is no duration"),
         (["resale", "5s"], "no operator's credential"),
         (["show"], "contractnet up"),
@@ -34,6 +40,12 @@ def test_a_wrong_line_says_what_is_wrong(tmp_path: Path, arguments: list[str], s
     with pytest.raises(ContractnetError) as raised:
         app(["--data", str(tmp_path), "policy", *arguments], standalone_mode=False)
     assert says in str(raised.value)
+
+
+def test_a_deposit_may_be_what_the_rules_allow() -> None:
+    """The last rate that the command takes is that of the rules, so that each rate of a test can be set."""
+    assert permille_of("100000%", "RATE", DEPOSIT_PERCENT_MAX) == DEPOSIT_HOURLY_PERMILLE_MAX
+    assert permille_of("10000%", "RATE", DEPOSIT_PERCENT_MAX) == RATE
 
 
 @pytest.mark.parametrize(
@@ -71,6 +83,8 @@ def test_the_life_of_a_policy(market: Path) -> None:
     done(market, "policy", "set", "--issue-limit", "none", "--window", "1d", "--fee", "0")
     assert "1.5% of the reserve" in done(market, "policy", "deposit", "1.5%")
     shown(show, "deposit  1.5% of the reserve, for each slot and hour")
+    assert "100000% of the reserve" in done(market, "policy", "deposit", "100000%")
+    shown(show, "deposit  100000% of the reserve, for each slot and hour")
     done(market, "policy", "deposit", "0%")
     assert "is open to others for 5s" in done(market, "policy", "resale", "5s")
     shown(show, "resale   a lease that is bargained for is open to others for 5s")
