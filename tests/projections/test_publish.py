@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -161,6 +162,20 @@ def test_an_empty_ledger_has_all_tables(settings: ProjectionSettings) -> None:
     assert columns["credits"] == "BIGINT"
     assert columns["hour"] == "TIMESTAMP"
     store.close()
+
+
+def test_every_table_and_view_is_documented(settings: ProjectionSettings) -> None:
+    """docs/tables.md names what is published, each once and nothing else, and the README points there."""
+    store = opened(settings)
+    Publisher(store, settings).publish()
+    with analytics.open(settings.data_dir) as connection:
+        rows = connection.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'")
+        published = sorted(name for (name,) in rows.fetchall())
+    store.close()
+    root = Path(__file__).resolve().parents[2]
+    named = re.findall(r"^\| `(\w+)` \|", (root / "docs" / "tables.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(named) == published
+    assert "(docs/tables.md)" in (root / "README.md").read_text("utf-8")
 
 
 def test_money_is_bigint(settings: ProjectionSettings) -> None:
