@@ -4,7 +4,8 @@ is bought; and a System agent draws tokens.
     python -m services.demo.managers PLAN
 
 A lane is a part of a pool that is leased as a whole. Its next CFP closes right after its present lease ends; one that
-is sold on by its holder is over when it would have been.
+is sold on by its holder is over when it would have been. Most lanes are awarded by the market at second prices; of some
+the manager chooses among the bids itself, and the winner pays what it has bid.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import sys
 import time
 from pathlib import Path
 
-from contractnet.client import Agent, Connection
+from contractnet.client import Agent, Cfp, Connection
 from contractnet.credentials import access_of_file, load
-from contractnet.errors import OutcomeTimeoutError
-from contractnet.messages import CfpOutcome, Pricing
+from contractnet.errors import OutcomeTimeoutError, RejectedError
+from contractnet.messages import Awarder, CfpOutcome, Code
 from services.demo.contractors import Contractor, OnCall
 from services.demo.demand import POOLS, PoolSpec
 from services.demo.plan import Plan, on_parent_end, report
@@ -28,6 +29,9 @@ OPEN_S = 0.4
 # Market time as a client sees it lags by the way of a notice: close a little after the lease's end, not before.
 MARGIN_MS = 30
 RESERVE_UCR_PER_GPU_S = 50_000
+CHOSEN_EVERY = 4
+"""Of so many lanes of a pool one is awarded by its manager."""
+DECIDE_S = 2.0
 _IDLE_S = 0.15
 _LOOK_S = 0.03
 _REPORT_S = 0.5
@@ -58,6 +62,7 @@ class Lanes:
         await asyncio.sleep(rng.random() * OPEN_S)
         while not self.ending.is_set():
             duration_s = rng.choice(pool.slot_s)
+            chosen = number % CHOSEN_EVERY == CHOSEN_EVERY - 1
             try:
                 cfp = await agent.call_for_proposals(
                     pool.name,
@@ -65,9 +70,12 @@ class Lanes:
                     duration_s=duration_s,
                     open_s=OPEN_S,
                     reserve_ucr=round(RESERVE_UCR_PER_GPU_S * units * duration_s * pool.speed),
-                    pricing=Pricing.SECOND,
+                    award=Awarder.MANAGER if chosen else Awarder.AUTO,
+                    decide_s=DECIDE_S,
                 )
                 self.opened += 1
+                if chosen:
+                    await _choose(agent, cfp)
                 ended = await cfp.outcome(30)
             except OutcomeTimeoutError as error:
                 report("event", text=f"manager of {pool.name}: {error}")
@@ -87,6 +95,20 @@ class Lanes:
             if lease is None or self._connection.now_ms() >= lease.ends_at_ms - OPEN_S * 1000 + MARGIN_MS:
                 return
             await asyncio.sleep(_LOOK_S)
+
+
+async def _choose(agent: Agent, cfp: Cfp) -> None:
+    """Award the highest bid that can still be locked; of equal ones the first."""
+    for proposal in sorted(await agent.proposals(cfp, 30), key=lambda proposal: -proposal.price_ucr):
+        try:
+            await agent.award(proposal)
+        except RejectedError as error:
+            # NO_CAPACITY: try the next one. The others: the time to decide is over.
+            if error.code is Code.NO_CAPACITY:
+                continue
+            if error.code not in {Code.CFP_CLOSED, Code.UNKNOWN_BID}:
+                raise
+        return
 
 
 async def run(plan: Plan) -> None:
