@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from benchmarks import (
     bargaining,
     groups,
     latency,
+    negotiations,
     profiling,
     projection,
     reserve,
@@ -200,7 +202,8 @@ def bench_lag(*, short: bool) -> list[dict[str, object]]:
 
 
 def bench_bargaining(*, short: bool) -> list[dict[str, object]]:
-    """Strategies over the same random domains. Draws one negotiation of Zeuthen's into bargaining.svg."""
+    """Strategies over the same random domains, and through a market. Draws one negotiation of Zeuthen's into
+    bargaining.svg."""
     domains = bargaining.domains(20 if short else 500)
     rows: list[dict[str, object]] = []
     for name, play in bargaining.PLAYS.items():
@@ -219,7 +222,7 @@ def bench_bargaining(*, short: bool) -> list[dict[str, object]]:
             }
         )
     (OUT / "bargaining.svg").write_text(bargaining.drawing())
-    return rows
+    return rows + negotiations.rows(negotiations.measure(3 if short else 40))
 
 
 def bench_groups(*, short: bool) -> list[dict[str, object]]:
@@ -281,12 +284,14 @@ SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
 
 
 def show(title: str, rows: list[dict[str, object]]) -> None:
-    """Print rows as a table."""
-    widths = {k: max(len(k), *(len(str(r[k])) for r in rows)) for k in rows[0]}
+    """Print rows as tables, one for those in a row that have the same columns."""
     print(f"\n{title}")
-    print("  ".join(k.ljust(w) for k, w in widths.items()))
-    for row in rows:
-        print("  ".join(str(row[k]).ljust(w) for k, w in widths.items()), flush=True)
+    for _, alike in itertools.groupby(rows, key=tuple):
+        table = list(alike)
+        widths = {k: max(len(k), *(len(str(r[k])) for r in table)) for k in table[0]}
+        print("  ".join(k.ljust(w) for k, w in widths.items()))
+        for row in table:
+            print("  ".join(str(row[k]).ljust(w) for k, w in widths.items()), flush=True)
 
 
 def main() -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from contractnet.client.admin import Bank, Operator, operator_credential
     from contractnet.client.agent import Agent, Bid
+    from contractnet.client.bidding import Bidder
     from contractnet.client.book import Subscription
     from contractnet.client.cfp import Cfp
     from contractnet.client.connection import Connection
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "contractnet.client.admin": ("Bank", "Operator", "operator_credential"),
     "contractnet.client.agent": ("Agent", "Bid"),
+    "contractnet.client.bidding": ("Bidder",),
     "contractnet.client.book": ("Subscription",),
     "contractnet.client.cfp": ("Cfp",),
     "contractnet.client.connection": ("Connection",),
@@ -85,6 +87,7 @@ __all__ = [
     "Bank",
     "Bid",
     "BidGroup",
+    "Bidder",
     "Budget",
     "Cfp",
     "CfpOutcome",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contractnet.client.admin import Bank, Operator, operator_credential
 from contractnet.client.agent import Agent, Bid
+from contractnet.client.bidding import Bidder
 from contractnet.client.book import Subscription
 from contractnet.client.cfp import Cfp
 from contractnet.client.connection import Connection
@@ -21,6 +22,7 @@ __all__ = [
     "Bank",
     "Bid",
     "BidGroup",
+    "Bidder",
     "Budget",
     "Cfp",
     "Connection",

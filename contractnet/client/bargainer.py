@@ -101,7 +101,7 @@ class Bargainer(KeyHolder):
         inbox, sealed = self._need_inbox(), agent.seal_with_id(command)
         talk = inbox.talks.of(sealed.command_id)
         await self.submit(sealed, timeout_s)
-        return Negotiation(agent, await talk.terms(), talk, pass_secret(seed, sealed.command_id))
+        return Negotiation(agent, await talk.terms(), talk, pass_secret(seed, sealed.command_id), cap_ucr)
 
     async def negotiations(self) -> AsyncIterator[Negotiation]:
         """Iterate over the negotiations that this agent is asked for, as the counterpart, or as the holder of a lease
@@ -122,10 +122,17 @@ class Bargainer(KeyHolder):
     ) -> Deal | None:
         """Let a strategy of contractnet.strategies.bargaining bargain to the end; the deal, or None.
 
-        `domain` has what each outcome is worth to the holder (party 0) and to the counterpart (party 1), and `offers`
-        what each outcome is. Whoever is asked joins first. A lease that is called for after the deal is not there yet:
-        `deal.called`, `negotiation.award()`. Raises BrokenRuleError when the other party offers what is
-        none of the outcomes, after leaving.
+        `strategy` makes this side's party: `Zeuthen` as it is, others with `functools.partial` or a function; see
+        `MonotonicStrategy` and `AlternatingStrategy`. `domain` has what each outcome is worth to the holder (party 0)
+        and to the counterpart (party 1), and `offers` what each outcome is. Whoever is asked joins first.
+
+        It leaves, and there is no deal, where no outcome is at least as good as none for both; for the buyer, where
+        none of these has a price within what it has set aside. It names no price above that: what the strategy would
+        give in is given in as far as that goes. It leaves as well before it raises: RejectedError when the market
+        refuses a move for another reason than that it came too late, ValueError when the strategy cannot be made, and
+        BrokenRuleError when the other party offers what is none of the outcomes.
+
+        A lease that is called for after the deal is not there yet: `deal.called`, `negotiation.award()`.
         """
         await play(negotiation, strategy, domain, offers)
         return await negotiation.outcome(timeout_s)

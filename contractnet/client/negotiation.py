@@ -41,16 +41,20 @@ class Deal(Shown):
 class Negotiation:
     """A negotiation over what is left of a lease. `terms` are those that it was proposed with; `side` is 0 for the
     holder, who sells, and 1 for the counterpart, who buys. `claimed`: the counterpart has opened it, and the holder is
-    asked; `terms.counterpart_name` says who it is.
+    asked; `terms.counterpart_name` says who it is. `cap_ucr` is the most that the buyer can pay: None for the
+    holder, and before the buyer has joined.
 
     Methods that send a command raise RejectedError: ROUND_OVER and NEGOTIATION_CLOSED where it came too late.
     """
 
-    def __init__(self, agent: Agent, terms: Terms, talk: Talk, secret: bytes = bytes(32)) -> None:
+    def __init__(
+        self, agent: Agent, terms: Terms, talk: Talk, secret: bytes = bytes(32), cap_ucr: int | None = None
+    ) -> None:
         self.id = terms.negotiation
         self.terms = terms
         self.side = 0 if terms.account == terms.holder else 1
         self.claimed = isinstance(terms, LeaseWanted)
+        self.cap_ucr = cap_ucr
         self._agent = agent
         self._talk = talk
         self._secret = secret
@@ -70,6 +74,8 @@ class Negotiation:
         sealed = self._agent.seal_with_id(command)
         self._secret = pass_secret(seed, sealed.command_id)
         await self._agent.submit(sealed, timeout_s)
+        if self.side:
+            self.cap_ucr = cap_ucr
 
     async def round(self, after: int = 0) -> RoundBegan | NegotiationEnded:
         """The newest round after round `after`, as soon as it begins, or the end of the negotiation.

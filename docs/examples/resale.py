@@ -15,7 +15,7 @@ DOMAIN = Domain([price - credits(2) for price in PRICES], [credits(8) - price fo
 async def buy(owner: Agent) -> None:
     async for negotiation in owner.negotiations():
         await negotiation.join(credits(8), task="buy back")
-        deal = await owner.negotiate(negotiation, Zeuthen(DOMAIN, 1), DOMAIN, OFFERS)
+        deal = await owner.negotiate(negotiation, Zeuthen, DOMAIN, OFFERS)
         if deal is None or deal.award is None:
             return
         print(f"bought {deal.award.units} x {deal.award.pool}, token {deal.award.token}")
@@ -30,7 +30,7 @@ async def main() -> None:
         assert owner.credential.account is not None
         buying = asyncio.create_task(buy(owner))
         negotiation = await agent.open_negotiation(lease, owner.credential.account)
-        deal = await agent.negotiate(negotiation, Zeuthen(DOMAIN, 0), DOMAIN, OFFERS)
+        deal = await agent.negotiate(negotiation, Zeuthen, DOMAIN, OFFERS)
         print(f"sold for {deal.price_ucr} micro-credits" if deal else "no deal")
         await buying
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from contractnet.client import Agent, Award, Deal, Negotiation
 from contractnet.errors import OutcomeTimeoutError, RejectedError
@@ -87,7 +88,7 @@ class Reseller:
         )
         if not isinstance(await negotiation.round(), RoundBegan):
             return None
-        strategy = TimeDependent(domain, 0, rounds=CONCEDED_BY, shape=HOLDER_SHAPE)
+        strategy = partial(TimeDependent, rounds=CONCEDED_BY, shape=HOLDER_SHAPE)
         try:
             deal = await self._agent.negotiate(negotiation, strategy, domain, offers, left_s + ROUND_S)
             # Until a call for it is over the lease is still this holder's, and it ends where nobody gets it.
@@ -136,7 +137,7 @@ class LeaseBuyer:
         with self._backlog.promised(job, cap_ucr) as promise:
             await negotiation.join(cap_ucr, task=job.task.name)
             domain = domain_for(offers, worth_ucr)
-            strategy = TimeDependent(domain, 1, rounds=CONCEDED_BY, shape=BUYER_SHAPE)
+            strategy = partial(TimeDependent, rounds=CONCEDED_BY, shape=BUYER_SHAPE)
             deal = await self._agent.negotiate(negotiation, strategy, domain, offers, ROUNDS * ROUND_S + 10)
             award = None if deal is None else deal.award or await negotiation.award(CALL_S_MAX)
             if deal is not None and award is not None:

@@ -89,6 +89,13 @@ def test_a_bidder_wins(place: Place) -> None:
     assert output.splitlines()[-1].startswith("won 1 x gpu for 1 micro-credits, token ")
 
 
+def test_a_strategy_bids_within_its_budget(place: Place) -> None:
+    """`pacer.py` wins twice, alone, at the reserve price, and claims less from then on."""
+    output = asyncio.run(place.offer(place.start("pacer")))
+    assert "won for 1 micro-credits, 49999998 are left" in output
+    assert output.splitlines()[-1] == "100 points of an estimate are 94 in a claim"
+
+
 def test_a_manager_hears_who_won(place: Place) -> None:
     """`manager.py` and `bidder.py` meet: the only bidder pays the reserve."""
     bidder = place.start("bidder")

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contractnet.strategies.bargaining import Domain, OutcomeAlternator, PieSplitter, alternate, proposer_share
+from contractnet.strategies.bargaining import (
+    Domain,
+    OutcomeAlternator,
+    OutcomeSplitter,
+    PieSplitter,
+    alternate,
+    proposer_share,
+)
 from tests.strategies.domains import given_of
 
 HORIZONS = (None, 2, 3, 4, 5, 10, 50)
@@ -80,6 +87,47 @@ def test_what_makes_no_sense() -> None:
         OutcomeAlternator(Domain([1], [1], (2, 2)), 0, (0.5, 0.5))
     with pytest.raises(ValueError, match="at least 1 round"):
         OutcomeAlternator(Domain([1], [1]), 0, (0.5, 0.5), 0)
+
+
+@pytest.mark.parametrize(("discounts", "horizon", "share"), ROWS)
+def test_the_table_by_outcomes(discounts: tuple[float, float], horizon: int | None, share: float) -> None:
+    """Prices of a pie of 10,000 steps, in a scale of each party's own: agreement in round 1, at the share rounded down
+    to a step."""
+    domain = Domain([7 * price for price in range(10_001)], [10_000 - price for price in range(10_001)])
+    parties = [OutcomeSplitter(domain, side, discounts, horizon) for side in (0, 1)]
+    played = alternate(*parties, rounds_max=horizon or 1_000)
+    assert played.deal is not None
+    assert played.rounds == 1
+    assert played.deal == proposer_share(discounts, horizon) * 10_000 // 1
+    assert played.deal / 10_000 == pytest.approx(share, abs=1.01e-4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(discount, discount, st.integers(1, 9), st.integers(1, 40))
+def test_coarse_outcomes_are_rounded_for_the_other(own: Fraction, others: Fraction, horizon: int, step: int) -> None:
+    """Whoever begins keeps the equilibrium's share rounded down to a step, and the other takes it at once; a pie
+    without its ends is as large as with them."""
+    splits = range(0, 120, step)
+    domain = Domain([split - 9 for split in splits], [108 - split for split in splits])
+    if len(domain.frontier) < 2:
+        return
+    played = alternate(*(OutcomeSplitter(domain, side, (own, others), horizon) for side in (0, 1)), rounds_max=horizon)
+    kept = proposer_share((own, others), horizon) * 99
+    within = [split for split in splits if 9 <= split <= 108]
+    assert played.deal is not None
+    assert splits[played.deal] == max((split for split in within if split - 9 <= kept), default=within[0])
+    if splits[played.deal] - 9 <= kept:
+        assert played.rounds == 1
+
+
+def test_what_is_no_pie() -> None:
+    """One outcome, and a frontier with a bend."""
+    with pytest.raises(ValueError, match="how large the pie is"):
+        OutcomeSplitter(Domain([1], [1]), 0, (0.5, 0.5))
+    with pytest.raises(ValueError, match="no straight line"):
+        OutcomeSplitter(Domain([2, 1, 0], [0, 2, 3]), 0, (0.5, 0.5))
+    with pytest.raises(ValueError, match="at least 1 round"):
+        OutcomeSplitter(Domain([1, 0], [0, 1]), 0, (0.5, 0.5), 0)
 
 
 class Greedy:

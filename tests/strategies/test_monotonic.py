@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +16,8 @@ from contractnet.strategies.bargaining import (
     Domain,
     FixedStep,
     MonotonicParty,
+    OutcomeAlternator,
+    OutcomeSplitter,
     Standing,
     TimeDependent,
     Zeuthen,
@@ -79,11 +83,34 @@ def test_offers_come_from_the_negotiation_set(offer: int) -> None:
 
 
 def test_without_a_negotiation_set_nobody_is_asked() -> None:
-    """The conflict deal, in 0 rounds; strategies can be made for such a domain."""
-    domain = Domain([1, 2], [2, 1], (3, 3))
-    for first in (Zeuthen(domain, 0), FixedStep(domain, 0), TimeDependent(domain, 0, rounds=3, shape=1)):
-        played = negotiate(domain, first, Zeuthen(domain, 1))
+    """The conflict deal, in 0 rounds; no strategy can be made for such a domain, and each says why."""
+    first, second = Scripted([0]), Scripted([1])
+    for domain in (Domain([1, 2], [2, 1], (3, 3)), Domain([], []), PIE.only([]), PIE.only([11, -1])):
+        played = negotiate(domain, first, second)
         assert (played.deal, played.rounds, played.messages) == (None, 0, 0)
+        for party in (
+            Zeuthen,
+            FixedStep,
+            partial(TimeDependent, rounds=3, shape=1),
+            partial(OutcomeAlternator, discounts=(0.5, 0.5)),
+            partial(OutcomeAlternator, discounts=(0.5, 0.5), horizon=3),
+            partial(OutcomeSplitter, discounts=(0.5, 0.5)),
+        ):
+            for side in (0, 1):
+                with pytest.raises(ValueError, match="there is nothing to offer"):
+                    party(domain, side)
+
+
+def test_a_part_of_a_domain_has_a_frontier_of_its_own() -> None:
+    """What is dominated only by what is left out is on it; numbers and gains stay, and leaving out adds up."""
+    domain = Domain([3, 5, 2, 0, 4], [3, 4, 3, 6, -1])
+    part = domain.only([0, 2, 3, 4])
+    assert (domain.frontier, part.frontier, part.only([2, 1]).frontier) == ([1, 3], [0, 3], [2])
+    assert part.gains == domain.gains
+    assert [part.acceptable(outcome) for outcome in range(-1, 6)] == [False, True, False, True, True, False, False]
+    assert domain.acceptable(1)
+    with pytest.raises(BrokenRuleError, match="not in the negotiation set"):
+        negotiate(part, Scripted([1]), Scripted([3]))
 
 
 def test_where_both_agree_the_greater_product_wins() -> None:
@@ -112,10 +139,11 @@ def test_any_two_strategies_reach_a_deal_by_the_rules(shape: str) -> None:
         rng = random.Random(f"mix {shape} {seed}")
         what = given_of(shape, seed)
         domain = Domain(what.first[:500], what.second[:500], what.reserves)
+        if not domain.frontier:
+            continue
         played = negotiate(domain, parties_of(domain, 0, rng), parties_of(domain, 1, rng), still_rounds_max=40)
-        assert (played.deal is not None) == bool(domain.frontier)
-        if played.deal is not None:
-            assert domain.acceptable(played.deal)
+        assert played.deal is not None
+        assert domain.acceptable(played.deal)
 
 
 def test_fixed_steps_concede_in_each_round_and_miss_the_nash_deal() -> None:
@@ -179,6 +207,17 @@ def test_domains_that_make_no_sense() -> None:
             Domain([number], [1])
         with pytest.raises(ValueError, match="a finite number"):
             Domain([1], [1], (0, number))
+
+
+def test_numbers_beyond_a_float_are_exact() -> None:
+    """Ints and Fractions of any size, also as reserves: the pie of 10, a googol to the tenth times as large."""
+    huge = 10**1000
+    pie = Domain([huge * split for split in range(11)], [Fraction(huge * (10 - split), 3) for split in range(11)])
+    assert pie.frontier == PIE.frontier
+    assert negotiate(pie, Zeuthen(pie, 0), Zeuthen(pie, 1)).deal == 5
+    assert Domain([huge, huge + 1], [1, 1], (huge + 1, 0)).gains[0] == [-1, 0]
+    tiny = Domain([Fraction(1, huge), 0], [1, 1])
+    assert tiny.gains[0][0] > 0
 
 
 def test_zeuthen_never_goes_below_what_it_is_offered() -> None:

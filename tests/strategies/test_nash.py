@@ -19,6 +19,8 @@ SEEDS = 50
 
 def play(what: Given) -> tuple[Domain, Negotiation]:
     domain = Domain(what.first, what.second, what.reserves)
+    if not domain.frontier:
+        return domain, Negotiation(None, ())
     return domain, negotiate(domain, Zeuthen(domain, 0), Zeuthen(domain, 1))
 
 

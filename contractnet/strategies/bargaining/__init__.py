@@ -12,11 +12,12 @@ from contractnet.strategies.bargaining.alternating import (
     AlternatingParty,
     Alternation,
     OutcomeAlternator,
+    OutcomeSplitter,
     PieSplitter,
     alternate,
     proposer_share,
 )
-from contractnet.strategies.bargaining.concession import FixedStep, TimeDependent
+from contractnet.strategies.bargaining.concession import FixedStep, Ladder, TimeDependent
 from contractnet.strategies.bargaining.domain import Domain, Exact, Utility
 from contractnet.strategies.bargaining.monotonic import MonotonicParty, Negotiation, Standing, agreed, negotiate
 from contractnet.strategies.bargaining.zeuthen import Zeuthen, risk
@@ -27,9 +28,11 @@ __all__ = [
     "Domain",
     "Exact",
     "FixedStep",
+    "Ladder",
     "MonotonicParty",
     "Negotiation",
     "OutcomeAlternator",
+    "OutcomeSplitter",
     "PieSplitter",
     "Standing",
     "TimeDependent",

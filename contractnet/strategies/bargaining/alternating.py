@@ -125,6 +125,54 @@ class PieSplitter:
         return proposer_share((self._discounts[first], self._discounts[1 - first]), left)
 
 
+class OutcomeSplitter:
+    """The strategy of PieSplitter where outcomes are what is offered: the frontier divides a pie, as prices do.
+
+    It offers the outcome that is best for itself among those that leave the other its equilibrium share, so that a
+    coarse domain costs the proposer at most the step from one outcome to the next.
+
+    Raises ValueError as PieSplitter does, when the negotiation set is empty, and when the frontier has fewer than two
+    outcomes or does not lie on one straight line: then there is no pie (OutcomeAlternator needs none).
+    """
+
+    def __init__(self, domain: Domain, side: int, discounts: Discounts, horizon: int | None = None) -> None:
+        self._pie = PieSplitter(side, discounts, horizon)
+        self._side = side
+        self._order = domain.order(side)
+        self._own_gains = domain.gains[side]
+        self._whole = _pies(domain)[side]
+        self._rising = [-self._share(outcome) for outcome in self._order]
+
+    def propose(self, round_: int) -> int:
+        """The equilibrium's offer of the round, rounded in the other's favour."""
+        kept = self._own(self._pie.propose(round_))
+        return self._order[min(bisect_left(self._rising, -kept), len(self._order) - 1)]
+
+    def accepts(self, offer: int, round_: int) -> bool:
+        """Whether waiting is worth no more."""
+        return self._pie.accepts(self._own(self._share(offer)), round_)
+
+    def _share(self, outcome: int) -> Fraction:
+        return self._own_gains[outcome] / self._whole
+
+    def _own(self, share: Fraction) -> Fraction:
+        """Party 0's share as this party's, and back."""
+        return share if self._side == 0 else 1 - share
+
+
+def _pies(domain: Domain) -> tuple[Fraction, Fraction]:
+    """What the whole pie gains each party, in its own scale: where the frontier's line meets the axes."""
+    line = [(Fraction(domain.gains[0][outcome]), Fraction(domain.gains[1][outcome])) for outcome in domain.frontier]
+    if len(line) < 2:
+        raise ValueError(f"a frontier of {len(line)} outcomes says nothing of how large the pie is")
+    (x, y), (x_end, y_end) = line[0], line[-1]
+    area = x * y_end - x_end * y
+    pies = area / (y_end - y), area / (x - x_end)
+    if any(x / pies[0] + y / pies[1] != 1 for x, y in line):
+        raise ValueError("the frontier is no straight line: what one loses the other does not gain")
+    return pies
+
+
 class OutcomeAlternator:
     """The subgame-perfect strategy of alternating offers over a domain's outcomes, by backward induction.
 
@@ -160,8 +208,6 @@ def offers_by_round(domain: Domain, discounts: Discounts, horizon: int | None) -
 
     Raises ValueError as OutcomeAlternator does.
     """
-    if not domain.frontier:
-        raise ValueError("no outcome is at least as good as no deal for both: there is nothing to offer")
     if horizon is not None and horizon < 1:
         raise ValueError(f"a horizon is at least 1 round, not {horizon}")
     checked = _checked(discounts)

@@ -10,13 +10,16 @@ from contractnet.strategies.bargaining.domain import Domain, Exact, Utility
 from contractnet.strategies.bargaining.monotonic import Standing
 
 
-class _Ladder:
-    """The frontier from a side's best to its worst, to be looked up by an aspiration (in that side's gains)."""
+class Ladder:
+    """The frontier from a side's best to its worst, to be looked up by an aspiration (in that side's gains).
+
+    Raises ValueError when the negotiation set is empty.
+    """
 
     def __init__(self, domain: Domain, side: int) -> None:
         self.order = domain.order(side)
         self.gains = domain.gains[side]
-        self.best: Exact = self.gains[self.order[0]] if self.order else 0
+        self.best: Exact = self.gains[self.order[0]]
         self.places = {outcome: place for place, outcome in enumerate(self.order)}
         self._losses = [-self.gains[outcome] for outcome in self.order]
 
@@ -31,13 +34,13 @@ class FixedStep:
     Of the deals at its aspiration it offers the one best for the other, and it never asks less than what the other
     offers already. It does *not* end at Nash's solution; docs/bargaining.md has what it costs.
 
-    Raises ValueError unless 0 < step <= 1.
+    Raises ValueError unless 0 < step <= 1, and when the negotiation set is empty.
     """
 
     def __init__(self, domain: Domain, side: int, step: Utility = Fraction(1, 20)) -> None:
         if not 0 < step <= 1:
             raise ValueError(f"a step is a share of the best gain above 0 and at most 1, not {step}")
-        self._ladder = _Ladder(domain, side)
+        self._ladder = Ladder(domain, side)
         self._step = Fraction(step)
 
     def propose(self) -> int:
@@ -63,13 +66,13 @@ class TimeDependent:
     its aspiration it offers the one best for the other. Boulware stands still in many rounds: play it with
     `negotiate(..., still_rounds_max=rounds)`.
 
-    Raises ValueError unless rounds >= 1, shape > 0 and 0 <= opening <= 1.
+    Raises ValueError unless rounds >= 1, shape > 0 and 0 <= opening <= 1, and when the negotiation set is empty.
     """
 
     def __init__(self, domain: Domain, side: int, *, rounds: int, shape: float, opening: float = 0.0) -> None:
         if rounds < 1 or shape <= 0 or not 0 <= opening <= 1:
             raise ValueError("rounds is at least 1, shape above 0, and opening between 0 and 1")
-        self._ladder = _Ladder(domain, side)
+        self._ladder = Ladder(domain, side)
         self._rounds = rounds
         self._shape = shape
         self._opening = opening

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 from fractions import Fraction
 
 Utility = int | float | Fraction
@@ -33,14 +34,25 @@ class Domain:
             raise ValueError(f"{len(first)} utilities of party 0 and {len(second)} of party 1")
         self.gains: tuple[list[Exact], list[Exact]] = (_gains(first, reserves[0]), _gains(second, reserves[1]))
         """By party and outcome, each party's in a scale of its own (a positive multiple of what was given)."""
+        self._allowed: frozenset[int] | None = None
         self.frontier = self._pareto()
         """One outcome for each undominated pair of gains (the smallest number of those alike), party 0's best first."""
 
     def __len__(self) -> int:
         return len(self.gains[0])
 
+    def only(self, outcomes: Iterable[int]) -> Domain:
+        """The same outcomes with the same gains, of which none but these can be agreed on, nor those of the rest that
+        this domain has left out already."""
+        left = copy(self)
+        left._allowed = frozenset(filter(self.acceptable, outcomes))
+        left.frontier = left._pareto()
+        return left
+
     def acceptable(self, outcome: int) -> bool:
         """Whether the outcome is in the negotiation set: no worse than no deal for either."""
+        if self._allowed is not None:
+            return outcome in self._allowed
         return 0 <= outcome < len(self) and self.gains[0][outcome] >= 0 and self.gains[1][outcome] >= 0
 
     def product(self, outcome: int) -> Exact:
@@ -52,7 +64,10 @@ class Domain:
         return max(self.product(outcome) for outcome in self.frontier)
 
     def order(self, side: int) -> list[int]:
-        """The frontier from `side`'s best to its worst, which is from the other's worst to its best."""
+        """The frontier from `side`'s best to its worst, which is from the other's worst to its best: what strategies
+        walk along. Raises ValueError when the negotiation set is empty."""
+        if not self.frontier:
+            raise ValueError("no outcome is at least as good as no deal for both: there is nothing to offer")
         return self.frontier if side == 0 else self.frontier[::-1]
 
     def _pareto(self) -> list[int]:
@@ -69,7 +84,8 @@ class Domain:
 def _gains(utilities: Sequence[Utility], reserve: Utility) -> list[Exact]:
     """Utilities minus the reserve, as integers of one scale wherever that scale is not absurd."""
     for number in (*utilities, reserve):
-        if not math.isfinite(number):
+        # Ints and Fractions are finite, and may be beyond any float.
+        if isinstance(number, float) and not math.isfinite(number):
             raise ValueError(f"a utility is a finite number, not {number}")
     pairs = [number.as_integer_ratio() for number in (*utilities, reserve)]
     scale = 1

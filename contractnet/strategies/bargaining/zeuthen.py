@@ -32,6 +32,8 @@ class Zeuthen:
     It needs both parties' gains: it is for utilities that are declared, and says nothing about their truth.
 
     All offers of a negotiation cost one walk along the frontier, since a product that was too small once stays so.
+
+    Raises ValueError when the negotiation set is empty.
     """
 
     def __init__(self, domain: Domain, side: int) -> None:
