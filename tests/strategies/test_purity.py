@@ -16,6 +16,7 @@ PURE = {
     "__future__",
     "bisect",
     "collections",
+    "copy",
     "collections.abc",
     "dataclasses",
     "fractions",
