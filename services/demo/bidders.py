@@ -2,8 +2,9 @@
 
     python -m services.demo.bidders PLAN INDEX PROCESSES
 
-An agent bids what a slot is worth to it: in a second-price auction that is its best bid, whatever the others do. It
-buys urgent work that finds no slot, bargains over leases, and some call a language model.
+An agent bids what a slot is worth to it: in a second-price auction that is its best bid, whatever the others do. Half
+of them pace that to their credits, and bid less where the winner pays its own bid. It buys urgent work that finds no
+slot, bargains over leases, and some call a language model.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from contractnet.client import Agent, Award, Cfp, Connection
+from contractnet.client import Agent, Award, Bidder, Cfp, Connection
 from contractnet.credentials import access_of_file, load
 from contractnet.errors import OutcomeTimeoutError, RejectedError
 from contractnet.messages import Claim
+from contractnet.strategies import BiddingStrategy, Outcome, Paced, Pacer, Truthful
+from contractnet.strategies.bidding import Call
 from services.demo.backlog import Backlog, Job
 from services.demo.calling import Caller
 from services.demo.demand import POOLS
@@ -30,11 +33,36 @@ from services.demo.tally import Tally
 from services.demo.tenancy import Tenant
 
 OUTCOME_S = 60.0
+CALLS_PER_S = 35
+"""About how many the managers open: a pacer is told how many to expect."""
 _REPORT_S = 0.5
 _RESOLD = {pool.name for pool in POOLS if pool.resold}
 
 
-class Bidder:
+class Counted:
+    """A strategy whose bids and losses are counted."""
+
+    def __init__(self, strategy: BiddingStrategy, tally: Tally) -> None:
+        self._strategy, self._tally = strategy, tally
+
+    def price_ucr(self, call: Call, worth_ucr: int) -> int | None:
+        """What the strategy says."""
+        return self._strategy.price_ucr(call, worth_ucr)
+
+    def observe(self, outcome: Outcome) -> None:
+        """Tell it, and count."""
+        self._tally.bids += outcome.bid_ucr is not None
+        self._tally.lost += outcome.bid_ucr is not None and not outcome.won
+        self._strategy.observe(outcome)
+
+
+def strategy_of(plan: Plan, rng: random.Random) -> BiddingStrategy:
+    """Truthful, or paced to the run's credits."""
+    calls = max(1, round(plan.duration_s * CALLS_PER_S * plan.eagerness))
+    return rng.choice((Truthful(), Paced(Pacer(plan.budget_ucr, rounds=calls))))
+
+
+class Trader:
     """One agent and its tasks."""
 
     def __init__(self, agent: Agent, plan: Plan, tally: Tally, neighbours: Sequence[bytes]) -> None:
@@ -44,6 +72,7 @@ class Bidder:
         self._eagerness = plan.eagerness
         self._tally = tally
         self._rng = rng
+        self._bidder = Bidder(agent, Counted(strategy_of(plan, random.Random(f"strategy {plan.seed} {name}")), tally))
         self._backlog = Backlog(plan, name, tally)
         self._tenant = Tenant(agent, plan, tally, rng, Reseller(agent, neighbours, _RESOLD, rng).sell)
         self._outsourcer = Outsourcer(agent, self._backlog, tally, rng, plan.patience)
@@ -80,33 +109,30 @@ class Bidder:
 
         return self._backlog.best(worth, cfp.reserve_price_ucr)
 
-    async def _compete(self, cfp: Cfp, job: Job, price_ucr: int) -> None:
-        with self._backlog.promised(job, price_ucr) as promise:
-            award = await self._bid(cfp, job, price_ucr)
+    async def _compete(self, cfp: Cfp, job: Job, worth_ucr: int) -> None:
+        with self._backlog.promised(job, worth_ucr) as promise:
+            award = await self._bid(cfp, job, worth_ucr)
             if award is not None:
                 promise.paid_ucr = award.price_ucr
                 self._tally.awards.append(award.id.hex())
                 self._tally.spent_ucr += award.price_ucr
                 await self._tenant.use(job, award)
 
-    async def _bid(self, cfp: Cfp, job: Job, price_ucr: int) -> Award | None:
+    async def _bid(self, cfp: Cfp, job: Job, worth_ucr: int) -> Award | None:
         deadline_ms = cfp.closes_at_ms + cfp.duration_ms
         claim = Claim(job.task.priority, deadline_ms, round(job.task.value_ucr_per_gpu_s / 1000))
         tally = self._tally
         try:
-            bid = await self._agent.bid(cfp, price_ucr, task=job.task.name, claim=claim)
-            tally.bids += 1
-            award = await bid.outcome(OUTCOME_S)
+            async with asyncio.timeout(OUTCOME_S):
+                award = await self._bidder.bid(cfp, worth_ucr, task=job.task.name, claim=claim)
         except RejectedError as error:
             # CFP_CLOSED: the bid came too late. Anything else is reported at the end.
             tally.rejections[error.code] += 1
             return None
-        except OutcomeTimeoutError:
+        except (OutcomeTimeoutError, TimeoutError):
             tally.rejections["no outcome in time"] += 1
             return None
-        if award is None:
-            tally.lost += 1
-        else:
+        if award is not None:
             tally.latencies_ms.append(time.time() * 1000 - cfp.closes_at_ms)
         return award
 
@@ -126,7 +152,7 @@ async def run(plan: Plan, index: int, processes: int) -> None:
         on_parent_end(lambda: loop.call_soon_threadsafe(ending.set))
         report("ready")
         await asyncio.sleep(max(0.0, plan.starts_at_s - time.time()))
-        trading = asyncio.gather(*(Bidder(agent, plan, tally, neighbours).run(ending) for agent in agents))
+        trading = asyncio.gather(*(Trader(agent, plan, tally, neighbours).run(ending) for agent in agents))
         while not trading.done():
             await asyncio.wait([trading], timeout=_REPORT_S)
             tally.tell()
