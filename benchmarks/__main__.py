@@ -10,6 +10,7 @@ from collections.abc import Callable
 from benchmarks import (
     bargaining,
     groups,
+    judge,
     latency,
     negotiations,
     profiling,
@@ -280,6 +281,7 @@ SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "groups": bench_groups,
     "tokens": bench_tokens,
     "reserve": bench_reserve,
+    "judge": judge.rows,
 }
 
 

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
+Name = TypeVar("Name", bound=tuple[bytes, ...])
+"""Whom a hypothesis is about."""
 ONE = 1 << 48
 """An e-value of 1."""
 WEALTH_MAX = ONE << 40
@@ -64,7 +67,7 @@ def mean(values: Iterable[int]) -> int:
     return sum(found) // len(found)
 
 
-def discoveries(values: Mapping[tuple[bytes, ...], int], tests: int, alpha_ppm: int) -> list[tuple[bytes, ...]]:
+def discoveries(values: Mapping[Name, int], tests: int, alpha_ppm: int) -> list[Name]:
     """The e-BH procedure (Wang & Ramdas 2022): which null hypotheses to reject so that the expected share of false
     ones is at most alpha, whatever the dependence.
 

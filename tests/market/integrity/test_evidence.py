@@ -76,7 +76,7 @@ def test_the_mean_of_e_values_is_one() -> None:
     assert mean([4 * ONE, 2 * ONE, 1]) == 2 * ONE
 
 
-def names(count: int) -> list[tuple[bytes, ...]]:
+def names(count: int) -> list[tuple[bytes]]:
     """As many hypotheses."""
     return [(b"%d" % number,) for number in range(count)]
 
