@@ -46,8 +46,8 @@ class Outcome:
 
     @property
     def ratio_ppm(self) -> int:
-        """Attested over claimed, at most `RATIO_PPM_MAX`."""
-        return min(RATIO_PPM_MAX, self.attested_points * PPM // self.claimed_points)
+        """Attested over claimed, at most `RATIO_PPM_MAX`; rounded up, in the agent's favour."""
+        return min(RATIO_PPM_MAX, -(-self.attested_points * PPM // self.claimed_points))
 
 
 @dataclass(slots=True)

@@ -48,6 +48,15 @@ def test_a_fair_gamble_at_the_tolerance_does_not_gain() -> None:
     assert Fraction(999, 1_000) < expected <= 1
 
 
+def test_rounding_speaks_for_the_agent() -> None:
+    """Two thirds, which no number of millionths is, in three of ten tasks and all in the others are nine tenths on
+    average: each bet's expectation is at most what was put in."""
+    chances = {2: Fraction(3, 10), 3: Fraction(7, 10)}
+    wealth = {done: audited([outcome(0, done, claimed=3)]).standings[ANN].strata[0].wealth for done in chances}
+    for bet in range(len(BETS_PPM)):
+        assert sum(chance * wealth[done][bet] for done, chance in chances.items()) <= ONE // 2
+
+
 def test_delivering_a_quarter_shows_within_twenty_tasks() -> None:
     """And delivering twice the claim takes evidence away again."""
     audit = audited([outcome(n, 25) for n in range(20)])
