@@ -21,6 +21,7 @@ from tests.mutants.planted_purchases import PURCHASE_MUTANTS
 from tests.mutants.planted_resales import RESALE_MUTANTS
 from tests.mutants.planted_roots import ROOT_MUTANTS
 from tests.mutants.planted_rules import RULE_MUTANTS
+from tests.mutants.planted_strategies import STRATEGY_MUTANTS
 from tests.mutants.planted_tokens import TOKEN_MUTANTS
 
 SHELLS = "tests/streams/test_shells.py::test_the_clock_ticks_only_for_a_reason"
@@ -289,6 +290,7 @@ PLANTED = (
     *RESALE_MUTANTS,
     *DECAY_MUTANTS,
     *INTEGRITY_MUTANTS,
+    *STRATEGY_MUTANTS,
     *CHECKER_MUTANTS,
     *PROJECTOR_MUTANTS,
 )
