@@ -20,6 +20,7 @@ from broker.settings import DEFAULT_PORT, loopback, node_settings
 from broker.storage import ensure_formatted
 from contractnet.access import PLAINTEXT
 from contractnet.errors import (
+    AccessRefusedError,
     BrokerNotRunningError,
     BrokerUnreachableError,
     PortTakenError,
@@ -27,6 +28,8 @@ from contractnet.errors import (
 
 _NODE_ID = 1
 _PORT_TRIES = 3
+_LOST_S = 20.0
+"""How long a broker takes at most to notice that its port is taken."""
 
 
 class JvmBroker(Broker):
@@ -158,7 +161,10 @@ class JvmBroker(Broker):
                 access=PLAINTEXT if self._security is None else self._security.access,
             )
             ready = True
-        except BrokerUnreachableError as error:
+        except (AccessRefusedError, BrokerUnreachableError) as error:
+            # Whoever refuses our own credentials is another broker, which has got the port: ours ends because of that.
+            if isinstance(error, AccessRefusedError) and not self._node.ends_within(_LOST_S):
+                raise
             failure = self._node.start_failure(self._start_timeout_s)
             if not (retry and failure.port_lost):
                 raise failure from error

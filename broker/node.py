@@ -105,7 +105,7 @@ class KafkaNode:
     def stop(self, timeout_s: float) -> None:
         """End the process in good order; after `timeout_s`, kill it. Not running is no error."""
         self.terminate()
-        if not self._wait_gone(timeout_s):
+        if not self.ends_within(timeout_s):
             self.kill()
 
     def kill(self) -> None:
@@ -113,7 +113,7 @@ class KafkaNode:
         if not self.is_running():
             raise BrokerNotRunningError(f"No broker runs in {self.directory}, so there is none to kill.")
         self._signal(signal.SIGKILL)
-        if not self._wait_gone(_KILL_TIMEOUT_S):
+        if not self.ends_within(_KILL_TIMEOUT_S):
             raise BrokerStopError(
                 f"The broker with pid {self.pid} did not end within {_KILL_TIMEOUT_S:.0f} s of a kill."
             )
@@ -138,7 +138,8 @@ class KafkaNode:
             except ProcessLookupError:
                 return
 
-    def _wait_gone(self, timeout_s: float) -> bool:
+    def ends_within(self, timeout_s: float) -> bool:
+        """Whether the process ends, or has ended, within so many seconds."""
         deadline = time.monotonic() + timeout_s
         while self.is_running() or self._process:
             if time.monotonic() > deadline:

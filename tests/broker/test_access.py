@@ -13,6 +13,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from broker.jvm import JvmBroker
+from broker.ports import find_free
 from broker.security import USER, Security
 from contractnet.access import PLAINTEXT, Access, client_settings, scram
 from contractnet.errors import AccessRefusedError, BrokerUnreachableError
@@ -203,3 +204,21 @@ def test_data_of_a_plain_broker_comes_up_guarded(tmp_path: Path) -> None:
         assert read(guarded.bootstrap, stranger, "ledger", "any") in (FORBIDDEN, "GROUP_AUTHORIZATION_FAILED")
     with JvmBroker(tmp_path, port=0) as plain:
         assert read(plain.bootstrap, PLAINTEXT, "ledger", "any") is None
+
+
+def test_a_port_lost_to_another_guarded_broker_is_replaced(tmp_path: Path, guarded: Guarded) -> None:
+    """Two that come up at once may choose the same port: the one that loses it is refused by the other, and goes on
+    with another port."""
+
+    class Unlucky(JvmBroker):
+        choices = 0
+
+        def _choose_port(self) -> None:
+            self.choices += 1
+            self._port = int(guarded.bootstrap.rpartition(":")[2]) if self.choices == 1 else find_free()
+
+    security = Security(new_password())
+    with Unlucky(tmp_path, port=0, security=security) as broker:
+        assert broker.choices == 2
+        assert broker.bootstrap != guarded.bootstrap
+        check_access(broker.bootstrap, 1, security.access)
