@@ -4,9 +4,9 @@ A value is `C3 01`, the little-endian CRC-64-AVRO fingerprint of the writer's sc
 Avro body (Avro 1.12 specification, "Single-object encoding"). The schemas are the files of `schemas/`; one that was
 changed leaves its old form in `schemas/archive/`, so that every value ever written stays readable.
 
-What the market writes has the oldest form that can hold it, as long as forms differ only in symbols of enums: so the
-bytes of an event or a notice follow from what it says, and not from what later events may say
-(docs/decisions/0014-the-oldest-form.md).
+What the market writes has the oldest form that can hold it, as long as forms differ only in symbols of enums and in
+fields with a default: so the bytes of an event or a notice follow from what it says, and not from what later events may
+say (docs/decisions/0014-the-oldest-form.md).
 """
 
 from __future__ import annotations
@@ -111,15 +111,19 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A schema to write with, and the enum fields that it may not be able to hold: field and the symbols it knows."""
+    """A schema to write with, and what it may not be able to hold: enum fields with the symbols that it knows, fields
+    that it lacks with what they are without being said."""
 
     header: bytes
     schema: Any
     known: tuple[tuple[str, frozenset[str]], ...]
+    unsaid: tuple[tuple[str, Any], ...]
 
     def holds(self, message: Any) -> bool:
-        """Whether every enum of the message has a symbol that this form knows."""
-        return all(getattr(message, name) in symbols for name, symbols in self.known)
+        """Whether every enum of the message has a symbol that this form knows, and what it lacks says nothing."""
+        return all(getattr(message, name) in symbols for name, symbols in self.known) and all(
+            getattr(message, name) == default for name, default in self.unsaid
+        )
 
 
 def _without_docs(schema: Any) -> Any:
@@ -150,6 +154,18 @@ def grown_enums(old: Any, new: Any) -> dict[str, frozenset[str]] | None:
     return grown
 
 
+def form_of(old: Any, new: Any) -> Form | None:
+    """An older schema to write with; None where it differs from the newer one in more than symbols and fields with a
+    default."""
+    names = {f["name"] for f in old["fields"]}
+    more = [f for f in new["fields"] if f["name"] not in names]
+    grown = grown_enums(old, {"fields": [f for f in new["fields"] if f["name"] in names]})
+    if grown is None or not all("default" in f for f in more):
+        return None
+    unsaid = tuple((f["name"], f["default"]) for f in more)
+    return Form(MAGIC + schema_fingerprint(old), old, tuple(grown.items()), unsaid)
+
+
 class Registry:
     """All schemas of a folder: decodes whatever was ever written, encodes commands with the newest, and events and
     notices with the oldest form that can hold them."""
@@ -167,9 +183,8 @@ class Registry:
                 for old in sorted((folder / "archive" / kind).glob(f"{path.stem}.*.avsc")):
                     archived = parse_schema(json.loads(old.read_text("utf-8")))
                     self._know(kind, cls, archived, schema)
-                    grown = grown_enums(archived, schema)
-                    if kind != "commands" and grown:
-                        form = Form(MAGIC + schema_fingerprint(archived), archived, tuple(grown.items()))
+                    form = None if kind == "commands" else form_of(archived, schema)
+                    if form is not None:
                         self.older.setdefault(cls, []).append(form)
 
     def _know(self, kind: str, cls: Any, writer: Any, reader: Any) -> None:

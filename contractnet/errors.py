@@ -21,6 +21,8 @@
     ├── QueryError                      terminal   DuckDB refused a query
     ├── TendersError                    terminal   a file of bids is missing, unreadable, or can't be learned from
     ├── CheckpointError                 terminal   a checkpoint is missing, unreadable, or not signed by a trusted key
+    ├── ExportError                     terminal   an export cannot be written, or is not what its manifest says
+    ├── ReplayError                     terminal   a replay makes no sense, or its file cannot be written
     └── BrokerError                     the Kafka broker or what it needs
         ├── BrokerUnreachableError      transient  nothing answers at the bootstrap address
         ├── AccessRefusedError          terminal   the broker refuses the credentials, or what they may do
@@ -170,6 +172,14 @@ class TendersError(ContractnetError):
 
 class CheckpointError(ContractnetError):
     """A checkpoint is missing, unreadable, or not signed by a key that is trusted."""
+
+
+class ExportError(ContractnetError):
+    """An export cannot be written, is incomplete, or is not what its manifest says."""
+
+
+class ReplayError(ContractnetError):
+    """A moment that the ledger does not reach, or a file that a replay cannot write."""
 
 
 class BrokerError(ContractnetError):

@@ -61,7 +61,8 @@ def refused(bootstrap: str, error: KafkaError, access: Access | None = None) -> 
     return AccessRefusedError(
         f"The broker at {bootstrap} does not accept the credentials of {who} ({error.name()}). An agent's are in its "
         f"credential file (`contractnet access grant FILE` renews them), a role's in the file that CONTRACTNET_ACCESS "
-        f"names; `contractnet up` writes those into <data>/access."
+        f"names; `contractnet up` writes those into <data>/access. Where your market is down, another one's broker may "
+        f"have its address: see `contractnet status`."
     )
 
 

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable
 from typing import Any
 
-from contractnet.messages import Code, Entry, Event, PostingReason, Source, Winner
+from contractnet.messages import Code, Direction, Entry, Event, PostingReason, Source, Winner
 from contractnet.messages import events as e
 from market import evolve_decay as decay
 from market import evolve_groups as groups
@@ -128,9 +128,8 @@ def _operator_key_rotated(state: State, _: Source, event: e.OperatorKeyRotated) 
 
 def _weight_changed(state: State, _: Source, event: e.WeightChanged) -> None:
     state.weight_epoch += 1
-    weights = state.accounts[event.account].weights
-    weights.append((state.weight_epoch, event.weight_permille))
-    del weights[: -limits.WEIGHTS_PER_ACCOUNT_MAX]
+    account = state.accounts[event.account]
+    state.weights_of(account).change(account, state.weight_epoch, event.weight_permille)
 
 
 def _transferred(state: State, source: Source, event: e.CreditsTransferred) -> None:
@@ -152,13 +151,13 @@ def _transferred(state: State, source: Source, event: e.CreditsTransferred) -> N
 
 def _hold_placed(state: State, _: Source, event: e.HoldPlaced) -> None:
     assert event.hold not in state.holds
-    policies.check_deposit(state, event)
     state.holds[event.hold] = event.amount_ucr
     account = state.accounts[event.account]
     account.held_ucr += event.amount_ucr
     assert account.free_ucr >= 0, "nobody holds what it does not have"
     # An escrow is part of what its CFP has just freed, also where the bank lowered the limit meanwhile.
-    escrow = not any(event.hold in opened for opened in (state.bids, state.cfps, state.negotiations))
+    opening = policies.is_deposit(state, event)
+    escrow = not opening and not any(event.hold in opened for opened in (state.bids, state.cfps, state.negotiations))
     for budget in state.budgets_of(account):
         budget.held_ucr += event.amount_ucr
         fits = escrow or budget.room_ucr is None or budget.room_ucr >= 0
@@ -221,6 +220,8 @@ def _cfp_opened(state: State, source: Source, event: e.CfpOpened) -> None:
         deposit_hourly_permille=0 if sold else state.deposit_rate_of(event.direction, event.manager),
         resale=None if sold is None else sold.award,
     )
+    if cfp.deposit_hourly_permille and cfp.direction is Direction.SELL:
+        cfp.deposit_floor_ucr = state.deposit_floor_ucr
     if cfp.resale is not None:
         lease = state.leases[cfp.resale]
         assert (lease.account, lease.units) == (cfp.manager, cfp.units), "a holder sells its lease on, and all of it"

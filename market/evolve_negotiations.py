@@ -17,7 +17,11 @@ def _opened(state: State, source: Source, event: e.NegotiationOpened) -> None:
     assert event.negotiation not in state.negotiations
     free = event.award not in state.bargained and event.award not in state.resales
     assert free, "a lease is bargained for once at a time"
-    assert state.leases[event.award].account == event.holder
+    lease = state.leases[event.award]
+    assert lease.account == event.holder
+    # Whom the holder asks itself need not wait; a claimant does not any more.
+    asked = state.accounts[event.counterpart].budget_root
+    lease.vain = {root: until for root, until in lease.vain.items() if until > source.at_ms and root != asked}
     negotiation = Negotiation(
         id=event.negotiation,
         award=event.award,
@@ -33,12 +37,15 @@ def _opened(state: State, source: Source, event: e.NegotiationOpened) -> None:
     heapq.heappush(state.agenda, (negotiation.until_ms, negotiation.id))
 
 
-def _claimed(state: State, _: Source, event: e.LeaseClaimed) -> None:
+def _claimed(state: State, source: Source, event: e.LeaseClaimed) -> None:
     negotiation = state.negotiations[event.negotiation]
     assert (negotiation.round, negotiation.cap_ucr) == (0, 0), "a claim is made as it is opened"
     assert event.account == negotiation.parties[BUYER].account
     negotiation.cap_ucr, negotiation.task, negotiation.pass_hash = event.cap_ucr, event.task, event.pass_hash
     negotiation.claimed = True
+    if state.rules_version >= limits.CLAIM_WAIT_RULES_VERSION and negotiation.round_ms > limits.CLAIM_WAIT_MS_MAX:
+        negotiation.until_ms = source.at_ms + limits.CLAIM_WAIT_MS_MAX
+        heapq.heappush(state.agenda, (negotiation.until_ms, negotiation.id))
 
 
 def _joined(state: State, source: Source, event: e.NegotiationJoined) -> None:
@@ -76,16 +83,20 @@ def _offers_opened(state: State, source: Source, event: e.OffersOpened) -> None:
 
 
 def _next_end(state: State, negotiation: Negotiation, source: Source) -> None:
-    until_ms = source.at_ms + negotiation.round_ms
-    if until_ms == negotiation.until_ms:
+    before_ms, negotiation.until_ms = negotiation.until_ms, source.at_ms + negotiation.round_ms
+    if negotiation.until_ms == before_ms:
         return  # at the same millisecond as before: it is on the agenda
-    negotiation.until_ms = until_ms
-    heapq.heappush(state.agenda, (negotiation.until_ms, negotiation.id))
+    item = (negotiation.until_ms, negotiation.id)
+    # It is there as well where a holder joins in the very millisecond of a claim that would wait for less than a round.
+    if not (negotiation.claimed and negotiation.round == 1 and item in state.agenda):
+        heapq.heappush(state.agenda, item)
     state.trim_agenda()
 
 
-def _closed(state: State, _: Source, event: e.NegotiationClosed) -> None:
+def _closed(state: State, source: Source, event: e.NegotiationClosed) -> None:
     negotiation = state.negotiations.pop(event.negotiation)
+    if negotiation.claimed and negotiation.round == 0 and state.rules_version >= limits.CLAIM_WAIT_RULES_VERSION:
+        _not_joined(state, negotiation, source.at_ms)
     resolved = negotiation.id not in state.holds or negotiation.id in state.bids
     assert resolved, "a negotiation's hold is resolved when it ends, or backs the bid of its deal"
     del state.bargained[negotiation.award]
@@ -93,6 +104,14 @@ def _closed(state: State, _: Source, event: e.NegotiationClosed) -> None:
     if len(state.negotiated) > limits.NEGOTIATIONS_REMEMBERED:
         del state.negotiated[next(iter(state.negotiated))]
     state.trim_agenda()
+
+
+def _not_joined(state: State, negotiation: Negotiation, at_ms: int) -> None:
+    """The root of a claim that nobody joined waits with its next one on this lease, however the claim ended."""
+    vain = state.leases[negotiation.award].vain
+    vain[state.accounts[negotiation.parties[BUYER].account].budget_root] = at_ms + limits.CLAIM_AGAIN_MS
+    if len(vain) > limits.CLAIMS_REMEMBERED_PER_LEASE:
+        del vain[next(iter(vain))]
 
 
 NEGOTIATION_CHANGES: dict[type[Event], Callable[[State, Source, Any], None]] = {

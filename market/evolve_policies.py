@@ -26,6 +26,7 @@ def issued(state: State, source: Source, event: e.CreditsTransferred) -> None:
 def deposit_set(state: State, _: Source, event: e.DepositSet) -> None:
     """For CFPs that open from now on."""
     state.deposit_hourly_permille = event.hourly_permille
+    state.deposit_floor_ucr = event.floor_ucr
 
 
 def resale_call_set(state: State, _: Source, event: e.ResaleCallSet) -> None:
@@ -33,8 +34,10 @@ def resale_call_set(state: State, _: Source, event: e.ResaleCallSet) -> None:
     state.resale_call_ms = event.call_ms
 
 
-def check_deposit(state: State, event: e.HoldPlaced) -> None:
-    """A new hold of a CFP that sells is its deposit."""
-    cfp = state.cfps.get(event.hold)
-    if cfp is not None and cfp.terms is None:
-        assert (event.account, event.amount_ucr) == (cfp.manager, cfp.deposit_ucr), "a manager deposits what is due"
+def is_deposit(state: State, event: e.HoldPlaced) -> bool:
+    """Whether a new hold is the deposit of a CFP, with what is due."""
+    cfp = state.cfps.get(event.cfp)
+    if cfp is None or (cfp.terms is not None and not cfp.deposit_hourly_permille) or event.hold != cfp.deposit_hold:
+        return False
+    assert (event.account, event.amount_ucr) == (cfp.manager, cfp.deposit_ucr), "a manager deposits what is due"
+    return True

@@ -112,6 +112,19 @@ def counters_match(state: State) -> Iterator[str]:
     yield from (f"pool {p.name} counts {p.leases} leases" for p in state.pools.values() if p.leases != leases[p.name])
 
 
+def weights_match(state: State) -> Iterator[str]:
+    """Each budget root counts the weights of those of its accounts whose weight was ever changed, the latest last."""
+    changed = [(a.weights[-1], a.budget_root, a.id) for a in state.accounts.values() if len(a.weights) > 1]
+    for root, weights in state.root_weights.items():
+        mine = sorted((latest, ident) for latest, of, ident in changed if of == root)
+        if list(weights.changed) != [ident for _, ident in mine]:
+            yield f"budget root {root} counts other weights than those of its accounts"
+        if dict(weights.now) != Counter(permille for (_, permille), _ in mine):
+            yield f"budget root {root} counts weights that its accounts do not have"
+    if set(state.root_weights) != {root for _, root, _ in changed}:
+        yield "weights are not counted for each budget root that has some"
+
+
 def budgets_match(state: State) -> Iterator[str]:
     """Each scope has one budget, which counts the holds of its accounts' open bids, runs in a window of its own length
     at its own offset, and is on the agenda for the end of it."""
@@ -181,10 +194,15 @@ def invitations_are_kept(state: State) -> Iterator[str]:
 
 
 def deposits_are_sound(state: State) -> Iterator[str]:
-    """Only managers that sell deposit, and not the bank; a bid binds from when it was placed until it is rejected."""
+    """The bank deposits nothing, nor did who bought before version 11; a bid binds from when it was placed until it is
+    rejected."""
     for cfp in state.cfps.values():
-        if cfp.deposit_hourly_permille and (cfp.terms is not None or cfp.manager == state.bank):
+        buys = cfp.terms is not None
+        owed = not buys or state.rules_version >= limits.BUYER_DEPOSITS_RULES_VERSION
+        if cfp.deposit_hourly_permille and (not owed or cfp.manager == state.bank):
             yield f"CFP {cfp.id.hex()} has a deposit that nobody owes"
+        if cfp.deposit_floor_ucr and (buys or not cfp.deposit_hourly_permille):
+            yield f"CFP {cfp.id.hex()} has a floor under no deposit"
         for bid in cfp.bids.values():
             free = not bid.freed_at_ms or cfp.closes_at_ms <= bid.freed_at_ms <= state.now_ms
             if not (cfp.opened_at_ms <= bid.placed_at_ms < cfp.closes_at_ms and free):
@@ -232,6 +250,15 @@ def resales_are_sound(state: State) -> Iterator[str]:
     for negotiation in state.negotiations.values():
         if (negotiation.cap_ucr > 0) != (negotiation.claimed or negotiation.round > 0):
             yield f"the cap of negotiation {negotiation.id.hex()} is {negotiation.cap_ucr}"
+    for lease in state.leases.values():
+        times = list(lease.vain.values())
+        latest_ms = state.now_ms + limits.CLAIM_AGAIN_MS
+        if (
+            len(times) > limits.CLAIMS_REMEMBERED_PER_LEASE
+            or times != sorted(times)
+            or max(times, default=0) > latest_ms
+        ):
+            yield f"lease {lease.award.hex()} keeps claimants away until {times}"
 
 
 def works_are_sound(state: State) -> Iterator[str]:
@@ -283,6 +310,7 @@ INVARIANTS: tuple[Callable[[State], Iterator[str]], ...] = (
     groups_hold_what_could_win,
     capacity_is_respected,
     counters_match,
+    weights_match,
     budgets_match,
     balances_are_counted,
     decisions_are_sound,

@@ -165,6 +165,11 @@ ISSUE_WINDOW_MS_MAX = BUDGET_WINDOW_MS_MAX
 # the whole reserve in 3.6 seconds.
 DEPOSITS_RULES_VERSION = 8
 DEPOSIT_HOURLY_PERMILLE_MAX = 1_000_000
+# A floor under it, for each unit and hour. The first version of the rules that has one. No posting is larger.
+DEPOSIT_FLOOR_RULES_VERSION = 10
+DEPOSIT_FLOOR_UCR_MAX = AMOUNT_UCR_MAX
+# Managers that buy deposit for the bonds that they have held. The first version of the rules in which they do.
+BUYER_DEPOSITS_RULES_VERSION = 11
 
 # Caps by budget root. The first version of the rules that has them. Half of what there is room for: accounts of one
 # root, however many, leave others the other half.
@@ -181,6 +186,20 @@ RESALE_CALL_MS_MAX = 60_000
 # Of all negotiations: who claims needs no lease, and must not keep those who have one from bargaining.
 CLAIMS_MAX = NEGOTIATIONS_MAX // 2
 CLAIMS_PER_ROOT_MAX = CLAIMS_MAX // 2
+# Claims that wait in vain. The first version of the rules that bounds them. A holder's program answers within seconds,
+# and a person whom it asks within minutes; while a claim waits, nobody else may claim the lease.
+CLAIM_WAIT_RULES_VERSION = 10
+CLAIM_WAIT_MS_MAX = 5 * 60_000
+# A budget root whose claim on a lease was not joined may not claim it again for so long: it has at most 5 of 65 minutes
+# of a lease, and an hour is time for a dozen others.
+CLAIM_AGAIN_MS = 3_600_000
+# By lease; the oldest is forgotten. Twelve roots in turn keep a lease for good, so that more would bound nothing more.
+CLAIMS_REMEMBERED_PER_LEASE = 64
 
 # Decay of what an account had on average. The first version of the rules that has it.
 DECAY_RULES_VERSION = 9
+
+# Second identities. The first versions of the rules in which ties are drawn by budget root, and in which a root's
+# accounts all have the least weight of them.
+ROOT_TIES_RULES_VERSION = 10
+ROOT_WEIGHTS_RULES_VERSION = 10

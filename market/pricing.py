@@ -6,14 +6,14 @@ which keep truthful bidding dominant where bids need different intervals. Produc
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contractnet.messages import Pricing, ReleaseReason
 from market.capacity import Timeline
 from market.limits import LEASES_PER_POOL_MAX
-from market.state import Bid, Cfp, Pool
+from market.state import Bid, Cfp, Pool, State
+from market.ties import Ties
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,7 @@ class Allotment:
     losses: list[tuple[Bid, ReleaseReason]]
 
 
-def tie_key(head: bytes, cfp: bytes, account: bytes) -> bytes:
-    """Smallest wins. No bidder knows the chain head, so none can choose ids or timing to win ties."""
-    return hashlib.sha256(head + cfp + account).digest()
-
-
-def allot(cfp: Cfp, pool: Pool, at_ms: int, head: bytes) -> Allotment:
+def allot(state: State, cfp: Cfp, pool: Pool, at_ms: int, head: bytes) -> Allotment:
     """Settle a CFP at `at_ms`; `head` is the chain head before the record that settles it."""
     room = _Room(cfp, pool, at_ms)
     reasons: dict[bytes, ReleaseReason] = {}
@@ -48,19 +43,22 @@ def allot(cfp: Cfp, pool: Pool, at_ms: int, head: bytes) -> Allotment:
             reasons[bid.id] = ReleaseReason.BELOW_RESERVE
         elif not room.fits(bid, pool.timeline):
             reasons[bid.id] = ReleaseReason.UNLOCKABLE
-    keys = {b.id: tie_key(head, cfp.id, b.account) for b in cfp.bids.values() if b.id not in reasons}
-    standing = (b for b in cfp.bids.values() if b.id in keys)
-    ranked = sorted(standing, key=lambda b: (-b.weight_permille * b.price_ucr, keys[b.id]))
+    ties = Ties(state, cfp.id, head)
+    ranked = ties.rank((b for b in cfp.bids.values() if b.id not in reasons), _score)
     winners = _greedy(ranked, room)
     won = {b.id for b in winners}
     if cfp.pricing is Pricing.FIRST:
         wins = [Win(b, b.price_ucr) for b in winners]
     else:
-        wins = [Win(b, _critical_value(b, ranked, keys, room)) for b in winners]
+        wins = [Win(b, _critical_value(b, ranked, ties, room)) for b in winners]
     for win in wins:
         assert cfp.reserve_price_ucr <= win.price_ucr <= win.bid.price_ucr, "a winner pays at most its bid"
     losses = [(b, reasons.get(b.id, ReleaseReason.OUTBID)) for b in cfp.bids.values() if b.id not in won]
     return Allotment(wins, losses)
+
+
+def _score(bid: Bid) -> int:
+    return -bid.weight_permille * bid.price_ucr
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,23 +97,23 @@ def _greedy(ranked: Sequence[Bid], room: _Room) -> list[Bid]:
     return winners
 
 
-def _critical_value(winner: Bid, ranked: Sequence[Bid], keys: dict[bytes, bytes], room: _Room) -> int:
+def _critical_value(winner: Bid, ranked: Sequence[Bid], ties: Ties, room: _Room) -> int:
     """Least price at which the same procedure still awards to `winner`.
 
     Run without it, the procedure locks others one by one; the one whose lock leaves no room for `winner` is the one it
-    has to outrank. Nobody: the reserve.
+    has to outrank. Nobody: the reserve. Among equals those that come before a bid are the same with it and without it.
     """
+    others = ties.without(winner, ranked, _score)
     timeline = room.pool.timeline.copy()
     locked = 0
-    for other in ranked:
-        if other is winner or not room.fits(other, timeline):
+    for other in others:
+        if not room.fits(other, timeline):
             continue
         timeline.add(*room.interval(other), room.cfp.units)
         locked += 1
         if locked == room.slots or not room.fits(winner, timeline):
-            product = other.weight_permille * other.price_ucr
-            least, rest = divmod(product, winner.weight_permille)
-            if rest or keys[winner.id] > keys[other.id]:
+            least, rest = divmod(other.weight_permille * other.price_ucr, winner.weight_permille)
+            if rest or not ties.falls_to(replace(winner, price_ucr=least), other, others, _score):
                 least += 1
             return max(least, room.cfp.reserve_price_ucr)
     return room.cfp.reserve_price_ucr

@@ -10,12 +10,14 @@ quotients.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cmp_to_key
 
 from contractnet.messages import Pricing, ReleaseReason
 from market.limits import LEASES_PER_POOL_MAX
-from market.pricing import Allotment, Win, tie_key
+from market.pricing import Allotment, Win
 from market.state import Bid, Cfp, State
+from market.ties import Score, Ties
 from market.works import Terms, Work
 
 
@@ -27,18 +29,10 @@ def allot_asks(state: State, cfp: Cfp, terms: Terms, at_ms: int, head: bytes) ->
             reasons[ask.id] = ReleaseReason.WITHDRAWN
         elif not _can_lock(state, cfp, terms, ask, at_ms):
             reasons[ask.id] = ReleaseReason.UNLOCKABLE
-    keys = {a.id: tie_key(head, cfp.id, a.account) for a in cfp.bids.values() if a.id not in reasons}
-
-    def order(one: Bid, other: Bid) -> int:
-        left = _total(terms, one) * other.weight_permille
-        right = _total(terms, other) * one.weight_permille
-        if left == right:
-            return -1 if keys[one.id] < keys[other.id] else 1
-        return -1 if left < right else 1
-
-    ranked = sorted((a for a in cfp.bids.values() if a.id in keys), key=cmp_to_key(order))
+    ties, score = Ties(state, cfp.id, head), _score_by(terms)
+    ranked = ties.rank((a for a in cfp.bids.values() if a.id not in reasons), score)
     winners = ranked[: cfp.slots]
-    wins = [Win(ask, _price(cfp, terms, ask, ranked, keys)) for ask in winners]
+    wins = [Win(ask, _price(cfp, terms, ask, ranked, ties)) for ask in winners]
     for win in wins:
         assert win.bid.price_ucr <= win.price_ucr <= cfp.reserve_price_ucr, "a winner is promised at least its ask"
     won = {ask.id for ask in winners}
@@ -59,6 +53,15 @@ def payment_ucr(work: Work) -> int:
     return max(0, (work.price_ucr * 1000 - late) // 1000)
 
 
+def _score_by(terms: Terms) -> Score:
+    """What asks are ranked by: the total by weight, the lowest first."""
+
+    def difference(one: Bid, other: Bid) -> int:
+        return _total(terms, one) * other.weight_permille - _total(terms, other) * one.weight_permille
+
+    return cmp_to_key(difference)
+
+
 def _total(terms: Terms, ask: Bid) -> int:
     """What an ask costs the manager, delay included, in thousandths of micro-credits."""
     return ask.price_ucr * 1000 + terms.delay_cost_per_s_ucr * ask.start_delay_ms
@@ -70,7 +73,7 @@ def _can_lock(state: State, cfp: Cfp, terms: Terms, ask: Bid, at_ms: int) -> boo
     return pool.leases < LEASES_PER_POOL_MAX and used + cfp.units <= pool.units
 
 
-def _price(cfp: Cfp, terms: Terms, winner: Bid, ranked: Sequence[Bid], keys: dict[bytes, bytes]) -> int:
+def _price(cfp: Cfp, terms: Terms, winner: Bid, ranked: Sequence[Bid], ties: Ties) -> int:
     """What a winner is promised: with SECOND the largest ask, up to the ceiling, at which it would still win."""
     if cfp.pricing is Pricing.FIRST:
         return winner.price_ucr
@@ -81,6 +84,7 @@ def _price(cfp: Cfp, terms: Terms, winner: Bid, ranked: Sequence[Bid], keys: dic
     most, rest = divmod(
         _total(terms, loser) * winner.weight_permille - delay * loser.weight_permille, 1000 * loser.weight_permille
     )
-    if not rest and keys[winner.id] > keys[loser.id]:
+    others = [ask for ask in ranked if ask is not winner]
+    if not rest and not ties.falls_to(replace(winner, price_ucr=most), loser, others, _score_by(terms)):
         most -= 1
     return min(most, cfp.reserve_price_ucr)

@@ -2,7 +2,8 @@
 
 JSON with the fields in a fixed order; ids and keys in hex; mappings as lists in the order of the fold, which every
 fold of the same ledger shares. What follows from the rest (the agenda, the capacity timelines, the counters of bids)
-is left out.
+is left out. What came with rules version 10 is there only where there is some, so that the bytes of a market under
+older rules stay what they were.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ def _dump_state(s: State) -> dict[str, Any]:
         "policy": None if s.policy is None else [getattr(s.policy, field.name) for field in fields(s.policy)],
         "deposit": s.deposit_hourly_permille,
         "resale_call": s.resale_call_ms,
+        **({"deposit_floor": s.deposit_floor_ucr} if s.deposit_floor_ucr else {}),
     }
 
 
@@ -89,6 +91,7 @@ def _load_state(d: dict[str, Any]) -> State:
     s.keys = dict(_load_key(k) for k in d["keys"])
     for account in map(_load_account, d["accounts"]):
         s.add_account(account)
+    _restore_weights(s)
     s.pools = {name: Pool(name, bytes.fromhex(owner), units) for name, owner, units in d["pools"]}
     s.holds = {bytes.fromhex(h): amount for h, amount in d["holds"]}
     s.closed = {bytes.fromhex(c): tuple(_load_winners(awards)) for c, awards in d["closed"]}
@@ -107,6 +110,7 @@ def _load_state(d: dict[str, Any]) -> State:
             s.agenda.append((pool.clears_at_ms, pool.id))
     s.policy = None if d["policy"] is None else Policy(*d["policy"])
     s.deposit_hourly_permille = d["deposit"]
+    s.deposit_floor_ucr = d.get("deposit_floor", 0)
     s.resale_call_ms = d["resale_call"]
     # A snapshot may lie between the entries of one record: some holds are resolved then, or not placed yet.
     for hold, holder, _ in s.backed():
@@ -119,6 +123,12 @@ def _load_state(d: dict[str, Any]) -> State:
     for lease in map(_load_lease, d["leases"]):
         _restore_lease(s, lease)
     return s
+
+
+def _restore_weights(s: State) -> None:
+    changed = (account for account in s.accounts.values() if len(account.weights) > 1)
+    for account in sorted(changed, key=lambda account: account.weights[-1][0]):
+        s.weights_of(account).add(account)
 
 
 def _restore_cfp(s: State, cfp: Cfp) -> None:
@@ -188,14 +198,14 @@ def _dump_cfp(c: Cfp) -> list[Any]:
         [c.decide_ms, c.decides_until_ms, _dump_winners(c.awards), [a.hex() for a in c.refused]],
         [a.hex() for a in c.invited],
         None if c.terms is None else [getattr(c.terms, field.name) for field in fields(c.terms)],
-        [c.opened_at_ms, c.deposit_hourly_permille],
+        [c.opened_at_ms, c.deposit_hourly_permille, *([c.deposit_floor_ucr] if c.deposit_floor_ucr else [])],
         None if c.resale is None else c.resale.hex(),
     ]
 
 
 def _load_cfp(d: list[Any]) -> Cfp:
     ident, manager, direction, pool, units, duration_ms, slots, reserve, pricing, closes_at_ms, epoch, *rest = d
-    bids, (decide_ms, decides_until_ms, awards, refused), invited, terms, (opened_at_ms, deposit), resale = rest
+    bids, (decide_ms, decides_until_ms, awards, refused), invited, terms, (opened_at_ms, deposit, *floor), resale = rest
     cfp = Cfp(
         id=bytes.fromhex(ident),
         manager=bytes.fromhex(manager),
@@ -216,6 +226,7 @@ def _load_cfp(d: list[Any]) -> Cfp:
         terms=None if terms is None else Terms(*terms),
         opened_at_ms=opened_at_ms,
         deposit_hourly_permille=deposit,
+        deposit_floor_ucr=floor[0] if floor else 0,
         resale=None if resale is None else bytes.fromhex(resale),
     )
     cfp.bids = {b.id: b for b in (_load_bid(cfp.id, x) for x in bids)}
@@ -270,12 +281,13 @@ def _load_winners(d: list[Any]) -> list[Winner]:
 
 
 def _dump_lease(lease: Lease) -> list[Any]:
-    return [lease.award.hex(), lease.pool, lease.units, lease.account.hex(), lease.starts_at_ms, lease.ends_at_ms]
+    head = [lease.award.hex(), lease.pool, lease.units, lease.account.hex(), lease.starts_at_ms, lease.ends_at_ms]
+    return [*head, [list(item) for item in lease.vain.items()]] if lease.vain else head
 
 
 def _load_lease(d: list[Any]) -> Lease:
-    award, pool, units, account, starts_at_ms, ends_at_ms = d
-    return Lease(bytes.fromhex(award), pool, units, bytes.fromhex(account), starts_at_ms, ends_at_ms)
+    award, pool, units, account, starts_at_ms, ends_at_ms, *vain = d
+    return Lease(bytes.fromhex(award), pool, units, bytes.fromhex(account), starts_at_ms, ends_at_ms, dict(*vain))
 
 
 def _dump_work(w: Work) -> list[Any]:

@@ -14,10 +14,11 @@ from market.account import Account, Group, Key
 from market.bargaining import BUYER, Negotiation
 from market.budget import Budget
 from market.capacity import Timeline
-from market.deposit import deposit_ucr
+from market.deposit import base_of, deposit_ucr
 from market.policy import Policy
 from market.tokens import TokenPool
-from market.works import Terms, Work
+from market.weights import RootWeights
+from market.works import Terms, Work, deposit_of
 
 DECOY_DOMAIN = b"contractnet/decoy/1"
 
@@ -91,6 +92,8 @@ class Cfp:
     opened_at_ms: int = 0
     deposit_hourly_permille: int = 0
     """The rate of its manager's deposit; 0: there is none."""
+    deposit_floor_ucr: int = 0
+    """What a unit of it counts for in an hour at least, for the deposit."""
     resale: bytes | None = None
     """The lease that it sells on, by its award; its manager holds that."""
 
@@ -110,9 +113,19 @@ class Cfp:
 
     @property
     def deposit_ucr(self) -> int:
-        """What its manager deposits until its end."""
+        """What its manager deposits until its end: where it buys, for the bonds that it asks for."""
         rate = self.deposit_hourly_permille
-        return rate and deposit_ucr(self.reserve_price_ucr, self.slots, self.bound_ms, rate)
+        if not rate:
+            return 0
+        if self.terms is not None:
+            return deposit_ucr(self.terms.bond_ucr, self.slots, self.bound_ms, rate)
+        base_ucr = base_of(self.reserve_price_ucr, self.deposit_floor_ucr, self.units, self.duration_ms)
+        return deposit_ucr(base_ucr, self.slots, self.bound_ms, rate)
+
+    @property
+    def deposit_hold(self) -> bytes:
+        """Id of the hold that is its deposit. Where it buys, its own id is that of its ceiling."""
+        return self.id if self.terms is None else deposit_of(self.id)
 
     def admits(self, price_ucr: int) -> bool:
         """Whether a price can win: at least the reserve, or where it buys at most the ceiling."""
@@ -138,6 +151,8 @@ class Lease:
     account: bytes
     starts_at_ms: int
     ends_at_ms: int
+    vain: dict[str, int] = field(default_factory=dict)
+    """Budget roots whose claim on it the holder did not join, oldest first, bounded: when each may claim it again."""
 
 
 @dataclass(slots=True)
@@ -160,9 +175,11 @@ class State:
     bids: dict[bytes, Bid] = field(default_factory=dict)
     root_cfps: Counter[str] = field(default_factory=Counter)
     """How many open CFPs the accounts of each budget root have. Derived."""
+    root_weights: dict[str, RootWeights] = field(default_factory=dict)
+    """The weights of each budget root that has an account whose weight was ever changed. Derived."""
     holds: dict[bytes, int] = field(default_factory=dict)
     """Amount of each unresolved hold, micro-credits. A hold's id is that of the bid, of the CFP that buys or has a
-    deposit, or of the negotiation that it backs, as the bid of a deal still does (see Work for the others); it is 0
+    deposit, or of the negotiation that it backs, as the bid of a deal still does (works.py has the others); it is 0
     where better bids of the bid's group hold theirs."""
     leases: dict[bytes, Lease] = field(default_factory=dict)
     works: dict[bytes, Work] = field(default_factory=dict)
@@ -191,7 +208,9 @@ class State:
     policy: Policy | None = None
     """The operator's; None: it has set none."""
     deposit_hourly_permille: int = 0
-    """What managers that sell deposit, as the operator has set it."""
+    """What managers deposit, as the operator has set it."""
+    deposit_floor_ucr: int = 0
+    """What a unit counts for in an hour at least, for that."""
     resale_call_ms: int = 0
     """How long a deal over a lease is open to others, as the operator has set it; 0: not at all."""
     resales: dict[bytes, bytes] = field(default_factory=dict)
@@ -210,6 +229,18 @@ class State:
             self.projects.setdefault(account.project, []).append(account.id)
         if account.inbox_key is not None:
             self.decoy_key = hashlib.sha256(DECOY_DOMAIN + self.decoy_key + account.inbox_key).digest()
+
+    def weights_of(self, account: Account) -> RootWeights:
+        """Those of its budget root."""
+        return self.root_weights.setdefault(account.budget_root, RootWeights())
+
+    def weight_at(self, account: Account, epoch: int) -> int:
+        """What an account counts by in a CFP of this weight epoch, permille: its own weight; from version 10 on the
+        least of its budget root."""
+        if self.rules_version < limits.ROOT_WEIGHTS_RULES_VERSION:
+            return account.weight_at(epoch)
+        weights = self.root_weights.get(account.budget_root)
+        return limits.WEIGHT_PERMILLE_MAX if weights is None else weights.least_at(epoch)
 
     def count_cfp(self, manager: bytes, number: int) -> None:
         """A manager has so many open CFPs more."""
@@ -253,16 +284,17 @@ class State:
         return [b for b in (self.scopes.get(account.id), self.scopes.get(account.project)) if b is not None]
 
     def deposit_rate_of(self, direction: Direction, manager: bytes) -> int:
-        """What a manager deposits for a new CFP: nothing where it buys, as it holds its ceiling, nor the bank."""
-        return self.deposit_hourly_permille if direction is Direction.SELL and manager != self.bank else 0
+        """What a manager deposits for a new CFP: the bank nothing, nor, before version 11, who buys."""
+        buys = direction is Direction.BUY and self.rules_version < limits.BUYER_DEPOSITS_RULES_VERSION
+        return 0 if buys or manager == self.bank else self.deposit_hourly_permille
 
     def backed(self) -> Iterator[tuple[bytes, bytes, int]]:
         """Hold, account and amount of everything that a hold may back."""
         for cfp in self.cfps.values():
             if cfp.terms is not None:
                 yield cfp.id, cfp.manager, cfp.ceiling_ucr
-            elif cfp.deposit_ucr:
-                yield cfp.id, cfp.manager, cfp.deposit_ucr
+            if cfp.deposit_ucr:
+                yield cfp.deposit_hold, cfp.manager, cfp.deposit_ucr
             for bid in cfp.bids.values():
                 # An ask that has won is still there until its CFP's last entry.
                 if bid.id not in self.works:

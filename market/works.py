@@ -6,11 +6,17 @@ import hashlib
 from dataclasses import dataclass
 
 ESCROW_DOMAIN = b"contractnet/escrow/1"
+DEPOSIT_DOMAIN = b"contractnet/deposit/1"
 
 
 def escrow_of(award: bytes) -> bytes:
     """Id of the hold that pays for work. The award's own id is that of the bond."""
     return hashlib.sha256(ESCROW_DOMAIN + award).digest()[:16]
+
+
+def deposit_of(cfp: bytes) -> bytes:
+    """Id of the hold that is the deposit of a CFP that buys. The CFP's own id is that of its ceiling."""
+    return hashlib.sha256(DEPOSIT_DOMAIN + cfp).digest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

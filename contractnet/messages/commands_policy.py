@@ -18,6 +18,7 @@ class SetPolicy(Command):
 
 @dataclass(frozen=True, slots=True)
 class SetDeposit(Command):
-    """The operator sets what managers that sell deposit for each of their calls."""
+    """The operator sets what managers deposit for each of their calls."""
 
     hourly_permille: int
+    floor_ucr: int = 0

@@ -18,6 +18,7 @@ class PolicySet(Event):
 
 @dataclass(frozen=True, slots=True)
 class DepositSet(Event):
-    """Managers that sell deposit so much for each call that opens from now on."""
+    """Managers deposit so much for each call that opens from now on."""
 
     hourly_permille: int
+    floor_ucr: int = 0

@@ -9,6 +9,7 @@ from contractnet.messages import Command, Event
 from contractnet.messages import commands as c
 from market.rules import (
     accounts,
+    bonds,
     budgets,
     buying,
     contracts,
@@ -133,6 +134,28 @@ V9: dict[type[Command], Decide] = V8 | {
 }
 """Resales with an open call, and claims on leases (docs/negotiations.md); caps by budget root (docs/guards.md)."""
 
-RULES: Mapping[int, Mapping[type[Command], Decide]] = {1: V1, 3: V3, 4: V4, 5: V5, 6: V6, 7: V7, 8: V8, 9: V9}
+V10: dict[type[Command], Decide] = V9 | {
+    c.CallForProposals: bonds.call_for_proposals_10,
+    c.ClaimLease: roots.claim_lease_10,
+    c.SetDeposit: deposits.set_deposit_10,
+}
+"""Second identities gain nothing more: ties and weights by budget root; claims that wait in vain end soon, a floor
+under the deposit, bonds within the ceiling (docs/guards.md)."""
+
+V11: dict[type[Command], Decide] = V10
+"""Managers that buy deposit for the bonds that they have held (`State.deposit_rate_of`, docs/guards.md)."""
+
+RULES: Mapping[int, Mapping[type[Command], Decide]] = {
+    1: V1,
+    3: V3,
+    4: V4,
+    5: V5,
+    6: V6,
+    7: V7,
+    8: V8,
+    9: V9,
+    10: V10,
+    11: V11,
+}
 
 __all__ = ["RULES", "Context"]

@@ -100,7 +100,7 @@ def place_ask(ctx: Context, command: c.PlaceAsk) -> list[Event]:
             cfp=cfp.id,
             account=contractor.id,
             price_ucr=command.price_ucr,
-            weight_permille=contractor.weight_at(cfp.weight_epoch),
+            weight_permille=ctx.state.weight_at(contractor, cfp.weight_epoch),
             start_delay_ms=command.start_delay_ms,
             task=command.task,
             pass_hash=command.pass_hash,

@@ -69,11 +69,12 @@ def _asks(state: State, pool: TokenPool, at_ms: int, supply: int, head: bytes) -
 
 
 def _weights(state: State, pool: TokenPool, orders: list[Order]) -> dict[str, int]:
-    """Weight of each budget root, in millionths: the least of its accounts that order, times its factor."""
+    """Weight of each budget root, in millionths: the least of its accounts, before version 10 of those that order,
+    times its factor."""
     weights: dict[str, int] = {}
     for order in orders:
         account = state.accounts[order.account]
-        weight = account.weights[-1][1]
+        weight = state.weight_at(account, state.weight_epoch)
         weights[account.budget_root] = min(weight, weights.get(account.budget_root, weight))
     return {root: weight * pool.factor_permille(root) for root, weight in weights.items()}
 

@@ -132,7 +132,7 @@ def placed(ctx: Context, command: c.PlaceBid, tries_max: int) -> Event:
         cfp=cfp.id,
         account=bidder.id,
         price_ucr=command.price_ucr,
-        weight_permille=bidder.weight_at(cfp.weight_epoch),
+        weight_permille=ctx.state.weight_at(bidder, cfp.weight_epoch),
         start_delay_ms=command.start_delay_ms,
         task=command.task,
         pass_hash=command.pass_hash,
@@ -177,7 +177,7 @@ def own_lease(ctx: Context, award: bytes) -> Lease:
 
 def close(state: State, cfp: Cfp, at_ms: int, head: bytes) -> list[Event]:
     """The market awards a CFP at its deadline. `head` is the chain head before the record that settles it."""
-    allotment = allot(cfp, state.pools[cfp.pool], at_ms, head)
+    allotment = allot(state, cfp, state.pools[cfp.pool], at_ms, head)
     awards = [event for slot, win in enumerate(allotment.wins) for event in award(state, cfp, slot, win, at_ms)]
     return ended(state, cfp, allotment, awards)
 

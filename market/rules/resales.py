@@ -38,7 +38,7 @@ def called(state: State, negotiation: Negotiation, lease: Lease, price_ucr: int,
             cfp=ident,
             account=buyer.id,
             price_ucr=price_ucr,
-            weight_permille=buyer.weight_at(state.weight_epoch),
+            weight_permille=state.weight_at(buyer, state.weight_epoch),
             start_delay_ms=0,
             task=negotiation.task,
             pass_hash=negotiation.pass_hash,
@@ -54,7 +54,7 @@ def close(state: State, cfp: Cfp, lease: Lease, at_ms: int, head: bytes) -> list
     `head` is the chain head before the record that settles it.
     """
     units = lease.units if at_ms < lease.ends_at_ms else 0
-    allotment = allot(cfp, Pool(lease.pool, lease.account, units), at_ms, head)
+    allotment = allot(state, cfp, Pool(lease.pool, lease.account, units), at_ms, head)
     awards: list[Event] = []
     for slot, win in enumerate(allotment.wins):
         awards += [

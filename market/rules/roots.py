@@ -51,6 +51,14 @@ def claim_lease(ctx: Context, command: c.ClaimLease) -> list[Event]:
     return events
 
 
+def claim_lease_10(ctx: Context, command: c.ClaimLease) -> list[Event]:
+    """As before; a root whose claim on this lease was not joined waits a while before it claims it again."""
+    events = claim_lease(ctx, command)
+    again_ms = ctx.state.leases[command.award].vain.get(ctx.need_sender().budget_root, 0)
+    require(ctx.at_ms >= again_ms, Code.LIMIT_REACHED, f"the holder did not join a claim of the root: from {again_ms}")
+    return events
+
+
 def _check_negotiations(ctx: Context, award: bytes) -> None:
     """With calls for leases that were bargained for; a claim that gives way to a negotiation over its lease counts no
     more."""

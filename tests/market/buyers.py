@@ -54,7 +54,7 @@ def failed(award: bytes, why: str = "") -> c.ReportWork:
 
 def bazaar(*contractors: str, units: int = 2, credits_ucr: int = 10_000) -> tuple[Town, dict[str, bytes]]:
     """A town with a buyer, and contractors who each own a pool of their name; the ids of all by name."""
-    town, ids = small_town("buyer", *contractors, credits_ucr=credits_ucr)
+    town, ids = small_town("buyer", *contractors, credits_ucr=credits_ucr, strangers=True)
     for name in contractors:
         town.pool(name, ids[name], units)
     return town, ids

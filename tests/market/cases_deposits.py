@@ -41,5 +41,9 @@ DEPOSIT_CASES: list[Case] = [
         (f"deposit {n}", Code.BAD_AMOUNT, OPERATOR, lambda _, n=n: c.SetDeposit(n))
         for n in (-INT64_MAX - 1, -1, limits.DEPOSIT_HOURLY_PERMILLE_MAX + 1, INT64_MAX)
     ],
+    *[
+        (f"floor {n}", Code.BAD_AMOUNT, OPERATOR, lambda _, n=n: c.SetDeposit(1, n))
+        for n in (-INT64_MAX - 1, -1, limits.DEPOSIT_FLOOR_UCR_MAX + 1, INT64_MAX)
+    ],
     ("bid where there is no room", Code.NO_CAPACITY, ANN, lambda i: bid(i["full"], 100)),
 ]

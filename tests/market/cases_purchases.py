@@ -61,6 +61,7 @@ PURCHASE_CASES: list[Case] = [
         (f"bond of {n}", Code.BAD_AMOUNT, IVY, lambda i, n=n: buying(bond_ucr=n))
         for n in (-INT64_MAX - 1, -1, 0, limits.AMOUNT_UCR_MAX + 1, INT64_MAX)
     ],
+    ("bond above the ceiling", Code.BAD_AMOUNT, IVY, lambda i: buying(bond_ucr=101)),
     *[
         (f"delay cost of {n}", Code.BAD_AMOUNT, IVY, lambda i, n=n: buying(delay_cost_per_s_ucr=n))
         for n in (-INT64_MAX - 1, -1, limits.AMOUNT_UCR_MAX + 1, INT64_MAX)

@@ -9,11 +9,13 @@ from contractnet.messages import Code, Pricing
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.market.directed_budgets import BUDGET_SCENARIOS
+from tests.market.directed_buyer_deposits import BUYER_DEPOSIT_SCENARIOS
 from tests.market.directed_claims import CLAIM_SCENARIOS
 from tests.market.directed_decay import DECAY_SCENARIOS
 from tests.market.directed_decisions import DECISION_SCENARIOS
 from tests.market.directed_deposits import DEPOSIT_SCENARIOS
 from tests.market.directed_groups import GROUP_SCENARIOS
+from tests.market.directed_identities import IDENTITY_SCENARIOS
 from tests.market.directed_invitations import INVITATION_SCENARIOS
 from tests.market.directed_negotiations import NEGOTIATION_SCENARIOS
 from tests.market.directed_policies import POLICY_SCENARIOS
@@ -21,6 +23,7 @@ from tests.market.directed_purchases import PURCHASE_SCENARIOS
 from tests.market.directed_resales import RESALE_SCENARIOS
 from tests.market.directed_roots import ROOT_SCENARIOS
 from tests.market.directed_tokens import TOKEN_SCENARIOS
+from tests.market.directed_waits import WAIT_SCENARIOS
 from tests.market.play import SMALL, Play, founded
 from tests.market.stages import CASE_IDS
 from tests.market.test_rules import CASES
@@ -261,8 +264,11 @@ SCENARIOS: tuple[Callable[[Play], None], ...] = (
     *TOKEN_SCENARIOS,
     *POLICY_SCENARIOS,
     *DEPOSIT_SCENARIOS,
+    *BUYER_DEPOSIT_SCENARIOS,
     *ROOT_SCENARIOS,
     *RESALE_SCENARIOS,
     *CLAIM_SCENARIOS,
     *DECAY_SCENARIOS,
+    *IDENTITY_SCENARIOS,
+    *WAIT_SCENARIOS,
 )

@@ -37,6 +37,7 @@ class Bargaining:
                 {"issues": (WHEN, WHEN)},
                 {"rounds_max": 0},
                 {"rounds_max": 2, "still_rounds_max": 0},
+                {"rounds_max": 2, "round_ms": 600_000},
                 {"round_ms": 49},
                 {"round_ms": 24 * 3600 * 1000},
             ]
@@ -61,7 +62,8 @@ class Bargaining:
         holder = "ann" if row is None else self.play.model.accounts[row["account"]]["name"]
         if number % 3 == 2:
             talk = self.play.by(buyer, claim(lease, cap, **odd)).id
-            self.play.by(holder, joined(talk, 0))
+            if number % 4:
+                self.play.by(holder, joined(talk, 0))
         else:
             talk = self.play.by(holder, negotiation(lease, self.play.account(buyer), **odd)).id
             self.play.by(buyer, joined(talk, cap))

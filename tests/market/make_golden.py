@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import random
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,15 @@ from contractnet.signing import KeyPair
 from market import Shard, limits, told
 from market.rules import RULES
 from tests.market.cases_negotiations import ALTERNATING, MONOTONIC, WHEN, joined, negotiation
+from tests.market.golden_buyers import buyer_deposits
 from tests.market.golden_decay import decay
 from tests.market.golden_deposits import deposits
+from tests.market.golden_identities import identities
 from tests.market.golden_policies import policies
 from tests.market.golden_purchases import purchases
 from tests.market.golden_resales import resales
 from tests.market.golden_tokens import tokens
+from tests.market.golden_waits import waits
 from tests.market.test_rules import CASES, busy_town
 from tests.market.town import (
     ANN,
@@ -62,6 +66,7 @@ def file_of(version: int) -> Path:
 def session(version: int) -> Town:
     """A market's life: each broken rule, bad records, replay, key limits, then many auctions drawn from a seed."""
     town, ids = busy_town(version)
+    town.checked_every = 8
     ids["bank"] = town.state.bank
     for _, _, sender, command in CASES:
         town.send(command(ids), sender)
@@ -92,12 +97,18 @@ def session(version: int) -> Town:
         tokens(town, key_pair("bank's third"), key_pair("operator's second"))
     if version >= limits.POLICIES_RULES_VERSION:
         policies(town, key_pair("bank's third"), key_pair("operator's second"))
-    if version >= limits.DEPOSITS_RULES_VERSION:
-        deposits(town, key_pair("bank's third"), key_pair("operator's second"))
-    if version >= limits.RESALES_RULES_VERSION:
-        resales(town, key_pair("bank's third"), key_pair("operator's second"))
-    if version >= limits.DECAY_RULES_VERSION:
-        decay(town, key_pair("bank's third"))
+    bank, operator = key_pair("bank's third"), key_pair("operator's second")
+    later: tuple[tuple[int, Callable[[], None]], ...] = (
+        (limits.DEPOSITS_RULES_VERSION, lambda: deposits(town, bank, operator)),
+        (limits.RESALES_RULES_VERSION, lambda: resales(town, bank, operator)),
+        (limits.DECAY_RULES_VERSION, lambda: decay(town, bank)),
+        (limits.ROOT_TIES_RULES_VERSION, lambda: identities(town, bank)),
+        (limits.CLAIM_WAIT_RULES_VERSION, lambda: waits(town, bank, operator)),
+        (limits.BUYER_DEPOSITS_RULES_VERSION, lambda: buyer_deposits(town, bank, operator)),
+    )
+    for since, stage in later:
+        if version >= since:
+            stage()
     return town
 
 

@@ -6,7 +6,6 @@ command breaks several rules it names all of them: which one the market reports 
 
 from __future__ import annotations
 
-import hashlib
 from bisect import bisect_left
 
 from contractnet.messages import Direction, Pricing
@@ -47,8 +46,8 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         self.token_pools: dict[str, Row] = {}
         self.payments: list[tuple[bytes, int]] = []
         self.awards: list[tuple[bytes, bytes, int, int]] = []
-        self.policy, self.issued = None, []
-        self.rate = self.instant = self.call = 0
+        self.policy, self.issued, self.spurned = None, [], []
+        self.rate = self.floor = self.instant = self.call = 0
         self.repeated, self.bad = False, set[str]()
 
     def take(self, letter: Letter) -> set[str]:
@@ -166,18 +165,21 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
     def _winners(self, ident: bytes, bids: list[Row], at: int, head: bytes) -> list[bytes]:
         """Bid ids in rank order: the best that still fit, until the slots are gone."""
         cfp, leases = self.cfps[ident], list(self.leases.values())
-        won: list[bytes] = []
-        rank = sorted(bids, key=lambda b: hashlib.sha256(head + ident + b["account"]).digest())
-        for bid in sorted(rank, key=lambda b: b["price"] * b["weight"], reverse=True):
-            start = at + bid["delay"]
-            end = start + cfp["duration"]
-            room = self.pools[cfp["pool"]]["units"] - self.peak(cfp["pool"], start, end, leases)
+
+        def fits(bid: Row) -> bool:
+            start, end = at + bid["delay"], at + bid["delay"] + cfp["duration"]
+            room: int = self.pools[cfp["pool"]]["units"] - self.peak(cfp["pool"], start, end, leases)
             if cfp["resale"]:
                 room = cfp["units"] * (at < self.leases[cfp["resale"]]["end"])
-            stands = bid["price"] >= cfp["reserve"] and not bid["withdrawn"] and cfp["units"] <= room
-            if stands and len(won) < cfp["slots"]:
+            return bool(cfp["units"] <= room)
+
+        standing = [b for b in bids if b["price"] >= cfp["reserve"] and not b["withdrawn"] and fits(b)]
+        won: list[bytes] = []
+        for bid in self.in_order([(b["price"] * b["weight"], b) for b in standing], ident, head):
+            if fits(bid) and len(won) < cfp["slots"]:
                 won.append(bid["id"])
-                leases.append({"pool": cfp["pool"], "units": cfp["units"], "start": start, "end": end})
+                lease = {"pool": cfp["pool"], "units": cfp["units"], "start": at + bid["delay"]}
+                leases.append(lease | {"end": lease["start"] + cfp["duration"]})
         return won
 
     def _settle(self, at: int, head: bytes) -> bool:
@@ -352,10 +354,11 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
                 "buys": self.terms_of(command),
                 "opened": self.now,
                 "rate": self.rate_for(command),
+                "worth": self.worth_of(command),
                 "shut_out": None,
                 "resale": None,
             }
-            row["weights"] = {ident: account["weight"] for ident, account in self.accounts.items()}
+            row["weights"] = self.weights_now()
             self.cfps[self.id] = row
 
     def need_held(self, amount: int) -> None:
@@ -375,9 +378,9 @@ class Model(Groups, Budgets, Invitations, Decisions, Negotiations, Purchases, To
         self.need_room_for(cfp, command.start_delay_ms)
         self.need(cfp is None or cfp["resale"] is None or command.start_delay_ms == 0, "BAD_DURATION")
         self.need_held(self.needed(command))
-        if cfp is not None and not self.bad:
+        if cfp is not None and self.sender is not None and not self.bad:
             row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False, "done": False}
-            row |= {"delay": command.start_delay_ms, "weight": cfp["weights"].get(self.sender, 1000)}
+            row |= {"delay": command.start_delay_ms, "weight": self.weight_of(self.sender, cfp["weights"])}
             row |= {"group": command.group, "number": self.placed, "placed": self.now, "freed": 0}
             self.placed += 1
             cfp["bids"].append(row)

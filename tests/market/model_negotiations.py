@@ -36,7 +36,7 @@ class Negotiations(Resales):
             self._talk_over(ident)
 
     def _talk_over(self, ident: bytes) -> None:
-        del self.talks[ident]
+        self.spurn(self.talks.pop(ident))
         self.ended_talks.add(ident)
 
     def _open(self, ident: bytes, at: int) -> None:
@@ -105,6 +105,7 @@ class Negotiations(Resales):
         if not self.bad:
             for claim in waiting:
                 self._talk_over(claim)
+            self.welcome(command.award, command.counterpart)
             assert self.sender is not None
             self.talks[self.id] = self.new_talk(command, self.sender, command.counterpart)
 

@@ -8,10 +8,11 @@ from fractions import Fraction
 
 from contractnet.messages import Awarder, Direction, Pricing, Progress
 from contractnet.messages import commands as c
-from tests.market.model_parts import DAY_MS, MONEY_MAX, Books, Row, good_text
+from tests.market.model_identities import Identities
+from tests.market.model_parts import DAY_MS, MONEY_MAX, Row, good_text
 
 
-class Purchases(Books):
+class Purchases(Identities):
     """What tests/market/model.py knows of them. A CFP's row has `buys`: None, or its terms; an ask's has its `pool` and
     what it `holds`. `works` are those that have not ended, by award."""
 
@@ -58,6 +59,7 @@ class Purchases(Books):
         else:
             self.need(command.award is Awarder.AUTO and command.decide_ms == 0, "UNKNOWN_RULES")
         self.need(0 <= command.delay_cost_per_s_ucr <= MONEY_MAX and 0 < command.bond_ucr <= MONEY_MAX, "BAD_AMOUNT")
+        self.need(self.version < 10 or command.bond_ucr <= command.reserve_price_ucr, "BAD_AMOUNT")
         self.need(0 <= command.start_within_ms <= DAY_MS and command.grace_ms >= 0, "BAD_DURATION")
         self.need(command.duration_ms + command.grace_ms <= 7 * DAY_MS, "BAD_DURATION")
         ceiling = command.reserve_price_ucr * command.slots
@@ -78,20 +80,21 @@ class Purchases(Books):
     def _best(self, ident: bytes, asks: list[Row], at: int, head: bytes) -> list[bytes]:
         """The winning asks, best first."""
         cfp = self.cfps[ident]
-        offers: list[tuple[Fraction, bytes, bytes]] = []
+        offers: list[tuple[Fraction | int, Row]] = []
         for ask in asks:
             start = at + ask["delay"]
             end = start + cfp["duration"] + cfp["buys"]["grace"]
             used = self.peak(ask["pool"], start, end, list(self.leases.values()))
             if not ask["withdrawn"] and used + cfp["units"] <= self.pools[ask["pool"]]["units"]:
-                tie = hashlib.sha256(head + ident + ask["account"]).digest()
-                score = (ask["price"] + cfp["buys"]["cost"] * ask["delay"]) / ask["weight"]
-                offers.append((score, tie, ask["id"]))
-        return [ident for _, _, ident in sorted(offers)[: cfp["slots"]]]
+                total = ask["price"] + cfp["buys"]["cost"] * ask["delay"]
+                offers.append((-total / ask["weight"], ask))
+        return [ask["id"] for ask in self.in_order(offers, ident, head)[: cfp["slots"]]]
 
     def close_purchase(self, ident: bytes, at: int, head: bytes) -> None:
         """The deadline."""
         cfp = self.cfps[ident]
+        # Whoever is not among the best is outbid, or has no room: nobody is left for the manager to serve.
+        cfp["shut_out"] = set()
         by_id = {ask["id"]: ask for ask in cfp["bids"]}
         promised: list[tuple[Row, int]] = []
         for winner in self._best(ident, cfp["bids"], at, head):
@@ -148,9 +151,9 @@ class Purchases(Books):
         if self.need(command.pool in self.pools, "UNKNOWN_POOL"):
             self.need(self.pools[command.pool]["owner"] == self.sender, "NOT_OWNER")
             self.need(cfp is None or cfp["units"] <= self.pools[command.pool]["units"], "UNITS_EXCEED_POOL")
-        if cfp is not None and not self.bad:
+        if cfp is not None and self.sender is not None and not self.bad:
             row = {"id": self.id, "account": self.sender, "price": command.price_ucr, "withdrawn": False, "done": False}
-            row |= {"delay": command.start_delay_ms, "weight": cfp["weights"].get(self.sender, 1000)}
+            row |= {"delay": command.start_delay_ms, "weight": self.weight_of(self.sender, cfp["weights"])}
             row |= {"group": None, "number": 0, "holds": cfp["buys"]["bond"], "placed": self.now, "freed": 0}
             cfp["bids"].append(row | {"pool": command.pool})
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from contractnet.messages import commands as c
-from tests.market.model_parts import MONEY_MAX, Books, Row, good_text
+from tests.market.model_identities import Identities
+from tests.market.model_parts import MONEY_MAX, Row, good_text
 
 
-class Resales(Books):
+class Resales(Identities):
     """What tests/market/model.py knows of them. A CFP's row has `resale`, the lease that it sells on (None: none); a
-    negotiation's `claimed`, whether its buyer has opened it."""
+    negotiation's `claimed`, whether its buyer has opened it. `spurned` are claims that nobody joined, in order: lease,
+    budget root and when they ended."""
 
     call: int
+    spurned: list[tuple[bytes, str, int]]
     placed: int
+    instant: int
     talks: dict[bytes, Row]
 
     def _SetResaleCall(self, command: c.SetResaleCall) -> None:
@@ -30,11 +34,18 @@ class Resales(Books):
         lease, (holder, buyer) = self.leases[talk["award"]], talk["parties"]
         row: Row = {"manager": holder, "pool": lease["pool"], "units": lease["units"], "slots": 1, "buys": None}
         row |= {"closes": at + self.call, "reserve": price, "first": False, "decide": 0, "until": 0, "given": []}
-        row |= {"refused": [], "invited": (), "opened": at, "rate": 0, "shut_out": None, "resale": talk["award"]}
+        row |= {"refused": [], "invited": (), "opened": at, "rate": 0, "worth": 0, "shut_out": None}
+        row |= {"resale": talk["award"]}
         row |= {"duration": lease["end"] - max(at + self.call, lease["start"])}
-        row["weights"] = {i: account["weight"] for i, account in self.accounts.items()}
+        row["weights"] = self.weights_now()
         bid: Row = {"id": ident, "account": buyer, "price": price, "withdrawn": False, "done": False, "delay": 0}
-        bid |= {"weight": row["weights"][buyer], "group": None, "number": self.placed, "placed": at, "freed": 0}
+        bid |= {
+            "weight": self.weight_of(buyer, row["weights"]),
+            "group": None,
+            "number": self.placed,
+            "placed": at,
+            "freed": 0,
+        }
         self.placed += 1
         self.cfps[ident] = row | {"bids": [bid]}
 
@@ -94,11 +105,33 @@ class Resales(Books):
         self.need(0 < command.cap_ucr <= MONEY_MAX, "BAD_AMOUNT")
         self.need(good_text(command.task, empty=True), "BAD_NAME")
         self.need_held(command.cap_ucr)
+        if self.sender is not None:
+            again = self.kept_away(command.award).get(self.accounts[self.sender]["root"], self.now)
+            self.need(self.now >= again, "LIMIT_REACHED")
         if not self.bad:
             assert lease is not None
             assert self.sender is not None
             row = self.new_talk(command, lease["account"], self.sender)
-            self.talks[self.id] = row | {"claimed": "waits", "cap": command.cap_ucr}
+            wait = min(row["ms"], 300_000) if self.version >= 10 else row["ms"]
+            self.talks[self.id] = row | {"claimed": "waits", "cap": command.cap_ucr, "until": self.now + wait}
+
+    def kept_away(self, award: bytes) -> dict[str, int]:
+        """The roots that may not claim a lease yet, and when they may."""
+        waits = {root: at + 3_600_000 for lease, root, at in self.spurned if lease == award}
+        return {root: until for root, until in waits.items() if until > self.now}
+
+    def spurn(self, talk: Row) -> None:
+        """A negotiation ends; it may be a claim that nobody joined. A lease remembers the newest of them."""
+        if self.version >= 10 and talk["claimed"] == "waits":
+            self.spurned.append((talk["award"], self.accounts[talk["parties"][1]]["root"], self.instant))
+            mine = [x for x in self.spurned if x[0] == talk["award"]]
+            for old in mine[: -self.limits["spurned"]]:
+                self.spurned.remove(old)
+
+    def welcome(self, award: bytes, account: bytes) -> None:
+        """A holder asks somebody itself."""
+        root = self.accounts[account]["root"]
+        self.spurned = [x for x in self.spurned if x[:2] != (award, root)]
 
     def need_not_sold(self, cfp: bytes | None, lease: bytes | None = None) -> None:
         """What was agreed on binds."""

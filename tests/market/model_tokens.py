@@ -8,13 +8,14 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from contractnet.messages import commands as c
-from tests.market.model_parts import DAY_MS, MONEY_MAX, Books, Row, good_text
+from tests.market.model_identities import Identities
+from tests.market.model_parts import DAY_MS, MONEY_MAX, Row, good_text
 
 TOKENS_MAX, GRACE_MS = 10**9, 60_000
 Terms = c.CreateTokenPool | c.ResizeTokenPool
 
 
-class Tokens(Books):
+class Tokens(Identities):
     """What tests/market/model.py knows of token pools, by name. `level` is in tokens, at the instant `at`."""
 
     token_pools: dict[str, Row]
@@ -75,7 +76,8 @@ class Tokens(Books):
         total = sum(pool["recent"].values())
         weights: dict[str, int] = {}
         for root in set(roots.values()):
-            least = min(self.accounts[account]["weight"] for account, r in roots.items() if r == root)
+            ordering = {account for account, of in roots.items() if of == root}
+            least = min(self.weight_of(account, self.weights_now()) for account in ordering)
             share = 500 * pool["recent"].get(root, 0) // total if total else 0
             weights[root] = least * (1000 - share)
         bids = [o for o in bids if o["limit"] >= pool["price"]]

@@ -59,6 +59,7 @@ SMALL = {
     "bids_of_root_per_cfp": 5,
     "talks_of_root": 3,
     "claims_of_root": 2,
+    "spurned": 2,
 }
 """Limits low enough for a random search to reach them."""
 
@@ -108,6 +109,7 @@ def with_small_limits() -> pytest.MonkeyPatch:
     patch.setattr(limits, "NEGOTIATIONS_PER_ROOT_MAX", SMALL["talks_of_root"])
     patch.setattr(limits, "CLAIMS_MAX", SMALL["claims"])
     patch.setattr(limits, "CLAIMS_PER_ROOT_MAX", SMALL["claims_of_root"])
+    patch.setattr(limits, "CLAIMS_REMEMBERED_PER_LEASE", SMALL["spurned"])
     patch.setattr(limits, "TOKEN_POOLS_MAX", SMALL["token_pools"])
     patch.setattr(limits, "ORDERS_PER_POOL_MAX", SMALL["orders"])
     patch.setattr(limits, "GRANTS_PER_POOL_MAX", SMALL["grants"])
@@ -123,7 +125,7 @@ class Play:
     def __init__(self, reached: Reached) -> None:
         self.reached = reached
         self.town = Town(open_market=False)
-        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3, 4, 5, 6, 7, 8, 9})
+        self.model = Model(NAME, OPERATOR.public, PARTITIONS, SMALL, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})
         self.pairs: dict[bytes, KeyPair] = {OPERATOR.public: OPERATOR}
         self.posted: list[tuple[Record, Command | None, bool]] = []
 
@@ -227,7 +229,7 @@ class Play:
         assert (state.policy is None) == (model.policy is None)
         if state.policy is not None and state.policy.issue_limit_ucr is not None:
             assert state.policy.left_ucr(state.now_ms) == model.may_issue(state.now_ms)
-        assert state.deposit_hourly_permille == model.rate
+        assert (state.deposit_hourly_permille, state.deposit_floor_ucr) == (model.rate, model.floor)
         assert (state.resale_call_ms, state.resales) == (model.call, model.sold_on())
         assert {p.name: p.units for p in state.pools.values()} == {n: p["units"] for n, p in model.pools.items()}
         assert {k: x.revoked for k, x in state.keys.items()} == {k: x["revoked"] for k, x in model.keys.items()}
@@ -249,6 +251,9 @@ class Play:
             if talk["mono"]:
                 assert [p.stands for p in parties] == [dict(stands) for stands in talk["stands"]]
         assert set(self.town.state.negotiated) == self.model.ended_talks
+        for lease in self.town.state.leases.values():
+            live = {root: until_ms for root, until_ms in lease.vain.items() if until_ms > self.town.state.now_ms}
+            assert live == self.model.kept_away(lease.award)
 
     def compare_tokens(self) -> None:
         """What is in each token pool, who waits for it, what was granted, and what the market remembers of it."""
@@ -297,10 +302,10 @@ class Play:
             record = (record[0], record[1], [(n, v[::-1] if n == "sig" else v) for n, v in record[2]])
         return self.post(record, None, valid=signed)
 
-    def open_account(self, name: str, *, credits_ucr: int = 0, by: str = "bank") -> Answer:
+    def open_account(self, name: str, *, credits_ucr: int = 0, by: str = "bank", root: str = "") -> Answer:
         """Have the bank open an account, and give it credits."""
         project = "other" if name == "dan" else "project"
-        root = f"root of {name}" if name in ("cat", "dan") else "root"
+        root = root or (f"root of {name}" if name in ("cat", "dan") else "root")
         answer = self.by(by, c.OpenAccount(name, project, root, self.pair(f"key of {name[:9]}").public, INBOX_KEY))
         if credits_ucr:
             self.by("bank", c.IssueCredits(answer.id, credits_ucr, ""))

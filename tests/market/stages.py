@@ -13,6 +13,7 @@ from tests.market.cases_invitations import INVITATION_IDS, invite
 from tests.market.cases_negotiations import NEGOTIATION_IDS, bargain
 from tests.market.cases_resales import RESALE_IDS, sell_on
 from tests.market.cases_tokens import TOKEN_IDS, grant_tokens
+from tests.market.cases_waits import WAIT_IDS, claim_in_vain
 from tests.market.town import Town
 
 STAGES: tuple[tuple[int, Callable[[Town, dict[str, bytes]], None]], ...] = (
@@ -24,7 +25,11 @@ STAGES: tuple[tuple[int, Callable[[Town, dict[str, bytes]], None]], ...] = (
     (limits.DEPOSITS_RULES_VERSION, ask_deposits),
     (limits.RESALES_RULES_VERSION, sell_on),
     (limits.DECAY_RULES_VERSION, owe),
+    (limits.CLAIM_WAIT_RULES_VERSION, claim_in_vain),
 )
 """Since which version of the rules there is what, in that order."""
-CASE_IDS = (*DECAY_IDS, *DECISION_IDS, *DEPOSIT_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *RESALE_IDS, *TOKEN_IDS)
+CASE_IDS = (
+    *(*DECAY_IDS, *DECISION_IDS, *DEPOSIT_IDS, *INVITATION_IDS, *NEGOTIATION_IDS, *RESALE_IDS, *TOKEN_IDS),
+    *WAIT_IDS,
+)
 """What the cases name of it."""

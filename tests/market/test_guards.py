@@ -1,7 +1,7 @@
 """Attacks on the market itself, each without its guard and with it (docs/guards.md).
 
 Without means: under the limit or the policy that a market without this guard would have. An attack that does no harm
-without the guard would prove nothing.
+without the guard would prove nothing. Claims, reserves and bonds are in test_guards_waits.py.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from tests.market.cases_deposits import RATE
 from tests.market.cases_negotiations import ALTERNATING, joined, negotiation
 from tests.market.cases_policies import policy
 from tests.market.cases_resales import claim
+from tests.market.test_pricing import let_win_ties
 from tests.market.town import ANN, BANK, MANAGER, OPERATOR, Town, bid, budget, call, key_pair, managed, small_town
 
 BOB, MALLORY = key_pair("bob"), key_pair("mallory")
@@ -166,7 +167,9 @@ def test_endless_negotiation_costs(fee_ucr: int, offers: int) -> None:
     assert made == offers
 
 
-def griefed(rate: int, way: str, price_ucr: int = 500, reserve_ucr: int = 100) -> tuple[int, int, int]:
+def griefed(
+    rate: int, way: str, price_ucr: int = 500, reserve_ucr: int = 100, floor_ucr: int = 0
+) -> tuple[int, int, int]:
     """A manager has a victim hold its bid for 36 s, ten times, and serves nobody else. What the manager had less of
     afterwards, what the victim had more of, and micro-credits times seconds that were locked."""
     town, ids = small_town("manager's friend", credits_ucr=10_000)
@@ -174,7 +177,7 @@ def griefed(rate: int, way: str, price_ucr: int = 500, reserve_ucr: int = 100) -
     keys = key_pair("victim")
     victim = town.send(c.OpenAccount("victim", "elsewhere", "elsewhere", keys.public, bytes(32)), BANK).id
     town.send(c.IssueCredits(victim, 10_000, ""), BANK)
-    town.send(c.SetDeposit(rate), OPERATOR)
+    town.send(c.SetDeposit(rate, floor_ucr), OPERATOR)
     chosen = way in ("lapse", "reject", "favour")
     time = {"open_ms": 18_000, "decide_ms": 18_000} if chosen else {"open_ms": 36_000}
     locked = 0
@@ -219,8 +222,8 @@ def test_locking_others_credits_costs(way: str, cost: int) -> None:
 
 @pytest.mark.parametrize(("reserve_ucr", "cost"), [(100, 990), (10, 90), (1, 0)])
 def test_the_deposit_is_as_large_as_the_reserve_that_the_manager_names(reserve_ucr: int, cost: int) -> None:
-    """KNOWN LIMIT. The same bids are locked for the same time, and what that costs is in proportion to the reserve,
-    which whoever attacks chooses itself."""
+    """Without a floor (test_guards_waits.py has one) the same bids are locked for the same time, and what that costs is
+    in proportion to the reserve, which whoever attacks chooses itself."""
     assert griefed(RATE, "cancel", reserve_ucr=reserve_ucr) == (cost, cost, 180_000)
 
 
@@ -246,7 +249,7 @@ def test_an_honest_call_costs_nothing() -> None:
 def sold_to_a_friend(call_ms: int, price_ucr: int, weight: int = 1_000) -> tuple[str, int]:
     """Ann has a slot, and sells it to her friend bob while others would pay 90 for it. Who has it a minute later, and
     what ann was paid."""
-    town, ids = small_town("ann", "bob", "dan", credits_ucr=1_000)
+    town, ids = small_town("ann", "bob", "dan", credits_ucr=1_000, strangers=True)
     lease = town.bid(cfp := town.cfp(duration_ms=3_600_000), "ann", 20).id
     town.settle(cfp)
     before_ucr = town.state.accounts[ids["ann"]].balance_ucr
@@ -257,6 +260,7 @@ def sold_to_a_friend(call_ms: int, price_ucr: int, weight: int = 1_000) -> tuple
     for keys in (ANN, BOB):
         town.send(c.MakeOffer(talk, 1, (), price_ucr), keys)
     town.bid(talk, "dan", 90)
+    let_win_ties(town, talk, ids["bob"], ids["dan"])
     town.at_ms += call_ms
     town.tick()
     (held,) = town.state.leases.values()

@@ -70,6 +70,14 @@ def depositing_town() -> Town:
     return town
 
 
+def weighed_town() -> Town:
+    """A market with a root of which two accounts have other weights than 1000."""
+    town, ids = small_town("ann", "bob")
+    for name, permille in (("ann", 500), ("bob", 600), ("ann", 700)):
+        town.send(c.SetWeight(ids[name], permille), BANK)
+    return town
+
+
 def deposited(state: State) -> Cfp:
     """The one with a deposit."""
     return next(cfp for cfp in state.cfps.values() if cfp.deposit_ucr)
@@ -184,7 +192,18 @@ DEPOSITING: dict[str, Break] = {
     "is bound from 1": lambda s: setattr(first_bid(s), "placed_at_ms", deposited(s).opened_at_ms - 1),
     "to 17": lambda s: setattr(first_bid(s), "freed_at_ms", 17),
 }
-BREAKS = [(leased_town, LEASED), (talking_town, TALKING), (working_town, WORKING), (depositing_town, DEPOSITING)]
+WEIGHED: dict[str, Break] = {
+    "counts other weights": lambda s: s.root_weights["root"].changed.clear(),
+    "that its accounts do not have": lambda s: s.root_weights["root"].now.update({650: 1}),
+    "not counted for each budget root": lambda s: s.root_weights.clear(),
+}
+BREAKS = [
+    (leased_town, LEASED),
+    (talking_town, TALKING),
+    (working_town, WORKING),
+    (depositing_town, DEPOSITING),
+    (weighed_town, WEIGHED),
+]
 
 
 @pytest.mark.parametrize(

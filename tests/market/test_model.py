@@ -49,7 +49,9 @@ class Histories(PurchaseHistories, Bargaining, Budgeting, TokenHistories):
         """Give the limits back."""
         self.patch.undo()
 
-    @initialize(signed=st.booleans(), units=st.integers(1, 3), version=st.sampled_from([1, 4, 5, 6, 7, 8, 9, 9]))
+    @initialize(
+        signed=st.booleans(), units=st.integers(1, 3), version=st.sampled_from([1, 4, 5, 6, 7, 8, 9, 10, 11, 11])
+    )
     def begin(self, signed: bool, units: int, version: int) -> None:
         """A bank, a manager with a pool, four agents with little money."""
         self.play.pairs[BANK.public] = BANK
@@ -151,11 +153,15 @@ class Histories(PurchaseHistories, Bargaining, Budgeting, TokenHistories):
         """The operator, or somebody else, bounds what the bank issues."""
         self.play.by(who, c.SetPolicy(limit, 60_000, fee))
 
-    @rule(who=st.sampled_from(["operator"] * 5 + ["manager"]), rate=st.sampled_from([0, 10**6, 10**6, 999, 10**6 + 1]))
-    def deposit(self, who: str, rate: int) -> None:
+    @rule(
+        who=st.sampled_from(["operator"] * 5 + ["manager"]),
+        rate=st.sampled_from([0, 10**6, 10**6, 999, 10**6 + 1]),
+        floor=st.sampled_from([0, 0, 0, 10**5, 10**6, -1]),
+    )
+    def deposit(self, who: str, rate: int, floor: int) -> None:
         """The operator, or somebody else, has managers deposit; the manager is given something for it."""
         self.play.by("bank", c.IssueCredits(self.play.account("manager"), 9, ""))
-        self.play.by(who, c.SetDeposit(rate))
+        self.play.by(who, c.SetDeposit(rate, floor))
 
     @rule(who=sellers, number=numbers, accept=st.booleans())
     def decide(self, who: str, number: int, accept: bool) -> None:
@@ -304,7 +310,7 @@ class Histories(PurchaseHistories, Bargaining, Budgeting, TokenHistories):
         keys = [k for k, row in self.play.model.keys.items() if row["account"] == ident] or [INBOX_KEY]
         self.play.by(who, c.RevokeKey(ident, keys[number % len(keys)]))
 
-    @rule(who=anyone, version=st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]))
+    @rule(who=anyone, version=st.sampled_from([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]))
     def activate(self, who: str, version: int) -> None:
         """Other rules."""
         self.play.by(who, c.ActivateRules(version))

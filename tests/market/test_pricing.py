@@ -13,24 +13,30 @@ from hypothesis import strategies as st
 from contractnet.messages import Code, Direction, Pricing, ReleaseReason
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
+from market.account import Account
 from market.pricing import Allotment, allot
-from market.state import Bid, Cfp, Pool
+from market.state import Bid, Cfp, Pool, State
 from tests.market.town import BANK, Town, small_town
 
 NOW_MS = 1_000_000
 DURATION_MS = 100
 
 
-def tie_number(head: bytes, cfp: bytes, account: bytes) -> bytes:
-    """What decides a tie, written anew from the design: the smallest wins."""
-    return hashlib.sha256(head + cfp + account).digest()
+def tie_number(head: bytes, cfp: bytes, name: bytes) -> bytes:
+    """The lot of an account or of a budget root, written anew from the design: the smallest wins."""
+    return hashlib.sha256(head + cfp + name).digest()
 
 
 def let_win_ties(town: Town, cfp: bytes, *accounts: bytes) -> None:
-    """Choose a chain head under which ties go in the given order."""
+    """Choose a chain head under which ties go in the given order; the accounts are all of one budget root, or each of
+    its own."""
+    roots = [town.state.accounts[account].budget_root.encode() for account in accounts]
+    assert len(set(roots)) in (1, len(accounts))
     for number in itertools.count():
         head = hashlib.sha256(number.to_bytes(8, "big")).digest()
-        keys = [tie_number(head, cfp, account) for account in accounts]
+        keys = [
+            (tie_number(head, cfp, root), tie_number(head, cfp, a)) for root, a in zip(roots, accounts, strict=True)
+        ]
         if keys == sorted(keys):
             town.shard.head = town.twin.head = head
             return
@@ -78,7 +84,7 @@ def test_a_row_of_the_pricing_table(name: str) -> None:
     """Real commands give the winners and prices of the row, whichever bid arrives first."""
     row = ROWS[name]
     for bids in (row.bids, row.bids[::-1]):
-        town, ids = small_town("a", "b", "c", units=2)
+        town, ids = small_town("a", "b", "c", units=2, strangers=True)
         for bidder, _, weight in bids:
             assert town.send(c.SetWeight(ids[bidder], weight), BANK).code is Code.ACCEPTED
         cfp = town.cfp(slots=row.slots, pricing=row.pricing)
@@ -113,7 +119,7 @@ def test_an_unlockable_bid_changes_no_price() -> None:
 
 def test_weights_are_frozen_when_the_cfp_opens() -> None:
     """A weight that changes between opening and bid counts for later CFPs only."""
-    town, ids = small_town("a", "b")
+    town, ids = small_town("a", "b", strangers=True)
     before = town.cfp()
     town.send(c.SetWeight(ids["a"], 500), BANK)
     town.bid(before, "a", 50)
@@ -142,6 +148,9 @@ class Market:
     taken: tuple[tuple[int, int], ...]
     """Earlier leases of one unit: (start, length) from now, milliseconds."""
     head: bytes
+    roots: tuple[int, ...]
+    """The budget root of each bidder."""
+    rules: int = 10
     pricing: Pricing = Pricing.SECOND
 
     def priced(self, bidder: int, price_ucr: int) -> Market:
@@ -156,6 +165,7 @@ class Market:
 
     def settle(self, absent: int | None = None) -> Allotment:
         """Run the procedure."""
+        state = State("m", bytes(32), bytes(16), 4, True, self.rules)
         pool = Pool("gpu", bytes(16), self.pool_units)
         for start_ms, length_ms in self.taken:
             if pool.timeline.peak(NOW_MS + start_ms, NOW_MS + start_ms + length_ms) < self.pool_units:
@@ -176,10 +186,11 @@ class Market:
         for i, price_ucr in enumerate(self.prices):
             if i != absent:
                 ident = i.to_bytes(16, "big")
+                state.accounts[ident] = Account(ident, str(i), "project", f"root {self.roots[i]}")
                 cfp.bids[ident] = Bid(
                     ident, cfp.id, ident, price_ucr, self.weights[i], self.delays_ms[i], "", bytes(32)
                 )
-        return allot(cfp, pool, NOW_MS, self.head)
+        return allot(state, cfp, pool, NOW_MS, self.head)
 
     def run(self, absent: int | None = None) -> dict[int, int]:
         """Price that each winner pays."""
@@ -206,6 +217,8 @@ def markets(draw: st.DrawFn, same_interval: bool = False) -> Market:
         reserve_ucr=draw(st.integers(1, 12)),
         taken=tuple(draw(st.lists(st.tuples(st.integers(0, 250), st.integers(1, 150)), max_size=3))),
         head=draw(st.binary(min_size=32, max_size=32)),
+        roots=of_each(st.integers(0, 2)),
+        rules=draw(st.sampled_from([9, 10])),
     )
 
 
@@ -244,6 +257,22 @@ def test_a_bid_that_cannot_be_locked_or_reach_the_reserve_changes_nothing(market
             assert market.without(int.from_bytes(bid.account, "big")) == market.run()
 
 
+def test_a_siblings_turn_is_found_without_the_winner() -> None:
+    """Three equal bids, of which the second overlaps both others, which are of one root. The first wins and is in its
+    sibling's way among equals: with it the second comes before the sibling, and without it after. So the sibling keeps
+    the second out, and nothing is in the way of a lower bid of the first: both pay the reserve."""
+
+    def lot(head: bytes, name: bytes) -> bytes:
+        return tie_number(head, bytes(16), name)
+
+    heads = (hashlib.sha256(number.to_bytes(8, "big")).digest() for number in itertools.count())
+    first, sibling = bytes(16), (2).to_bytes(16, "big")
+    head = next(h for h in heads if lot(h, first) < lot(h, sibling) and lot(h, b"root 0") < lot(h, b"root 1"))
+    market = Market((20, 20, 20), (1000,) * 3, (0, 50, 120), 3, 1, 1, 5, (), head, (0, 1, 0))
+    assert market.run() == {0: 5, 2: 5}
+    assert all((0 in market.priced(0, price_ucr).run()) == (price_ucr >= 5) for price_ucr in ALL_PRICES)
+
+
 def gain(market: Market, bidder: int, value_ucr: int) -> int:
     """What a bidder gets out of a market: its value less the price if it wins."""
     wins = market.run()
@@ -275,5 +304,5 @@ def test_truth_is_dominant_with_different_intervals(market: Market) -> None:
 
 def test_truth_is_not_dominant_under_first_price() -> None:
     """The check can fail: under FIRST, a bid of 11 beats the true 30."""
-    alone = Market((30,), (1000,), (0,), 1, 1, 1, 10, (), bytes(32), Pricing.FIRST)
+    alone = Market((30,), (1000,), (0,), 1, 1, 1, 10, (), bytes(32), (0,), pricing=Pricing.FIRST)
     assert not truth_is_best(alone)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from contractnet.messages import Code, Command, Direction, PostingReason, Pricin
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.signing import KeyPair
+from market.account import Account
 from market.limits import LEASE_MS_MAX
 from market.pricing import Allotment
 from market.procurement import allot_asks, payment_ucr
@@ -192,18 +194,23 @@ settled = st.fixed_dictionaries(
         "slots": st.integers(1, 3),
         "cost": st.sampled_from([0, 1, 37, 100, 400]),
         "ceiling": st.sampled_from([60, 75, 200]),
+        "rules": st.sampled_from([9, 10]),
+        "roots": st.lists(st.integers(0, 2), min_size=12, max_size=12),
     }
 )
+Settled = dict[str, Any]
+"""The terms of a CFP, the rules, and the budget root of each contractor."""
 
 
-def auction(asks: list[tuple[int, int, int]], terms: dict[str, int], full: tuple[int, ...] = ()) -> Allotment:
+def auction(asks: list[tuple[int, int, int]], terms: Settled, full: tuple[int, ...] = ()) -> Allotment:
     """What the market makes of asks (price, delay, weight); the pools of the contractors `full` have no room."""
-    state = State("m", bytes(32), bytes(16), 4, True, 6)
+    state = State("m", bytes(32), bytes(16), 4, True, terms["rules"])
     cfp = Cfp(b"cfp".ljust(16), b"m" * 16, Direction.BUY, "h100", 1, 1_000, terms["slots"], terms["ceiling"],
               Pricing.SECOND, NOW_MS, 0)  # fmt: skip
     cfp.terms = Terms(terms["cost"], 1, 1_000, 0)
     for number, (price_ucr, delay_ms, weight) in enumerate(asks):
         name = bytes([number]) * 16
+        state.accounts[name] = Account(name, str(number), "project", str(terms["roots"][number]))
         state.pools[str(number)] = Pool(str(number), name, 1)
         if number in full:
             state.pools[str(number)].timeline.add(NOW_MS, NOW_MS + 10_000, 1)
@@ -217,30 +224,38 @@ def won(allotment: Allotment) -> dict[int, int]:
     return {win.bid.id[0]: win.price_ucr for win in allotment.wins}
 
 
-def ranking(asks: list[tuple[int, int, int]], cost: int) -> list[int]:
-    """Who is how good, by the definition."""
+def ranking(asks: list[tuple[int, int, int]], terms: Settled) -> list[int]:
+    """Who is how good, by the definition; from version 10 on those of one root who are equally good come in turns."""
 
-    def score(number: int) -> tuple[Fraction, bytes]:
+    def score(number: int) -> Fraction:
         price, delay_ms, weight = asks[number]
-        tie = tie_number(HEAD, b"cfp".ljust(16), bytes([number]) * 16)
-        return (price + Fraction(cost * delay_ms, 1000)) / weight, tie
+        return (price + Fraction(terms["cost"] * delay_ms, 1000)) / weight
 
-    return sorted(range(len(asks)), key=score)
+    def lot(name: bytes) -> bytes:
+        return tie_number(HEAD, b"cfp".ljust(16), name)
+
+    def place(number: int) -> tuple[Fraction, int, bytes, bytes]:
+        mine, roots = lot(bytes([number]) * 16), terms["roots"]
+        if terms["rules"] < 10:
+            return score(number), 0, b"", mine
+        equals = [n for n in range(len(asks)) if score(n) == score(number) and roots[n] == roots[number]]
+        turn = sum(lot(bytes([n]) * 16) < mine for n in equals)
+        return score(number), turn, lot(str(roots[number]).encode()), mine
+
+    return sorted(range(len(asks)), key=place)
 
 
 @settings(max_examples=300, deadline=None)
 @given(asks=offers, terms=settled)
-def test_winners_and_prices_are_those_of_the_definition(
-    asks: list[tuple[int, int, int]], terms: dict[str, int]
-) -> None:
+def test_winners_and_prices_are_those_of_the_definition(asks: list[tuple[int, int, int]], terms: Settled) -> None:
     """The lowest scores win; each price is the largest ask at which its winner still wins, found by trying."""
     wins = won(auction(asks, terms))
-    assert list(wins) == ranking(asks, terms["cost"])[: terms["slots"]]
+    assert list(wins) == ranking(asks, terms)[: terms["slots"]]
     for number, price_ucr in wins.items():
 
         def still_wins(price: int, number: int = number) -> bool:
             tried = [(price, *a[1:]) if n == number else a for n, a in enumerate(asks)]
-            return number in ranking(tried, terms["cost"])[: terms["slots"]]
+            return number in ranking(tried, terms)[: terms["slots"]]
 
         assert price_ucr == max(p for p in range(terms["ceiling"] + 1) if still_wins(p))
 
@@ -248,7 +263,7 @@ def test_winners_and_prices_are_those_of_the_definition(
 @settings(max_examples=300, deadline=None)
 @given(asks=offers, terms=settled, extra=offers)
 def test_an_unlockable_ask_changes_no_price(
-    asks: list[tuple[int, int, int]], terms: dict[str, int], extra: list[tuple[int, int, int]]
+    asks: list[tuple[int, int, int]], terms: Settled, extra: list[tuple[int, int, int]]
 ) -> None:
     """Whoever has no room is in neither ranking nor pricing, however low it asks."""
     full = tuple(range(len(asks), len(asks) + len(extra)))
@@ -274,7 +289,7 @@ def test_a_payment_is_the_price_less_the_cost_of_lateness(price: int, promised: 
     assert paid <= payment_ucr(replace(work(price, promised, promised, cost))) == price
 
 
-def gain(asks: list[tuple[int, int, int]], terms: dict[str, int], number: int, cost_ucr: int, able_ms: int) -> Fraction:
+def gain(asks: list[tuple[int, int, int]], terms: Settled, number: int, cost_ucr: int, able_ms: int) -> Fraction:
     """What contractor `number` gains, whose costs are `cost_ucr` and who can start after `able_ms`."""
     wins = won(auction(asks, terms))
     if number not in wins:
@@ -292,7 +307,7 @@ def gain(asks: list[tuple[int, int, int]], terms: dict[str, int], number: int, c
     delay_ms=st.sampled_from([0, 20, 40, 60, 90, 120, 250, 400]),
 )
 def test_no_contractor_gains_by_another_ask(
-    asks: list[tuple[int, int, int]], terms: dict[str, int], price: int, delay_ms: int
+    asks: list[tuple[int, int, int]], terms: Settled, price: int, delay_ms: int
 ) -> None:
     """Under SECOND nobody does better than to ask its costs and to promise the delay it can keep, whatever the others
     ask. Payments are whole micro-credits, rounded down at the price and at the lateness: less than one is no gain."""

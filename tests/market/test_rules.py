@@ -25,6 +25,7 @@ from tests.market.cases_negotiations import NEGOTIATION_CASES
 from tests.market.cases_policies import POLICY_CASES
 from tests.market.cases_resales import RESALE_CASES
 from tests.market.cases_tokens import TOKEN_CASES
+from tests.market.cases_waits import WAIT_CASES
 from tests.market.stages import CASE_IDS, STAGES
 from tests.market.test_pricing import let_win_ties
 from tests.market.town import (
@@ -201,6 +202,7 @@ CASES: list[Case] = [
     *RESALE_CASES,
     *POLICY_CASES,
     *TOKEN_CASES,
+    *WAIT_CASES,
 ]
 
 
