@@ -13,6 +13,7 @@ _BALANCES = """
 SELECT name, account_id, project, is_bank, balance_ucr, held_ucr, owed_ucr, available_ucr
 FROM accounts WHERE market = $market ORDER BY is_bank, name
 """
+_NAMED = "SELECT account_id FROM accounts WHERE market = $market AND name = $name AND NOT is_bank"
 
 
 def lines(data_dir: Path, market: str, *accounts: str) -> list[str]:
@@ -34,6 +35,16 @@ def lines(data_dir: Path, market: str, *accounts: str) -> list[str]:
         )
     wanted = [found[account] for account in accounts] or rows
     return [*(_line(*row) for row in wanted), f"as published {at}"]
+
+
+def id_of(data_dir: Path, market: str, name: str) -> bytes | None:
+    """The id of the account of this name, which a market has once; None where it has none. The bank is no such account.
+
+    Raises QueryError where there is no publication.
+    """
+    with ledger_with("accounts that owe", data_dir) as connection:
+        found = connection.execute(_NAMED, {"market": market, "name": name}).fetchone()
+    return None if found is None else bytes.fromhex(found[0])
 
 
 def _line(

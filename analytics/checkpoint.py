@@ -17,7 +17,7 @@ from contractnet.errors import CheckpointError
 from contractnet.files import write_secret
 from contractnet.signing import KeyPair, verify
 
-VERSION = 8
+VERSION = 9
 DOMAIN = b"contractnet/checkpoint/1"
 
 

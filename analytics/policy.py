@@ -22,7 +22,9 @@ SELECT issued_ucr, allowances_ucr FROM issuance
 WHERE market = $market AND policy_offset IS NOT DISTINCT FROM $offset
     AND starts_at = make_timestamp_ms($starts_ms)
 """
-_DEPOSIT = "SELECT hourly_permille FROM deposit_rates WHERE market = $market ORDER BY ledger_offset DESC LIMIT 1"
+_DEPOSIT = """
+SELECT hourly_permille, floor_ucr FROM deposit_rates WHERE market = $market ORDER BY ledger_offset DESC LIMIT 1
+"""
 _RESALE = "SELECT call_ms FROM resale_calls WHERE market = $market ORDER BY ledger_offset DESC LIMIT 1"
 
 
@@ -46,7 +48,7 @@ def lines(data_dir: Path, market: str) -> list[str]:
         terms = policy.command
         starts_ms = now_ms - now_ms % terms.issue_window_ms
         asked = {"market": market, "offset": policy.offset, "starts_ms": starts_ms}
-        (permille,) = connection.execute(_DEPOSIT, {"market": market}).fetchone() or (0,)
+        deposit = connection.execute(_DEPOSIT, {"market": market}).fetchone() or (0, 0)
         (call_ms,) = connection.execute(_RESALE, {"market": market}).fetchone() or (0,)
         issued_ucr, allowances_ucr = connection.execute(_ISSUED, asked).fetchone() or (0, 0)
     ends_at = datetime.fromtimestamp((starts_ms + terms.issue_window_ms) / 1000, UTC)
@@ -57,11 +59,17 @@ def lines(data_dir: Path, market: str) -> list[str]:
     return [
         f"issue    {most}: {given}{left}, until {moment_text(ends_at)}",
         f"fee      {credits_text(terms.round_fee_ucr)} credits for each offer in a negotiation",
-        f"deposit  {permille / 10:g}% of the reserve, for each slot and hour of a call that sells",
+        f"deposit  {_deposit_text(*deposit)}, for each slot and hour of a call (that buys: of the bond)",
         f"resale   {_resale_text(call_ms)}",
         "nobody has set a policy" if policy.set_at is None else f"set {moment_text(policy.set_at)}",
         f"as published {moment_text(at)}",
     ]
+
+
+def _deposit_text(permille: int, floor_ucr: int) -> str:
+    """What a manager deposits a part of, and how much of it."""
+    floor = f", or of {credits_text(floor_ucr)} credits a unit and hour of the lease" if floor_ucr else ""
+    return f"{permille / 10:g}% of the reserve{floor}"
 
 
 def _resale_text(call_ms: int) -> str:
@@ -74,6 +82,24 @@ def held(data_dir: Path, market: str) -> SetPolicy:
     """The command that would set what holds in a market now. Raises QueryError where there is no publication."""
     with ledger_with("policies", data_dir) as connection:
         return _policy(connection, market).command
+
+
+def guards_off(data_dir: Path, market: str) -> set[str]:
+    """Which of the operator's guards are off: `issue`, `fee`, `deposit`, `resale`.
+
+    Raises QueryError where there is no publication, or one of before policies.
+    """
+    with ledger_with("policies", data_dir) as connection:
+        policy = _policy(connection, market).command
+        permille, _ = connection.execute(_DEPOSIT, {"market": market}).fetchone() or (0, 0)
+        (call_ms,) = connection.execute(_RESALE, {"market": market}).fetchone() or (0,)
+    on = {
+        "issue": policy.issue_limit_ucr is not None,
+        "fee": policy.round_fee_ucr > 0,
+        "deposit": permille > 0,
+        "resale": call_ms > 0,
+    }
+    return {name for name, is_on in on.items() if not is_on}
 
 
 def _policy(connection: duckdb.DuckDBPyConnection, market: str) -> _Policy:

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 
-from analytics.verify_source import StoredRecord
+from analytics.verify.source import StoredRecord
 from contractnet.topics import COMMANDS, LEDGER, NOTICES, SNAPSHOTS
 from tests.analytics.towns import Topics
 

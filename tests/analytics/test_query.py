@@ -100,6 +100,7 @@ def test_anything_but_one_statement_is_refused(data_dir: Path, sql: str) -> None
         ("INSERT INTO awards VALUES ('x', 1, NULL)", "no query but INSERT"),
         ("DROP TABLE awards", "no query but DROP"),
         ("SET threads = 1", "no query but SET"),
+        ("PIVOT awards ON pool USING count(*)", "PIVOT without values"),
         ("SELECT 'a'::INTEGER", "Could not convert"),
         ("", "empty"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from analytics import checkpoint
 from analytics.checkpoint import Checkpoint
 from analytics.verify import Order, Report, verify
-from analytics.verify_report import DivergenceError
+from analytics.verify.report import DivergenceError
 from contractnet.codec import registry
 from contractnet.errors import CheckpointError
 from contractnet.messages.notices import SealedNotice

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from analytics.checker import BrokenRuleError, Checker
-from analytics.verify_plain import plain_entry
+from analytics.verify.plain import plain_entry
 from contractnet.envelope import is_proven, open_record
 from contractnet.messages import Submission
 from contractnet.topics import COMMANDS, LEDGER

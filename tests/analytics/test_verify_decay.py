@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from analytics import checker_decay
-from analytics.checker import BrokenRuleError
+from analytics.checker import BrokenRuleError, decay
 from tests.analytics.test_verify_checker import Event, Ledger, check, copied, first, sound
 from tests.analytics.test_verify_deposits import without
 
@@ -59,7 +58,7 @@ def test_decay_is_of_the_average(sound: Ledger) -> None:
 def test_other_averages_are_noticed(sound: Ledger, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Books by which held credits do not count, time before a budget does, or a window's area stays, do not agree with
     the ledger."""
-    begin, take = checker_decay.Decay.begin, checker_decay.Decay.take
+    begin, take = decay.Decay.begin, decay.Decay.take
 
     def taken(self: Any, ident: bytes, budget: Any, account: bytes, at_ms: int) -> int:
         areas = self.areas.get((ident, account))
@@ -67,7 +66,7 @@ def test_other_averages_are_noticed(sound: Ledger, wrong: str, monkeypatch: pyte
             return 0
         if wrong == "free":
             areas.count(self.accounts[account].balance_ucr - self.accounts[account].held_ucr, at_ms, budget.terms)
-        number = checker_decay.number_of(budget.starts_at_ms, budget.terms)
+        number = decay.number_of(budget.starts_at_ms, budget.terms)
         before = dict(areas.by_window)
         found = take(self, ident, budget, account, at_ms)
         if wrong == "twice":
@@ -77,7 +76,7 @@ def test_other_averages_are_noticed(sound: Ledger, wrong: str, monkeypatch: pyte
     def begun(self: Any, ident: bytes, budget: Any, members: Any, at_ms: int, version: int) -> None:
         begin(self, ident, budget, members, budget.starts_at_ms if wrong == "whole" else at_ms, version)
 
-    monkeypatch.setattr(checker_decay.Decay, "begin", begun)
-    monkeypatch.setattr(checker_decay.Decay, "take", taken)
+    monkeypatch.setattr(decay.Decay, "begin", begun)
+    monkeypatch.setattr(decay.Decay, "take", taken)
     with pytest.raises(BrokenRuleError):
         check(sound, sound.events)

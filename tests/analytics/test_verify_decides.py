@@ -14,27 +14,26 @@ from typing import Any
 
 import pytest
 
-from analytics import checker_books as books
-from analytics import checker_budgets, checker_limits
-from analytics import checker_refusals_accounts as accounts
-from analytics import checker_refusals_bids as bids
-from analytics import checker_refusals_cfps as cfps
-from analytics import checker_refusals_talks as talks
-from analytics import checker_refusals_tokens as tokens
-from analytics.checker import STEP_MS_MAX, BrokenRuleError, Checker
-from analytics.checker_asks import ASKS, OTHERWISE
-from analytics.checker_books import Book
-from analytics.checker_case import Case
-from analytics.checker_decisions import INVITED_MAX
-from analytics.checker_groups import BIDS_PER_GROUP_MAX
-from analytics.checker_negotiations import TALKED_MAX
-from analytics.checker_outcomes import UNPROVEN
-from analytics.checker_parts import RULES
-from analytics.checker_prices import LEASES_PER_POOL_MAX
-from analytics.checker_refusals import REFUSALS, VERSION_OF
-from analytics.checker_resales import CALL_MS_MAX
+from analytics.checker import STEP_MS_MAX, BrokenRuleError, Checker, books, budgets
+from analytics.checker import limits as written_again
+from analytics.checker import refusals_accounts as accounts
+from analytics.checker import refusals_bids as bids
+from analytics.checker import refusals_cfps as cfps
+from analytics.checker import refusals_talks as talks
+from analytics.checker import refusals_tokens as tokens
+from analytics.checker.asks import ASKS, OTHERWISE
+from analytics.checker.books import Book
+from analytics.checker.case import Case
+from analytics.checker.decisions import INVITED_MAX
+from analytics.checker.groups import BIDS_PER_GROUP_MAX
+from analytics.checker.negotiations import AGAIN_MS, SPURNED_MAX, TALKED_MAX, WAIT_MS_MAX
+from analytics.checker.outcomes import UNPROVEN
+from analytics.checker.parts import RULES
+from analytics.checker.prices import LEASES_PER_POOL_MAX
+from analytics.checker.refusals import REFUSALS, VERSION_OF
+from analytics.checker.resales import CALL_MS_MAX
 from analytics.verify import Order, verify
-from analytics.verify_plain import plain_entry
+from analytics.verify.plain import plain_entry
 from contractnet.chain import chain
 from contractnet.envelope import is_proven, open_record
 from contractnet.messages import Claim, Code, Command, Event, Priority, Submission
@@ -168,11 +167,11 @@ def test_limits_that_no_test_reaches_are_the_same() -> None:
         "POOLS_MAX": accounts.POOLS_MAX,
         "UNITS_MAX": accounts.UNITS_MAX,
         "DEPOSIT_HOURLY_PERMILLE_MAX": accounts.DEPOSIT_MAX,
-        "BUDGETS_MAX": checker_budgets.BUDGETS_MAX,
-        "ACCOUNTS_PER_BUDGET_MAX": checker_budgets.MEMBERS_MAX,
-        "AMOUNT_UCR_MAX": checker_limits.MONEY_MAX,
-        "ISSUED_UCR_MAX": checker_limits.ISSUED_MAX,
-        "BUDGET_WINDOW_MS_MAX": checker_limits.YEAR_MS,
+        "BUDGETS_MAX": budgets.BUDGETS_MAX,
+        "ACCOUNTS_PER_BUDGET_MAX": budgets.MEMBERS_MAX,
+        "AMOUNT_UCR_MAX": written_again.MONEY_MAX,
+        "ISSUED_UCR_MAX": written_again.ISSUED_MAX,
+        "BUDGET_WINDOW_MS_MAX": written_again.YEAR_MS,
         "OPEN_CFPS_MAX": cfps.OPEN_MAX,
         "OPEN_CFPS_PER_MANAGER_MAX": cfps.OPEN_PER_MANAGER_MAX,
         "OPEN_CFPS_PER_ROOT_MAX": cfps.OPEN_PER_ROOT_MAX,
@@ -182,8 +181,8 @@ def test_limits_that_no_test_reaches_are_the_same() -> None:
         "REFUSALS_PER_CFP_MAX": cfps.REFUSALS_MAX,
         "INVITED_PER_CFP_MAX": INVITED_MAX,
         "LEASES_PER_POOL_MAX": LEASES_PER_POOL_MAX,
-        "LEASE_MS_MAX": checker_limits.WEEK_MS,
-        "CFP_OPEN_MS_MAX": checker_limits.DAY_MS,
+        "LEASE_MS_MAX": written_again.WEEK_MS,
+        "CFP_OPEN_MS_MAX": written_again.DAY_MS,
         "BIDS_PER_CFP_MAX": bids.BIDS_PER_CFP_MAX,
         "OPEN_BIDS_PER_ACCOUNT_MAX": bids.BIDS_PER_ACCOUNT_MAX,
         "BIDS_PER_ACCOUNT_AND_CFP_MAX": bids.TRIES_MAX,
@@ -195,6 +194,10 @@ def test_limits_that_no_test_reaches_are_the_same() -> None:
         "CLAIMS_MAX": talks.CLAIMS_MAX,
         "CLAIMS_PER_ROOT_MAX": talks.CLAIMS_PER_ROOT_MAX,
         "RESALE_CALL_MS_MAX": CALL_MS_MAX,
+        "CLAIM_WAIT_MS_MAX": WAIT_MS_MAX,
+        "CLAIM_AGAIN_MS": AGAIN_MS,
+        "CLAIMS_REMEMBERED_PER_LEASE": SPURNED_MAX,
+        "DEPOSIT_FLOOR_UCR_MAX": written_again.MONEY_MAX,
         "TOKEN_POOLS_MAX": tokens.POOLS_MAX,
         "ORDERS_PER_POOL_MAX": tokens.ORDERS_MAX,
         "GRANTS_PER_POOL_MAX": tokens.GRANTS_MAX,

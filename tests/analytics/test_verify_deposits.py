@@ -66,7 +66,7 @@ def test_a_missing_payment(sound: Ledger) -> None:
 def test_a_deposit_is_what_is_due(sound: Ledger) -> None:
     """It is there, at the rate that holds, and nobody deposits where there is none."""
     at = of_a_deposit(sound.events)
-    with pytest.raises(BrokenRuleError, match="a manager that sells holds its deposit"):
+    with pytest.raises(BrokenRuleError, match="a manager holds its deposit"):
         check(sound, without(sound.events, at))
     events = copied(sound.events)
     events[at][1]["amount_ucr"] += 1

@@ -7,9 +7,9 @@ from pathlib import Path
 import grimp
 import pytest
 
-from analytics.checker_prices import Offer, Sale, is_critical, winners
+from analytics.checker.prices import Offer, Sale, is_critical, winners
 
-ANALYTICS = Path(__file__).resolve().parents[2] / "analytics"
+CHECKER = Path(__file__).resolve().parents[2] / "analytics" / "checker"
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_the_reference_prices(
 ) -> None:
     """The table of the reference values: who wins, what it pays, and that no other price is right."""
     offers = [
-        Offer(bytes([i]), price, weight, bytes([i not in won, i]), 0)
+        Offer(bytes([i]), price, weight, (bytes([i not in won, i]), bytes(32)), 0)
         for i, (price, weight) in enumerate(zip(prices, weights, strict=True))
     ]
     sale = Sale(1, 1_000, slots, reserve, 100, 0, 0)
@@ -52,7 +52,7 @@ SCHEMAS_SIDE = {
 def test_it_shares_no_code_with_the_market() -> None:
     """No module of the checker imports anything of market/, in whatever way, nor any other code that is not known."""
     graph = grimp.build_graph("analytics", "contractnet", "market", include_external_packages=False, cache_dir=None)
-    modules = {f"analytics.{path.stem}" for path in ANALYTICS.glob("checker*.py")}
+    modules = {f"analytics.checker.{path.stem}".removesuffix(".__init__") for path in CHECKER.glob("*.py")}
     imported = {name for module in modules for name in graph.find_modules_directly_imported_by(module)}
     assert imported - modules == SCHEMAS_SIDE.keys()
     for module in modules:

@@ -13,20 +13,23 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_END, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 import analytics
+from analytics.verify.kafka import KafkaSource
 from contractnet.codec import encode
 from contractnet.credentials import Credential, Role, fingerprint, save
 from contractnet.messages import Cause, Entry, Source
 from contractnet.messages.events import ClockAdvanced
-from contractnet.topics import LEDGER
+from contractnet.topics import LEDGER, NOTICES, SNAPSHOTS
 from projections.projector import Projector
 from projections.settings import ProjectionSettings
 from streams.restore import restore
 from streams.snapshots import write_snapshot
 from tests.cli.command import contractnet, start
 from tests.integration.records import stored
+from tests.integration.restless import restless
 from tests.integration.world import PARTITIONS, World, new_world
 from tests.streams.driving import busy_market, new_writer
 
@@ -102,6 +105,20 @@ def test_a_sound_market(world: World) -> None:
     assert "signatures/s" in done.stdout
 
 
+def test_an_auditor_has_no_published_file(world: World, tmp_path: Path) -> None:
+    """Without one none is compared, which is said, unless it is demanded; a key of another operator is told as such."""
+    key = ("--operator-key", world.operator.public.hex())
+    alone = verified(world, *key, data=tmp_path)
+    assert alone.returncode == 0, alone.stdout + alone.stderr
+    assert "none is compared" in alone.stderr
+    demanded = verified(world, *key, "--duckdb", data=tmp_path)
+    assert demanded.returncode == 1
+    assert "ledger.duckdb" in demanded.stderr
+    stranger = verified(world, "--operator-key", "11" * 32, data=tmp_path)
+    assert stranger.returncode == 1
+    assert f"was opened by the trusted operator, key {'11' * 32}" in stranger.stdout
+
+
 def test_resuming_from_a_checkpoint(world: World, tmp_path: Path) -> None:
     """A checkpoint, then more commands: from it, and from nothing against it, the same is found."""
     first, second, third = (tmp_path / f"{n}.json" for n in range(3))
@@ -164,32 +181,29 @@ def test_a_row_that_was_changed(world: World, tmp_path: Path) -> None:
 
 
 def test_a_market_that_runs(world: World) -> None:
-    """While a worker answers commands that keep coming, and with tables that are behind, nothing diverges."""
-    world.start_worker(0)
-    market = world.market("tenant-42")
-    market.open(agents=4)
-    stopping = threading.Event()
-
-    def load() -> None:
-        while not stopping.wait(0.02):
-            cfp = market.call(open_ms=100, duration_ms=100)
-            for price_ucr, keys in enumerate(market.agents, start=100):
-                market.bid(cfp, keys, price_ucr)
-
-    sender = threading.Thread(target=load)
-    sender.start()
-    try:
-        start_at = world.end_of(LEDGER.name, market.partition)
-        world.wait_for("answers", lambda: world.end_of(LEDGER.name, market.partition) > start_at + 500)
+    """While a worker answers commands that keep coming, a snapshotter writes what it folds, and the tables are behind,
+    nothing diverges; how far the tables are behind is told."""
+    with restless(world, pause_s=0.1, records=300) as market:
+        written = world.end_of(SNAPSHOTS.name, market.partition)
+        world.start("streams.snapshotter", CONTRACTNET_SNAPSHOT_ENTRIES="100")
+        world.wait_for("snapshots", lambda: world.end_of(SNAPSHOTS.name, market.partition) > written)
         done = verified(world)
-        grown = world.end_of(LEDGER.name, market.partition)
-        world.wait_for("more answers", lambda: world.end_of(LEDGER.name, market.partition) > grown)
-    finally:
-        stopping.set()
-        sender.join()
-        world.stop_all()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "sound: 0 divergences" in done.stdout
+    assert "records behind the ledger; the first that it lacks is of " in done.stdout
+
+
+def test_all_notices_were_deleted(world: World) -> None:
+    """Retention has left nothing of a partition's notices: it is sound, and what it lacks is counted."""
+    place = TopicPartition(NOTICES.name, world.market("gpu-eu-west").partition, OFFSET_END)
+    admin = AdminClient({"bootstrap.servers": world.broker.bootstrap})
+    admin.delete_records([place])[place].result(30)
+    low, end = KafkaSource(world.broker.bootstrap).bounds(NOTICES.name, place.partition)
+    assert low == end > 0
+    done = verified(world, "--no-duckdb")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"note: notices[{place.partition}]: " in done.stdout
+    assert "were deleted by retention" in done.stdout
 
 
 def test_a_stranger_wrote_into_the_ledger(world: World) -> None:
@@ -204,5 +218,6 @@ def test_a_stranger_wrote_into_the_ledger(world: World) -> None:
     assert world.producer.flush(10) == 0
     done = verified(world, "--no-duckdb")
     assert done.returncode == 1, done.stdout + done.stderr
+    assert "trusted operator" not in done.stdout
     # Whether the worker had answered everything before it was stopped decides what the record stands in the place of.
     assert f"DIVERGENCE ledger[{partition}] at offset {end}: " in done.stdout

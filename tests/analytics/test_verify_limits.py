@@ -8,14 +8,14 @@ from functools import cache
 
 import pytest
 
-from analytics import checker_refusals_accounts as accounts
-from analytics import checker_refusals_bids as bids
-from analytics import checker_refusals_cfps as cfps
-from analytics import checker_refusals_talks as talks
-from analytics import checker_refusals_tokens as tokens
-from analytics.checker_books import Book
-from analytics.checker_case import Case
-from analytics.checker_refusals import REFUSALS
+from analytics.checker import refusals_accounts as accounts
+from analytics.checker import refusals_bids as bids
+from analytics.checker import refusals_cfps as cfps
+from analytics.checker import refusals_talks as talks
+from analytics.checker import refusals_tokens as tokens
+from analytics.checker.books import Book
+from analytics.checker.case import Case
+from analytics.checker.refusals import REFUSALS
 from contractnet.messages import Command
 from contractnet.signing import KeyPair
 from market.snapshot import dump

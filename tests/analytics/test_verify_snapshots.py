@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from analytics.verify import Order, verify
-from analytics.verify_plain import plain_entry
-from analytics.verify_source import StoredRecord
+import json
+import zlib
+from hashlib import sha256
+
+import pytest
+
+from analytics.verify import Order, snapshots, verify
+from analytics.verify.plain import plain_entry
+from analytics.verify.source import StoredRecord
 from contractnet.chain import CHAIN_START
 from contractnet.codec import decode_entry
 from contractnet.envelope import is_proven
 from contractnet.topics import LEDGER, SNAPSHOTS
 from market import Shard
 from market.snapshot import dump, load
+from streams.snapshots import STATE_BYTES_MAX
 from tests.analytics.towns import OPERATOR, PARTITIONS, Topics, judged, source_of, traffic
 from tests.market.town import as_plain
 
@@ -72,3 +79,55 @@ def test_a_snapshot_that_a_crash_tore() -> None:
     report, _ = verify(source_of(torn(topics, newer=False)), order)
     assert report.divergence is not None
     assert report.divergence.topic == SNAPSHOTS.name
+
+
+def claiming(topics: Topics, value: bytes | None = None, **claims: object) -> Topics:
+    """The newest manifest claims something else, or is `value`."""
+    records = list(topics[SNAPSHOTS.name][PARTITION])
+    claim = json.loads(records[-1].value or b"")
+    assert claims.keys() <= claim.keys()
+    records[-1] = records[-1]._replace(value=value or json.dumps(claim | claims).encode())
+    parts = [*topics[SNAPSHOTS.name]]
+    parts[PARTITION] = records
+    return {**topics, SNAPSHOTS.name: parts}
+
+
+def test_a_snapshot_that_is_a_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more is unpacked than workers unpack: what is larger they pass over, and so does verify, which tells it."""
+    assert snapshots.STATE_BYTES_MAX == STATE_BYTES_MAX
+    monkeypatch.setattr(snapshots, "STATE_BYTES_MAX", 1_000_000)
+    topics = judged({PARTITION: traffic(PARTITION, 100)})
+    bomb = bytes(1_000_001)
+    records = topics[SNAPSHOTS.name][PARTITION]
+    generation = json.loads(records[-1].value or b"")["generation"]
+    place = next(i for i, r in enumerate(records) if r.key == f"{generation}/0".encode())
+    for state, report_of in ((bomb, "large"), (bomb[1:], "diverged")):
+        records[place] = records[place]._replace(value=zlib.compress(state))
+        report, _ = verify(
+            source_of(claiming(topics, chunks=1, state_hash=sha256(state).hexdigest())), Order(OPERATOR.public)
+        )
+        assert report.sound == (report_of == "large"), report.lines()
+        if report.sound:
+            [note] = report.notes
+            assert note.startswith(f"snapshots[{PARTITION}]: 1 are larger than ")
+    records[place] = records[place]._replace(value=zlib.compress(bomb[2:])[:-9])
+    assert not verify(source_of(claiming(topics, chunks=1)), Order(OPERATOR.public))[0].sound
+
+
+@pytest.mark.parametrize("chunks", [10**5, 10**12, 1.5, True, -1, "1", None])
+def test_a_manifest_that_promises_any_number_of_chunks(chunks: object) -> None:
+    """It costs neither time nor memory, and is a divergence at its offset."""
+    topics = judged({PARTITION: traffic(PARTITION, 100)})
+    changed = claiming(topics, chunks=chunks)
+    report, _ = verify(source_of(changed), Order(OPERATOR.public))
+    assert report.divergence is not None
+    at = topics[SNAPSHOTS.name][PARTITION][-1].offset
+    assert (report.divergence.topic, report.divergence.offset) == (SNAPSHOTS.name, at)
+
+
+def test_a_manifest_that_nests_without_end() -> None:
+    """JSON that exhausts the parser's stack is unreadable as any other."""
+    topics = judged({PARTITION: traffic(PARTITION, 100)})
+    report, _ = verify(source_of(claiming(topics, b"[" * 200_000)), Order(OPERATOR.public))
+    assert report.divergence is not None
+    assert "the manifest is unreadable" in report.divergence.what

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-from analytics.verify_source import Headers, MemorySource, StoredRecord
+from analytics.verify.source import Headers, MemorySource, StoredRecord
 from contractnet import codec
 from contractnet.chain import CHAIN_START, chain
 from contractnet.envelope import is_proven, open_record, seal
@@ -283,7 +283,8 @@ class Traffic:
     def deposit(self) -> None:
         """Managers deposit; a call that is taken back, or awarded after the pool was made smaller."""
         r = self.random
-        self.send(c.SetDeposit(r.choice((0, 100_000, 1_000_000))), self.operator)
+        floor_ucr = (0, 500_000)[len(self.records) % 2]
+        self.send(c.SetDeposit(r.choice((0, 100_000, 1_000_000)), floor_ucr), self.operator)
         cfp = self.send(c.CallForProposals(Direction.SELL, "gpu", 2, 100, 2, 9_000, 10, Pricing.SECOND), MANAGER)
         for keys in r.sample(self.agents, 3):
             self.at_ms += 1_000
