@@ -8,6 +8,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,11 @@ def _need_query(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
         explained = next((part for part in parts if not _EXPLAIN.match(part)), "")
         found = connection.extract_statements(explained)
         kind = found[0].type if len(found) == 1 else kind
+    if kind == duckdb.StatementType.MULTI:
+        raise QueryError(
+            "PIVOT without values makes a type first, and this reads only: name them, as in "
+            "FROM (PIVOT attribution ON pool IN ('gpu') USING sum(credits) GROUP BY project)"
+        )
     if kind not in _READING:
         raise QueryError(f"This is no query but {kind.name}. `query` reads the ledger and nothing else: write SELECT.")
 
@@ -103,7 +109,9 @@ def render(answer: Answer, form: Format | str = Format.TABLE, width: int | None 
 
 def _table(answer: Answer, width: int) -> str:
     table, columns, rows = Table(), answer.columns, answer.rows
-    numeric = [all(isinstance(row[i], int | float) for row in rows) and bool(rows) for i in range(len(columns))]
+    numeric = [
+        all(isinstance(row[i], int | float | Decimal) for row in rows) and bool(rows) for i in range(len(columns))
+    ]
     for name, right in zip(columns, numeric, strict=True):
         table.add_column(Text(printable(name, "")), justify="right" if right else "left", overflow="fold")
     for row in rows:

@@ -89,6 +89,14 @@ FROM (
 ) i
 WHERE pools.market = i.market AND pools.pool = i.pool;
 
+-- on PoolCreated
+INSERT INTO pool_sizes BY NAME
+SELECT market, pool, units, ts(at_ms) AS set_at, partition, ledger_offset FROM in_PoolCreated;
+
+-- on PoolResized
+INSERT INTO pool_sizes BY NAME
+SELECT market, pool, units, ts(at_ms) AS set_at, partition, ledger_offset FROM in_PoolResized;
+
 -- on CfpOpened
 INSERT INTO cfps BY NAME
 SELECT i.market, id(i.cfp) AS cfp_id, id(i.manager) AS manager_id, a.name AS manager, i.direction, i.pool, i.units,

@@ -116,7 +116,7 @@ FROM in_PolicySet;
 
 -- on DepositSet
 INSERT INTO deposit_rates BY NAME
-SELECT market, hourly_permille, ts(at_ms) AS set_at, partition, ledger_offset FROM in_DepositSet;
+SELECT market, hourly_permille, floor_ucr, ts(at_ms) AS set_at, partition, ledger_offset FROM in_DepositSet;
 
 -- on ResaleCallSet
 INSERT INTO resale_calls BY NAME

@@ -52,6 +52,8 @@ class LedgerReader:
         self.partitions = self._find_partitions()
         for partition in self.partitions:
             self._check_reach(partition)
+        self.ends = dict(self._ends)
+        """By partition: the end of what was committed when the reader was made."""
         # From the last record applied, not the next: its chain tells whether this is still the same ledger.
         self._assign([TopicPartition(settings.topic, p, self._start(p)) for p in self.partitions])
 

@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -30,6 +30,9 @@ BATCH_EVENTS_MAX = 60_000
 """Nobody waits for the first rows: larger batches cost less an event."""
 _REPORT_INTERVAL_S = 5.0
 _WAIT_S = 0.05
+
+Batch = tuple[list[LedgerRecord], Decoded]
+"""Records in the order of each partition, and what they hold."""
 
 
 def rebuild(settings: ProjectionSettings) -> int:
@@ -57,26 +60,42 @@ def rebuild(settings: ProjectionSettings) -> int:
 
 
 def _fold_all(layout: Layout, settings: ProjectionSettings) -> int:
-    """Read and decode a batch while DuckDB folds the one before: they take about as long as each other."""
-    large = replace(settings, batch_events_max=BATCH_EVENTS_MAX, publish_interval_s=_WAIT_S)
+    told_s = time.monotonic()
+
+    def tell() -> None:
+        nonlocal told_s
+        if time.monotonic() - told_s > _REPORT_INTERVAL_S:
+            told_s = time.monotonic()
+            log.info("%d events so far", store.event_count())
+
     with (
         closing(Store(layout, settings, layout.rebuilding)) as store,
-        closing(LedgerReader(large, {})) as reader,
-        ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading") as ahead,
+        closing(LedgerReader(large_batches(settings), {})) as reader,
     ):
-        told_s = time.monotonic()
-        batch = ahead.submit(_read, reader)
-        while (found := batch.result()) is not None:
-            batch = ahead.submit(_read, reader)
-            store.apply_decoded(*found)
-            store.seal_due()
-            if time.monotonic() - told_s > _REPORT_INTERVAL_S:
-                told_s = time.monotonic()
-                log.info("%d events so far", store.event_count())
+        fold_batches(store, lambda: _read(reader), tell)
         return store.event_count()
 
 
-def _read(reader: LedgerReader) -> tuple[list[LedgerRecord], Decoded] | None:
+def large_batches(settings: ProjectionSettings) -> ProjectionSettings:
+    """Settings for a reader that nobody waits for."""
+    return replace(settings, batch_events_max=BATCH_EVENTS_MAX, publish_interval_s=_WAIT_S)
+
+
+def fold_batches(store: Store, read: Callable[[], Batch | None], tell: Callable[[], None]) -> None:
+    """Fold what `read` gives until that is None, and `tell` after each batch.
+
+    Reads and decodes a batch while DuckDB folds the one before: they take about as long as each other.
+    """
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="reading") as ahead:
+        batch = ahead.submit(read)
+        while (found := batch.result()) is not None:
+            batch = ahead.submit(read)
+            store.apply_decoded(*found)
+            store.seal_due()
+            tell()
+
+
+def _read(reader: LedgerReader) -> Batch | None:
     while not reader.at_end:
         if records := reader.poll():
             return records, decode(records)

@@ -25,7 +25,7 @@ from projections.sql import fold_statements, read
 
 log = logging.getLogger(__name__)
 
-FORMAT_VERSION = 8
+FORMAT_VERSION = 9
 """Raised with every change of tables.sql or fold.sql: the projection is then rebuilt from the ledger."""
 
 APPENDED = (
@@ -42,6 +42,7 @@ APPENDED = (
     "policies",
     "deposit_rates",
     "resale_calls",
+    "pool_sizes",
 )
 """Tables whose rows never change."""
 CHANGING = ("cfps", "bids", "works", "reservations", "holds", "budget_windows", "negotiations", "token_orders")

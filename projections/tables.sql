@@ -36,6 +36,11 @@ CREATE TABLE pools (
     resized_at TIMESTAMP, partition INTEGER
 );
 
+-- What a pool has had: one row for each size.
+CREATE TABLE pool_sizes (
+    market VARCHAR, pool VARCHAR, units INTEGER, set_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
+);
+
 CREATE TABLE budgets (
     market VARCHAR, budget_id VARCHAR, scope VARCHAR,   -- account or project
     account_id VARCHAR, agent VARCHAR, project VARCHAR, limit_ucr BIGINT,   -- no limit: NULL
@@ -57,9 +62,12 @@ CREATE TABLE policies (
     partition INTEGER, ledger_offset BIGINT
 );
 
--- What managers that sell deposit for calls that open from then on: thousandths of the reserve, for each slot and hour.
+-- What managers deposit for calls that open from then on: thousandths of the reserve (where they buy, from rules version
+-- 11 on: of the bond), for each slot and hour.
 CREATE TABLE deposit_rates (
-    market VARCHAR, hourly_permille BIGINT, set_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
+    market VARCHAR, hourly_permille BIGINT,
+    floor_ucr BIGINT,     -- what a unit counts for in an hour of the lease at least, whatever the reserve is
+    set_at TIMESTAMP, partition INTEGER, ledger_offset BIGINT
 );
 
 -- How long a deal over a lease that is made from then on is open to others, milliseconds; 0: not at all.

@@ -1,10 +1,11 @@
 -- The views of a published generation, beside those that join segments and mutable rows into one table each.
 
 -- Who spent how much on what: one row per payment. Credits are micro-credits. Issued credits, the bank's transfers, and
--- what budgets give and take back are no spending and stay out, so that sum(credits) is what was paid.
+-- what budgets give and take back are no spending and stay out, so that sum(credits) is what was paid. Whoever paid is
+-- agent and account_id, whoever was paid is payee_id.
 CREATE VIEW attribution AS
 SELECT market, project, agent, task, pool, award_id, date_trunc('hour', transferred_at) AS hour, reason,
-    amount_ucr AS credits
+    amount_ucr AS credits, transferred_at AS paid_at, debit_id AS account_id, credit_id AS payee_id, cfp_id
 FROM transfers WHERE reason NOT IN ('ISSUE', 'TRANSFER', 'ALLOWANCE', 'DECAY');
 
 -- One row per market, ok where the books balance: balances add up to 0 and are the fold of the transfers, and what is held
@@ -86,17 +87,23 @@ SELECT market, policy_offset, make_timestamp(starts_ms * 1000) AS starts_at, win
     issued_ucr + allowances_ucr AS total_ucr, limit_ucr - total_ucr AS left_ucr
 FROM placed GROUP BY market, policy_offset, window_ms, limit_ucr, starts_ms;
 
--- What managers that sell have deposited, by call, and what of it went to bidders whom the call did not serve.
+-- What managers have deposited, by call, and what of it went to bidders whom the call did not serve. Where they buy, the
+-- call's own id is that of the hold of its ceiling (market/works.py).
 CREATE VIEW deposits AS
-WITH paid AS (
+WITH calls AS (
+    SELECT market, cfp_id, manager, pool, status,
+        CASE direction WHEN 'SELL' THEN cfp_id ELSE left(sha256('contractnet/deposit/1'::BLOB || unhex(cfp_id)), 32) END AS hold_id
+    FROM cfps WHERE resale_of IS NULL
+),
+paid AS (
     SELECT market, cfp_id, sum(amount_ucr)::BIGINT AS paid_ucr, count(*)::BIGINT AS bidders
     FROM transfers WHERE reason = 'DEPOSIT' GROUP BY ALL
 )
-SELECT h.market, h.cfp_id, c.manager, c.pool, c.status, h.amount_ucr, coalesce(p.paid_ucr, 0) AS paid_ucr,
+SELECT h.market, c.cfp_id, c.manager, c.pool, c.status, h.amount_ucr, coalesce(p.paid_ucr, 0) AS paid_ucr,
     coalesce(p.bidders, 0) AS bidders, h.placed_at, h.resolved_at
 FROM holds h
-JOIN cfps c ON c.market = h.market AND c.cfp_id = h.hold_id AND c.direction = 'SELL' AND c.resale_of IS NULL
-LEFT JOIN paid p ON p.market = h.market AND p.cfp_id = h.hold_id;
+JOIN calls c ON c.market = h.market AND c.hold_id = h.hold_id
+LEFT JOIN paid p ON p.market = h.market AND p.cfp_id = c.cfp_id;
 
 -- Leases that were called for once they were bargained for: what was agreed on, with whom, who has got it, and what for.
 CREATE VIEW resales AS

@@ -7,9 +7,31 @@ Exit codes: 0 done; 1 it did not work, and one or two lines on stderr say what t
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 
 EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130
+_MOMENT_S = 0.02
+
+
+def interrupt_again(unraisable: sys.UnraisableHookArgs) -> None:
+    """A hook for what Python cannot raise. A Ctrl-C that comes while an object is finalized would be printed and
+    forgotten: it is sent once more, a moment later, as it would be lost in here as well."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        main_thread = threading.main_thread().ident
+        assert main_thread is not None, "it runs"
+        threading.Timer(_MOMENT_S, signal.pthread_kill, (main_thread, signal.SIGINT)).start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def _was_interrupted(error: BaseException | None) -> bool:
+    """Whether a Ctrl-C is what led to an error: C code that asks Python something may answer one with another error."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__
+    return error is not None
 
 
 def main() -> None:
@@ -24,9 +46,15 @@ def main() -> None:
 
     # What this program and its children write is for their user alone: the broker's log holds everybody's bids.
     os.umask(0o077)
+    sys.unraisablehook = interrupt_again
     try:
         # Typer itself exits with 2 for a wrong command line, 130 after Ctrl-C, and quietly where a pipe was closed.
         app()
+    except SystemError as error:
+        if not _was_interrupted(error):
+            raise
+        print("Aborted!", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)
     except ContractnetError as error:
         if debugging():
             raise

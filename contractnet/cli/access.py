@@ -12,6 +12,7 @@ from rich.markup import escape
 
 from contractnet.access import MECHANISM, load_access, own_access, role_file, save_access, scram
 from contractnet.cli.lazy import service
+from contractnet.cli.members import credential_file
 from contractnet.cli.root import Where, app, out, where
 from contractnet.credentials import load, save
 from contractnet.errors import AccessRefusedError, SettingsError
@@ -27,6 +28,7 @@ app.add_typer(access, name="access")
 # Characters of a wrong text that an error repeats.
 _SHOWN = 40
 _PLACE = "kafka.example:9092"
+_WHOSE = "An agent enrolled here, its credential file, or the name of its user."
 
 
 @access.command(epilog="Example:  contractnet access show > access.sh   (for the administrator of an existing cluster)")
@@ -41,12 +43,11 @@ def show(ctx: typer.Context) -> None:
 
 
 @access.command(
-    epilog="Examples:  contractnet access grant agent.json   |   "
-    "contractnet access grant agent.json --access ann.properties"
+    epilog="Examples:  contractnet access grant ann   |   contractnet access grant agent.json --access ann.properties"
 )
 def grant(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Credential file of an agent.")],
+    agent: Annotated[str, typer.Argument(help="An agent enrolled here, or its credential file.")],
     access_file: Annotated[
         Path | None,
         typer.Option("--access", help="Access file of a user that exists already.", show_default="a new user"),
@@ -58,6 +59,7 @@ def grant(
     """
     here = where(ctx)
     here.act_as("operator")
+    file = credential_file(here, agent) or Path(agent)
     credential = load(file)
     if access_file is not None:
         save(replace(credential, kafka=load_access(access_file)), file)
@@ -73,17 +75,18 @@ def grant(
 
 
 @access.command(
-    epilog="Examples:  contractnet access revoke agent.json   |   contractnet access revoke agent-1f0c9a3b5d7e2468"
+    epilog="Examples:  contractnet access revoke ann   |   contractnet access revoke agent.json   |   "
+    "contractnet access revoke agent-1f0c9a3b5d7e2468"
 )
 def revoke(
     ctx: typer.Context,
-    who: Annotated[str, typer.Argument(help="Credential file of an agent, or the name of its user.")],
+    who: Annotated[str, typer.Argument(help=_WHOSE)],
 ) -> None:
     """Shut an agent out of the broker at once, also over connections that it has. Its account stays as it is."""
     here = where(ctx)
     here.act_as("operator")
     principals = _principals(here)
-    user = _agent_user(principals, who)
+    user = _agent_user(here, principals, who)
     principals.revoke(user)
     out.print(f"user {escape(user)} is revoked", soft_wrap=True)
 
@@ -91,7 +94,7 @@ def revoke(
 @access.command(epilog="Example:  contractnet access quota agents/planner.json --agents 20")
 def quota(
     ctx: typer.Context,
-    who: Annotated[str, typer.Argument(help="Credential file of an agent, or the name of its user.")],
+    who: Annotated[str, typer.Argument(help=_WHOSE)],
     agents: Annotated[int, typer.Option(help="For how many agents the user writes.", min=1, max=10_000)],
 ) -> None:
     """Let a user write as much as that many agents: for a process that speaks for several over one connection.
@@ -100,7 +103,7 @@ def quota(
     """
     here = where(ctx)
     here.act_as("operator")
-    user = _agent_user(_principals(here), who)
+    user = _agent_user(here, _principals(here), who)
     rate = service("services.quotas").set_shares(here.bootstrap(), own_access(), {user: agents})[user]
     out.print(f"user {escape(user)} may write {rate / 1024:g} KiB/s", soft_wrap=True)
 
@@ -143,15 +146,16 @@ def renew(
     )
 
 
-def _agent_user(principals: Principals, who: str) -> str:
-    """The user that a file or a name means. Raises SettingsError where it is no agent's."""
+def _agent_user(here: Where, principals: Principals, who: str) -> str:
+    """The user that an agent's name, its file or the user's own name means. Raises SettingsError for no agent's."""
     user: str | None = who
-    # Not Path.is_file, which raises where the text is too long for a path.
-    if os.path.isfile(who):
-        kafka = load(who).kafka
+    if (file := credential_file(here, who)) is not None:
+        kafka = load(file).kafka
         user = None if kafka is None else kafka.user
     if user is None or user in ROLES or user not in principals.users():
-        raise SettingsError(f"{who[:_SHOWN]!r} is no user of an agent that this broker knows, and no file of one.")
+        raise SettingsError(
+            f"{who[:_SHOWN]!r} is no agent enrolled here, no file of one, and no agent's user that this broker knows."
+        )
     return user
 
 

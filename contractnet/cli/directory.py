@@ -52,6 +52,11 @@ class DataDirectory:
         """The operator's credential file of a market in which its key was rotated."""
         return self.keys / f"operator-{quote(market, safe='')}.json"
 
+    def newest_operator(self, market: str) -> Path:
+        """The one that signs in a market now: that of its rotated key, where there is one, else the first."""
+        rotated = self.operator_of(market)
+        return rotated if rotated.is_file() else self.operator
+
     def agent(self, name: str) -> Path:
         """The default place of an agent's credential file."""
         return self.agents / f"{quote(name, safe='')}.json"
@@ -85,7 +90,9 @@ class DataDirectory:
         """Check the directory and whose it is, and create what is missing of it. Raises DataDirectoryError."""
         self.check()
         try:
-            self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
+            # Not mkdir's `parents`: it would leave those open to whomever the umask does.
+            for folder in (*reversed(self.path.parents), self.path):
+                folder.mkdir(mode=0o755, exist_ok=True)
             self._check_owner()
             for folder in (self.logs, self.run):
                 folder.mkdir(exist_ok=True)
@@ -113,6 +120,15 @@ class DataDirectory:
                 f"{self.path} can be written by others (mode {mode:04o}), who could replace every key in it. Look "
                 f"whether its files are yours, then: chmod go-w {shlex.quote(str(self.path))}"
             )
+        for parent in self.path.resolve().parents:
+            above = parent.stat().st_mode
+            # Where it is sticky, as /tmp is, everybody may add to it, and remove only what is their own.
+            if above & stat.S_IWOTH and not above & stat.S_ISVTX:
+                raise DataDirectoryError(
+                    f"{parent}, in which {self.path} lies, can be written by everybody (mode "
+                    f"{stat.S_IMODE(above):04o}), who could put one of their own in its place. Use another one "
+                    f"(--data), or: chmod o-w {shlex.quote(str(parent))}"
+                )
 
 
 def _keep_secret(folder: Path) -> None:

@@ -53,6 +53,11 @@ _HINTS = {
 key = typer.Typer(no_args_is_help=True, help="Signing keys: which hold, and how they are replaced, added and ended.")
 app.add_typer(key, name="key")
 
+_OPERATOR_HINTS = _HINTS | {
+    Code.REVOKED_KEY: "Another key has replaced that of this file in this market: the one that holds is in the file "
+    "that `contractnet key rotate` wrote then, keys/operator-<market>.json. Nobody can register a key for the "
+    "operator; where that file is lost, or the other key is a thief's: docs/security.md, 'Moving to a new operator'.",
+}
 ExpiresIn = Annotated[
     str | None,
     typer.Option(help="When the new key ends, from now: 90m, 12h, 30d, 8w.", show_default="never"),
@@ -122,7 +127,8 @@ def rotate(
     """Replace the key of a credential file by a new one, in the market and in the file, in one step.
 
     What still runs with the old key is refused from then on: start it again. After a crash, the same command finishes.
-    The operator's key is replaced in one market, and in a new file: the old one goes on to open and prove markets.
+    The operator's first key is replaced in one market, and in a new file: the old one goes on to open and prove
+    markets. From then on `key rotate keys/operator-<market>.json` replaces that one, in that file.
     """
     here = where(ctx)
     here.act_as("operator")
@@ -192,22 +198,25 @@ def revoke(ctx: typer.Context, account: Account, key_hex: KeyHex, own: Own = Fal
 
 def _rotate_operator(here: Where, file: Path, credential: Credential, out_file: Path | None, yes: bool) -> None:
     """Replace the operator's key in the market of its credential, or finish what a crash has left in the new file."""
-    path = out_file or here.directory.operator_of(credential.market)
+    rotated = here.directory.operator_of(credential.market)
+    itself = out_file is None and rotated.exists() and rotated.samefile(file)
+    path = out_file or rotated
     need_path(path, "--out")
     begun = path.exists() and load(path).pending is not None
     if not begun:
-        _need_new(path)
+        if not itself:
+            _need_new(path)
         _confirm(f"The key of {file} will do nothing in market {credential.market!r} any more, for ever.", yes)
 
     async def rotate() -> Rotating:
         from contractnet.client import Operator
 
-        async with Operator.connect(path if begun else credential, here.bootstrap()) as operator:
+        async with Operator.connect(path if begun or itself else credential, here.bootstrap()) as operator:
             if not begun:
-                await operator.rotate_key(path)
+                await operator.rotate_key(None if itself else path)
             return operator
 
-    made = asyncio.run(answered(rotate(), f"the operator's new key {path}", _HINTS, "Run it again."))
+    made = asyncio.run(answered(rotate(), f"the operator's new key {path}", _OPERATOR_HINTS, "Run it again."))
     _tell_rotated(path, credential, made, None)
 
 

@@ -14,9 +14,10 @@ import typer
 from rich.markup import escape
 
 from contractnet.access import Access, load_access, own_access
+from contractnet.cli.lazy import service
 from contractnet.cli.root import Where, app, need_path, out, where
 from contractnet.credentials import Credential, fingerprint, load
-from contractnet.errors import CredentialError, OutcomeTimeoutError, RejectedError, SettingsError
+from contractnet.errors import CredentialError, OutcomeTimeoutError, QueryError, RejectedError, SettingsError
 from contractnet.messages import Code
 from contractnet.messages.names import NAME_BYTES_MAX, name_problem
 from contractnet.money import credits as ucr_of
@@ -31,6 +32,7 @@ CONNECT_S = 8.0
 # The bank only sends: what happened before it connected does not matter to it.
 LOOK_BACK_S = 5.0
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+ID_BYTES = 16
 # Characters of a wrong text that an error repeats.
 _SHOWN = 40
 _ISSUE_EXCEEDED = (
@@ -211,13 +213,15 @@ def bank_credential(here: Where) -> Credential:
 def operator_credential(here: Where) -> Credential:
     """The operator of the market: its rotated key where there is one. Raises CredentialError, DataDirectoryError."""
     here.directory.check()
-    rotated, first = here.directory.operator_of(here.market), here.directory.operator
-    if not rotated.is_file() and not first.is_file():
+    path, rotated = here.directory.newest_operator(here.market), here.directory.operator_of(here.market)
+    if not path.is_file():
         raise CredentialError(
-            f"There is no operator's credential {first}. Put it back from where its copy is kept, or give the data "
-            f"directory of the market whose operator you are (--data); `contractnet up` starts a new one."
+            f"There is no operator's credential {path}, nor {rotated}, where the key was rotated. "
+            f"Put back the copy of the last one, or give the data directory of the market whose operator you "
+            f"are (--data). The market runs on without it; where there is no copy: docs/security.md, 'Moving to a new "
+            f"operator'."
         )
-    return in_market(here, load(rotated if rotated.is_file() else first))
+    return in_market(here, load(path))
 
 
 def in_market(here: Where, operator: Credential) -> Credential:
@@ -237,7 +241,8 @@ def credential_file(here: Where, owner: str) -> Path | None:
 
 
 def account_id(here: Where, owner: str) -> bytes:
-    """The account id behind an enrolled name, a credential file, or the id itself in hex."""
+    """The account id behind an enrolled name, a credential file, the id itself in hex, or the name of an account in the
+    market's published ledger, wherever its credential is."""
     path = credential_file(here, owner)
     if path is not None and (held := load(path).account) is not None:
         return held
@@ -245,14 +250,26 @@ def account_id(here: Where, owner: str) -> bytes:
         account = bytes.fromhex(owner)
     except ValueError:
         account = b""
-    if len(account) != 16:
-        shown = owner[:_SHOWN]
-        raise SettingsError(
-            f"{shown!r} is neither an account enrolled here ({here.directory.agents}), nor a credential file, nor an "
-            f"account id of 32 hex digits. `contractnet key list` shows the ids of all accounts; a new one "
-            f"is made by: contractnet enroll {shown} --project PROJECT"
-        )
-    return account
+    if len(account) == ID_BYTES:
+        return account
+    if (published := _published_id(here, owner)) is not None:
+        return published
+    shown = owner[:_SHOWN]
+    raise SettingsError(
+        f"{shown!r} is neither an account enrolled here ({here.directory.agents}), nor a credential file, nor an "
+        f"account id of 32 hex digits, nor the name of one in the published ledger, which has new ones within seconds. "
+        f"`contractnet key list` shows the ids of all accounts; a new one is made by: contractnet enroll {shown} "
+        f"--project PROJECT"
+    )
+
+
+def _published_id(here: Where, name: str) -> bytes | None:
+    """The id of an account by its name; None where no ledger is published here, or it has no such account."""
+    try:
+        ident: bytes | None = service("analytics.balances").id_of(here.directory.path, here.market, name)
+    except (QueryError, SettingsError):
+        return None
+    return ident
 
 
 def check_name(name: str, what: str, bytes_max: int = NAME_BYTES_MAX, *, empty: bool = False) -> None:

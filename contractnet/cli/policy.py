@@ -34,6 +34,11 @@ _HINTS = {
 _DEPOSIT_HINTS = _HINTS | {
     Code.UNKNOWN_RULES: "The market runs older rules: deposits exist from version 8 on, which its operator activates."
 }
+_FLOOR_HINTS = _HINTS | {
+    Code.UNKNOWN_RULES: "The market runs older rules: a floor under the deposit exists from version 10 on, which its "
+    "operator activates.",
+    Code.BAD_AMOUNT: "A floor is at most 1,000,000,000 credits.",
+}
 _RESALE_HINTS = _HINTS | {
     Code.UNKNOWN_RULES: "The market runs older rules: calls for resales exist from version 9 on, which its operator "
     "activates.",
@@ -82,17 +87,18 @@ def set_(
     if fee is not None:
         named["round_fee_ucr"] = amount_of(fee, "--fee")
 
-    async def ask(operator: Operator) -> SetPolicy:
+    async def ask(operator: Operator) -> tuple[SetPolicy, SetPolicy | None]:
         if len(named) == _TERMS:
-            wanted = SetPolicy(**named)
+            before, wanted = None, SetPolicy(**named)
         else:
             await up_to_date(here, operator.connection.partitions, f"Or name all three: {_OPTIONS}.")
-            wanted = replace(service("analytics.policy").held(here.directory.path, here.market), **named)
+            before = service("analytics.policy").held(here.directory.path, here.market)
+            wanted = replace(before, **named)
         # Not by `set_policy`, whose windows are whole seconds: what stays is exactly what it was.
         await operator.submit(operator.prepare(wanted))
-        return wanted
+        return wanted, before
 
-    made = ask_operator(here, ask, "the policy", _HINTS)
+    made, before = ask_operator(here, ask, "the policy", _HINTS)
     limit_ucr, length = made.issue_limit_ucr, duration_text(made.issue_window_ms)
     most = (
         "without a limit"
@@ -101,28 +107,44 @@ def set_(
     )
     fee_text = credits_text(made.round_fee_ucr)
     out.print(f"policy: the bank issues {most}; an offer costs {fee_text} credits", soft_wrap=True)
+    if limit_ucr is not None and before is not None and before.issue_limit_ucr is not None:
+        out.print("the bank has the whole limit again: what it issued before does not count any more", soft_wrap=True)
 
 
 @policy.command(
     epilog="Examples:  contractnet policy deposit 1%   |   contractnet policy deposit 10000%   |   "
-    "contractnet policy deposit 0%"
+    "contractnet policy deposit 1% --floor 2   |   contractnet policy deposit 0%"
 )
 def deposit(
     ctx: typer.Context,
     rate: Annotated[
         str,
         typer.Argument(
-            help="Part of the reserve price, for each slot and hour that bids are bound: 0% to 100000%, which is all "
-            "of it in 3.6 s."
+            help="Part of the reserve price (where a call buys: of the bond), for each slot and hour that bids are "
+            "bound: 0% to 100000%, which is all of it in 3.6 s."
         ),
     ],
+    floor: Annotated[
+        str,
+        typer.Option(
+            help="Credits that a unit counts for in an hour of the lease at least, whatever the reserve is; 0: none."
+        ),
+    ] = "0",
 ) -> None:
-    """Let managers that sell deposit for what their calls lock: it pays bidders whom a call does not serve."""
+    """Let managers deposit for what their calls lock: it pays bidders whom a call does not serve.
+
+    Calls that buy have a deposit from version 11 of the rules on, by the bond that they ask for.
+
+    A floor that is not named is none, whatever it was before.
+    """
     here = where(ctx)
     here.act_as("operator")
-    permille = permille_of(rate, "RATE", DEPOSIT_PERCENT_MAX)
-    ask_operator(here, lambda operator: operator.set_deposit(permille), "the deposit", _DEPOSIT_HINTS)
-    out.print(f"deposit: {permille / 10:g}% of the reserve for each slot and hour, of calls that open from now on")
+    permille, floor_ucr = permille_of(rate, "RATE", DEPOSIT_PERCENT_MAX), amount_of(floor, "--floor")
+    hints = _FLOOR_HINTS if floor_ucr else _DEPOSIT_HINTS
+    ask_operator(here, lambda operator: operator.set_deposit(permille, floor_ucr=floor_ucr), "the deposit", hints)
+    least = f", or of {credits_text(floor_ucr)} credits a unit and hour of the lease," if floor_ucr else ""
+    what = f"{permille / 10:g}% of the reserve{least} for each slot and hour"
+    out.print(f"deposit: {what}, of calls that open from now on (where they buy: of the bond)", soft_wrap=True)
 
 
 @policy.command(epilog="Examples:  contractnet policy resale 5s   |   contractnet policy resale 0s")

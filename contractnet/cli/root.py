@@ -169,6 +169,12 @@ def where(ctx: typer.Context) -> Where:
     return found
 
 
+def is_given(ctx: typer.Context, option: str) -> bool:
+    """Whether a global option is given, by the command line or the environment."""
+    source = ctx.find_root().get_parameter_source(option)
+    return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")
+
+
 def debugging() -> bool:
     """Whether tracebacks are wanted, also when parsing failed."""
     return "--debug" in sys.argv

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from contractnet.cli.durations import call_seconds_of
 from contractnet.cli.lazy import service
 from contractnet.cli.root import app, where
 
@@ -29,6 +30,14 @@ def up(
         bool, typer.Option("--unsigned", help="For development: open a market that does not check signatures.")
     ] = False,
     insecure: Annotated[bool, typer.Option("--insecure", help=_INSECURE)] = False,
+    resale_call: Annotated[
+        str | None,
+        typer.Option(
+            help="How long a lease that is bargained for is called for, in a market that is opened: 1s to 1m; 0s: it "
+            "moves at once.",
+            show_default="5s",
+        ),
+    ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Return when all is ready; `down` ends it.")] = False,
 ) -> None:
     """Start a market: broker, workers, snapshotter and projector. What crashes is started again; Ctrl-C ends all."""
@@ -42,6 +51,7 @@ def up(
         partitions=partitions,
         signed=not unsigned,
         insecure=insecure,
+        resale_call_s=None if resale_call is None else call_seconds_of(resale_call, "--resale-call"),
     )
     raise typer.Exit(supervisor.detach(options) if detach else supervisor.run(options))
 

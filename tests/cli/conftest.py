@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,17 +12,20 @@ from tests.cli.command import contractnet, done
 MARKET = pytest.StashKey[Path]()
 
 
-@pytest.fixture(scope="session")
-def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The data directory of a market that runs, with accounts. Leave it as you found it."""
-    data = tmp_path_factory.mktemp("market") / "data"
-    request.session.stash[MARKET] = data
-    done(data, "up", "--detach")
-    for name in ("team", "oncall"):
-        done(data, "enroll", name, "--project", "infra")
-    done(data, "enroll", "ann", "--project", "vision", "--credits", "10")
-    yield data
-    down(request.session)
+@pytest.fixture
+def market(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data directory of a market that runs, with accounts; tests of this folder share it. Leave it as you found it.
+
+    It comes up for the first test that asks, and again where the run comes back to this folder.
+    """
+    stash = request.session.stash
+    if MARKET not in stash:
+        stash[MARKET] = data = tmp_path_factory.mktemp("market") / "data"
+        done(data, "up", "--detach")
+        for name in ("team", "oncall"):
+            done(data, "enroll", name, "--project", "infra")
+        done(data, "enroll", "ann", "--project", "vision", "--credits", "10")
+    return stash[MARKET]
 
 
 @pytest.hookimpl(trylast=True)

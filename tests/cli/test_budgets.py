@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from contractnet.cli.durations import seconds_of
+from contractnet.cli.durations import CALL_S_MAX, call_seconds_of, seconds_of
 from contractnet.errors import SettingsError
+from market.limits import RESALE_CALL_MS_MAX
 from tests.cli.command import contractnet
 
 PATIENCE_S = 60.0
@@ -50,6 +51,14 @@ def test_no_duration(text: str) -> None:
         seconds_of(text, "--window")
 
 
+def test_a_call_for_a_resale_is_as_long_as_the_rules_allow() -> None:
+    """A minute and no more; none is allowed too."""
+    assert CALL_S_MAX * 1000 == RESALE_CALL_MS_MAX
+    assert [call_seconds_of(text, "--resale-call") for text in ("0s", "1m")] == [0, 60]
+    with pytest.raises(SettingsError, match="--resale-call 61s is too long"):
+        call_seconds_of("61s", "--resale-call")
+
+
 @pytest.mark.broker
 @pytest.mark.slow
 def test_the_life_of_budgets(tmp_path: Path) -> None:
@@ -61,13 +70,15 @@ def test_the_life_of_budgets(tmp_path: Path) -> None:
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout
 
-    def shown(*wanted: str) -> None:
+    def shown(*wanted: str, by: str = "budget") -> None:
         give_up_at = time.monotonic() + PATIENCE_S
-        while not all(line in (text := contractnet("--data", data, "budget", "show").stdout) for line in wanted):
+        while not all(line in (text := contractnet("--data", data, by, "show").stdout) for line in wanted):
             assert time.monotonic() < give_up_at, text
 
-    done("up", "--detach", "--workers", "1")
+    told = done("up", "--detach", "--workers", "1", "--resale-call", "0s")
     try:
+        assert "the call of resales (policy resale)" in told
+        shown("a lease that is bargained for moves at once", by="policy")
         done("enroll", "ann", "--project", "vision", "--credits", "10")
         assert "100 credits in 1d" in done("budget", "set", "ann", "--limit", "100", "--warn", "12.5%")
         done("budget", "set", "--project", "vision", "--limit", "2.5", "--window", "1h", "--allowance", "0.5")

@@ -15,7 +15,7 @@ from contractnet.cli.directory import DataDirectory
 from contractnet.credentials import load
 from contractnet.errors import ContractnetError
 from contractnet.settings import BOOTSTRAP_ENV
-from tests.cli.command import ROOT, contractnet, environment
+from tests.cli.command import ROOT, contractnet, environment, shown
 
 IDS = ["ab" * 16, "cd" * 16]
 
@@ -57,28 +57,35 @@ def test_a_line_that_makes_no_sense_exits_with_2(tmp_path: Path, unknown: list[s
 
 
 class Lab:
-    """A second market of a data directory, which nobody else uses: infra has 1 credit, alice 100."""
+    """A second market of a data directory, which nobody else uses: infra has 1 credit, alice 100. Both have names once
+    the projector has published them."""
 
-    def __init__(self, data: Path, folder: Path) -> None:
+    def __init__(self, data: Path, folder: Path, name: str = "lab") -> None:
         address = DataDirectory(data).bootstrap()
         assert address is not None
         access = str(role_file(data, "operator"))
         subprocess.run(
-            [sys.executable, ROOT / "docs/examples/market.py", data / "keys" / "operator.json", "lab"],
+            [sys.executable, ROOT / "docs/examples/market.py", data / "keys" / "operator.json", name],
             cwd=folder,
             env=environment({ACCESS_ENV: access, BOOTSTRAP_ENV: address}),
             check=True,
             timeout=120,
         )
         self._remote = {ACCESS_ENV: access}, address
-        self.bank = data / "keys" / "bank-lab.json"
+        self.bank = data / "keys" / f"bank-{name}.json"
         (folder / "bank.json").rename(self.bank)
         self.alice, self.infra = folder / "agent.json", folder / "manager.json"
-        self._data = data
+        self._data, self._name = data, name
+        shown(self._names, "alice", "infra")
+
+    def _names(self) -> list[str]:
+        return self.ask(
+            "query", "--csv", f"SELECT name FROM accounts WHERE market = '{self._name}'"
+        ).stdout.splitlines()
 
     def ask(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """A command in this market."""
-        return contractnet("--data", self._data, "--market", "lab", *arguments)
+        return contractnet("--data", self._data, "--market", self._name, *arguments)
 
     def done(self, *arguments: str | Path) -> str:
         """What a command that succeeds prints."""
@@ -91,7 +98,7 @@ class Lab:
         (folder / "keys").mkdir(parents=True)
         shutil.copy2(self.bank, folder / "keys")
         env, address = self._remote
-        ended = contractnet("--data", folder, "--bootstrap", address, "--market", "lab", *arguments, env=env)
+        ended = contractnet("--data", folder, "--bootstrap", address, "--market", self._name, *arguments, env=env)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout
 
@@ -114,6 +121,13 @@ def test_giving_and_moving_credits(market: Path, tmp_path: Path) -> None:
     assert f"2.5 credits issued to {str(alice)[:40]}" in told
     assert f"alice (of vision, {ident})  has 102.5: held 0, free 102.5" in told
     assert "infra" not in told.splitlines()[1]
+    # By names, whose files are elsewhere.
+    assert "0.5 credits moved from alice to infra" in lab.done("credits", "transfer", "alice", "infra", "0.5")
+    lab.done("credits", "transfer", "infra", "alice", "0.5")
+    assert "BAD_AMOUNT" in lab.refused("credits", "issue", "alice", "1000000000.000001")
+    assert "budget of alice: 50 credits in 1d" in lab.done("budget", "set", "alice", "--limit", "50")
+    lab.done("budget", "clear", "alice")
+    assert "'eve' is neither" in lab.refused("credits", "issue", "eve", "1")
     told = lab.done("credits", "transfer", ident, infra, "40.000001")
     assert "40.000001 credits moved from" in told
     assert "has 62.499999: held 0, free 62.499999" in told

@@ -52,6 +52,20 @@ def test_a_directory_that_others_write_is_refused(tmp_path: Path, mode: int) -> 
     DataDirectory(data).prepare()
 
 
+@pytest.mark.parametrize("above", ["", "between"])
+def test_a_directory_in_one_that_everybody_writes_is_refused(tmp_path: Path, above: str) -> None:
+    """However far above: others could put another one in its place. Where that is sticky they can't."""
+    data = tmp_path / "open" / above / "data"
+    data.mkdir(mode=0o755, parents=True)
+    data.parent.chmod(0o755)
+    (tmp_path / "open").chmod(0o777)
+    with pytest.raises(DataDirectoryError, match="can be written by everybody") as told:
+        DataDirectory(data).prepare()
+    assert str(told.value).endswith(f"chmod o-w {tmp_path / 'open'}")
+    (tmp_path / "open").chmod(0o1777)
+    DataDirectory(data).prepare()
+
+
 def test_the_command_line_refuses_it_in_words(tmp_path: Path) -> None:
     """`up` starts nothing in such a directory."""
     tmp_path.chmod(0o777)

@@ -186,6 +186,14 @@ def test_the_operator_helps_the_bank(data: Path) -> None:
     assert "operator-default.json" in done(data, "key", "rotate", operator, "--yes")
     assert operator.read_bytes() == first
     assert "exists already" in refused(data, "key", "rotate", operator, "--yes")
+    useless = data.parent / "useless.json"
+    told = refused(data, "key", "rotate", operator, "--out", useless, "--yes")
+    assert "REVOKED_KEY" in told
+    assert "Moving to a new operator" in told
+    assert not useless.exists()
+    second = data / "keys" / "operator-default.json"
+    before = load(second).keys.public.hex()
+    assert f"{before} is revoked" in done(data, "key", "rotate", second, "--yes")
     assert "NOT_OWNER" in refused(data, "key", "register", "ann", KeyPair.generate().public.hex(), "--bank")
     copy, public = new_key(data, bank)
     done(data, "key", "register", bank, public, "--bank")

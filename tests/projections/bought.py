@@ -1,5 +1,5 @@
-"""What a referee writes of a purchase, for the random histories of generator.py: at a ceiling of 100, a price of 70 and
-a bond of 5; work that is done is paid 60."""
+"""What a referee writes of a purchase, for the random histories of generator.py: at a ceiling of 100, a deposit of 3, a
+price of 70 and a bond of 5; work that is done is paid 60."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from contractnet.messages import CfpOutcome, Direction, Event, LeaseEnd, Pricing, Progress
 from contractnet.messages import events as ev
+from market.works import deposit_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ def bought(work: Work, within_ms: int, at_ms: int) -> list[Event]:
         ev.CfpOpened(cfp, manager, Direction.BUY, "wanted", 1, 60_000, 1, 100, Pricing.SECOND, at_ms),
         ev.PurchaseOpened(cfp, 2**62, 5, within_ms, 7),
         ev.HoldPlaced(cfp, manager, 100, cfp),
+        ev.HoldPlaced(deposit_of(cfp), manager, 3, cfp),
         ev.BidPlaced(work.award, cfp, contractor, 50, 1000, 3, "task", bytes(32), None),
         ev.UnitsOffered(work.award, work.pool),
         ev.HoldPlaced(work.award, contractor, 5, cfp),
@@ -38,6 +40,7 @@ def bought(work: Work, within_ms: int, at_ms: int) -> list[Event]:
         ev.AwardMade(work.award, cfp, 0, contractor, 70, 50),
         ev.SlotReserved(work.award, work.pool, 1, contractor, at_ms, at_ms + 60_007, bytes(32)),
         ev.HoldPlaced(work.award[::-1], manager, 70, cfp),
+        ev.HoldReleased(deposit_of(cfp), manager, 3),
         ev.CfpClosed(cfp, CfpOutcome.AWARDED, 1, 1),
     ]
 

@@ -11,6 +11,7 @@ from typing import Any
 import analytics
 from contractnet.messages import Entry
 from contractnet.messages import events as ev
+from market.works import deposit_of
 
 Key = tuple[str, str]
 Window = tuple[int, int, int | None, int, int, bool, int, int, bool]
@@ -44,6 +45,7 @@ class Folded:
     works: dict[Key, tuple[str, int | None, int | None, str | None]] = field(default_factory=dict)
     """Status, delay, payment and result of work."""
     pools: dict[Key, int] = field(default_factory=dict)
+    pool_sizes: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     weights: dict[Key, int] = field(default_factory=dict)
     names: dict[Key, str] = field(default_factory=dict)
     keys: dict[Key, tuple[str | None, bool, bool]] = field(default_factory=dict)
@@ -54,7 +56,7 @@ class Folded:
     windows: dict[Key, list[Window]] = field(default_factory=dict)
     policies: Counter[tuple[str, int | None, int, int]] = field(default_factory=Counter)
     """Limit and window of what is issued, and the fee of an offer."""
-    deposit_rates: Counter[tuple[str, int]] = field(default_factory=Counter)
+    deposit_rates: Counter[tuple[str, int, int]] = field(default_factory=Counter)
     resale_calls: Counter[tuple[str, int]] = field(default_factory=Counter)
     resales: dict[Key, str] = field(default_factory=dict)
     """The lease of each call for one."""
@@ -62,7 +64,7 @@ class Folded:
     """The lease of each negotiation."""
     claims: set[Key] = field(default_factory=set)
     deposits: dict[Key, tuple[int, int]] = field(default_factory=dict)
-    """What was deposited for each call that sells, and what of it was paid."""
+    """What was deposited for each call, and what of it was paid."""
     token_pools: dict[Key, tuple[int, int]] = field(default_factory=dict)
     """Burst, and the rate that holds."""
     token_orders: dict[Key, tuple[str, str, int]] = field(default_factory=dict)
@@ -101,10 +103,11 @@ def _fold_accounts(market: str, event: ev.Event, state: Folded) -> None:
             state.weights[market, event.account.hex()] = event.weight_permille
         case ev.PoolCreated() | ev.PoolResized():
             state.pools[market, event.pool] = event.units
+            state.pool_sizes[market, event.pool, event.units] += 1
         case ev.PolicySet():
             state.policies[market, event.issue_limit_ucr, event.issue_window_ms, event.round_fee_ucr] += 1
         case ev.DepositSet():
-            state.deposit_rates[market, event.hourly_permille] += 1
+            state.deposit_rates[market, event.hourly_permille, event.floor_ucr] += 1
         case ev.ResaleCallSet():
             state.resale_calls[market, event.call_ms] += 1
         case ev.DecayOwed():
@@ -170,8 +173,10 @@ def _fold_money(market: str, event: ev.Event, state: Folded) -> None:
         case ev.HoldPlaced():
             state.held_ucr[market, event.account.hex()] += event.amount_ucr
             state.holds[market, event.hold.hex()] = ("held", event.amount_ucr)
-            if (market, event.hold.hex()) in state.cfps.keys() - state.terms.keys():
-                state.deposits[market, event.hold.hex()] = (event.amount_ucr, 0)
+            call = (market, event.cfp.hex())
+            own = deposit_of(event.cfp) if call in state.terms else event.cfp
+            if event.hold == own and call in state.cfps:
+                state.deposits[call] = (event.amount_ucr, 0)
         case ev.HoldResized():
             _, before_ucr = state.holds[market, event.hold.hex()]
             state.held_ucr[market, event.account.hex()] += event.amount_ucr - before_ucr
@@ -324,7 +329,7 @@ def read_back(data_dir: Path) -> Folded:
             invitations=set(rows("SELECT market, cfp_id, agent FROM invitations")),
             refusals=set(rows("SELECT market, cfp_id, agent, reason FROM refusals")),
             policies=Counter(rows("SELECT market, issue_limit_ucr, issue_window_ms, round_fee_ucr FROM policies")),
-            deposit_rates=Counter(rows("SELECT market, hourly_permille FROM deposit_rates")),
+            deposit_rates=Counter(rows("SELECT market, hourly_permille, floor_ucr FROM deposit_rates")),
             resale_calls=Counter(rows("SELECT market, call_ms FROM resale_calls")),
             resales=table("SELECT market, cfp_id, resale_of FROM resales"),
             leases_of=table("SELECT market, negotiation_id, award_id FROM negotiations"),
@@ -349,6 +354,7 @@ def read_back(data_dir: Path) -> Folded:
             ),
             works=table("SELECT market, award_id, status, delay_ms, paid_ucr, result FROM works"),
             pools=table("SELECT market, pool, units FROM pools"),
+            pool_sizes=Counter(rows("SELECT market, pool, units FROM pool_sizes")),
             weights=table("SELECT market, account_id, weight_permille FROM accounts"),
             names=table("SELECT market, account_id, name FROM accounts"),
             keys=table(

@@ -85,7 +85,7 @@ class Budgeting:
         if self._random.random() < 0.2:
             return [ev.ResaleCallSet(self._random.choice((0, 50, 60_000)))]
         if self._random.random() < 0.4:
-            return [ev.DepositSet(self._random.choice((0, 7, 10**6)))]
+            return [ev.DepositSet(self._random.choice((0, 7, 10**6)), self._random.choice((0, 0, 5, 10**15)))]
         return [ev.PolicySet(self._random.choice((None, 0, 10**12)), 60_000, self._random.randrange(3))]
 
     def _settle_deposit(self, cfp: Cfp) -> list[Event]:

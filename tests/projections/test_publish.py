@@ -165,16 +165,22 @@ def test_an_empty_ledger_has_all_tables(settings: ProjectionSettings) -> None:
 
 
 def test_every_table_and_view_is_documented(settings: ProjectionSettings) -> None:
-    """docs/tables.md names what is published, each once and nothing else, and the README points there."""
+    """docs/tables.md names what is published, each once and nothing else, macros with their parameters, and the README
+    points there."""
     store = opened(settings)
     Publisher(store, settings).publish()
     with analytics.open(settings.data_dir) as connection:
         rows = connection.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'main'")
         published = sorted(name for (name,) in rows.fetchall())
+        macros = connection.execute(
+            "SELECT function_name || '(' || array_to_string(parameters, ', ') || ')' FROM duckdb_functions() "
+            "WHERE function_type = 'table_macro' AND NOT internal ORDER BY 1"
+        ).fetchall()
     store.close()
     root = Path(__file__).resolve().parents[2]
-    named = re.findall(r"^\| `(\w+)` \|", (root / "docs" / "tables.md").read_text("utf-8"), re.MULTILINE)
-    assert sorted(named) == published
+    page = (root / "docs" / "tables.md").read_text("utf-8")
+    assert sorted(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == published
+    assert sorted(re.findall(r"^\| `(\w+\([\w, ]+\))` \|", page, re.MULTILINE)) == [name for (name,) in macros]
     assert "(docs/tables.md)" in (root / "README.md").read_text("utf-8")
 
 

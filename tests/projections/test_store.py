@@ -85,9 +85,11 @@ def test_random_histories_fold_to_the_same_state(tmp_path: Path, seed: int) -> N
     found = read_back(settings.data_dir)
     # Counters compare equal where zero entries are missing on one side.
     assert found == expected
+    ends = {record.partition: record.offset + 1 for record in records}
     with analytics.open(settings.data_dir) as connection:
         assert connection.execute("SELECT bool_and(ok), count(*) FROM balances_check").fetchone() == (True, 2)
         assert connection.execute("SELECT sum(balance_ucr)::BIGINT FROM accounts").fetchone() == (0,)
+        assert dict(connection.execute("SELECT partition, next_offset FROM meta").fetchall()) == ends
 
 
 def test_every_event_type_is_projected(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Exports: the topics of a market as files that outlive its broker (docs/export.md)."""
