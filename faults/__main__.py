@@ -2,7 +2,8 @@
 
 FAULTS=full runs the campaign, anything else the short form. SECTIONS=kills,zombies chooses, SIDE_BY_SIDE is how many
 run at a time. SEED repeats a run's random choices. RESUME=1 takes the results of sections that have ended before from
-the data directory (FAULTS_DATA, else `.contractnet/faults`) and runs the others. Exit code 0 only without a failure.
+the data directory (FAULTS_DATA, else `.contractnet/faults`), where they are of the same seed, rate, form, rules and
+commit, and runs the others; without it, results that are there are deleted. Exit code 0 only without a failure.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ from functools import partial
 from pathlib import Path
 
 from faults.plan import RATE_FULL, RATE_SHORT, SIDE_BY_SIDE_FULL, SIDE_BY_SIDE_SHORT
-from faults.run import result_of, run_section, say
+from faults.results import Results, Run, commit, newest_seed
+from faults.run import run_section, say
 from faults.sections.registry import SECTIONS
 from faults.tally import Tally
+from market.rules import RULES
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as a shell has it."""
@@ -38,19 +41,23 @@ def main() -> int:
     if form not in ("full", "short"):
         print(f"faults: FAULTS={form!r} is no form; there are full and short", file=sys.stderr)
         return 2
+    data = Path(os.environ.get("FAULTS_DATA") or ".contractnet/faults").absolute() / form
+    resume = os.environ.get("RESUME") == "1"
+    known_seed = newest_seed(data) if resume else None
     try:
-        seed = int(os.environ.get("SEED") or random.randrange(10**6))
+        seed = int(os.environ.get("SEED") or (random.randrange(10**6) if known_seed is None else known_seed))
         rate = float(os.environ.get("RATE") or (RATE_FULL if full else RATE_SHORT))
         at_a_time = int(os.environ.get("SIDE_BY_SIDE") or (SIDE_BY_SIDE_FULL if full else SIDE_BY_SIDE_SHORT))
     except ValueError as error:
         print(f"faults: SEED and SIDE_BY_SIDE are whole numbers, RATE is a number: {error}", file=sys.stderr)
         return 2
-    data = Path(os.environ.get("FAULTS_DATA") or ".contractnet/faults").absolute() / form
     data.mkdir(parents=True, exist_ok=True)
     say("faults", f"{form} form, SEED={seed}, {', '.join(wanted)}, {at_a_time} at a time, data in {data}")
-    one = partial(run_section, full=full, seed=seed, rate=rate, data=data)
+    results = Results(data, Run(form, seed, rate, max(RULES), commit()))
+    if not resume:
+        results.clear()
     try:
-        total = _run_all(wanted, one, at_a_time, data)
+        total = _run_all(wanted, results, at_a_time)
     except KeyboardInterrupt:
         say("faults", "stopped; RESUME=1 goes on with the sections that have not ended")
         return INTERRUPTED
@@ -63,19 +70,22 @@ def main() -> int:
     return 1 if total.failures else 0
 
 
-def _run_all(wanted: list[str], one: partial[Tally], at_a_time: int, data: Path) -> Tally:
-    """Run the sections, each in a process of its own, and add up what they found."""
+def _run_all(wanted: list[str], results: Results, at_a_time: int) -> Tally:
+    """Run the sections that have no result yet, each in a process of its own, and add up what they found."""
     total = Tally()
-    missing = list(wanted)
-    if os.environ.get("RESUME") == "1":
-        for name in wanted:
-            if result_of(name, data).is_file():
-                say(name, "result of an earlier run")
-                total.add(Tally.load(result_of(name, data)))
-                missing.remove(name)
+    missing = []
+    for name in wanted:
+        earlier = results.taken(name)
+        if isinstance(earlier, Tally):
+            say(name, "result of an earlier run")
+            total.add(earlier)
+        else:
+            if earlier:
+                say(name, f"result of another run, not taken: {'; '.join(earlier)}")
+            missing.append(name)
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(at_a_time, spawn, max_tasks_per_child=1) as pool:
-        for tally in pool.map(one, missing):
+        for tally in pool.map(partial(run_section, results=results), missing):
             total.add(tally)
     return total
 

@@ -8,7 +8,7 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +28,12 @@ from faults.world import PARTITIONS, Market, World
 from streams.referee import EXIT_FAULT
 
 MARKETS = ("default", "tenant-42", "Ω-market", "llm-tokens")
-AGENTS = 12
+AGENTS, PAIRS = 14, 2
+"""Twelve budget roots: so many that one more or less leaves tokens cleared in both ways."""
+PROJECTOR = "projections.projector"
+WORKER_CODES = (1, EXIT_FAULT)
+"""Other codes than 0 that a worker may end with: Faust's fetcher when it is told to leave at a bad moment, and a fence
+that a worker meets late (docs/faults.md)."""
 READY_S = 90.0
 SETTLE_S = 180.0
 QUIET_S = 1.5
@@ -73,7 +78,7 @@ class Arena:
 
     def start_projector(self) -> subprocess.Popen[bytes]:
         """Start the projector, or start it again."""
-        return self.start_service("projections.projector")
+        return self.start_service(PROJECTOR)
 
     def start_market(self, workers: int) -> None:
         """Start snapshotter, projector and so many workers, and wait until these share the partitions."""
@@ -84,7 +89,7 @@ class Arena:
         self.wait_for_split(range(workers))
 
     def kill_worker(self, slot: int, phase: str) -> float:
-        """Kill a worker that lives; count where the kill fell; returns when (monotonic)."""
+        """Kill a worker that lives; count where the kill fell, if it owned anything; returns when (monotonic)."""
         owned = list(self.owned(slot)) if len(self.workers) > 1 else range(PARTITIONS)
         self.workers[slot].kill()
         return self._died(slot, phase, owned)
@@ -94,14 +99,17 @@ class Arena:
         assert len(self.workers) == 1, "what others have open would be taken for its own"
         return self._died(slot, phase, range(PARTITIONS))
 
-    def _died(self, slot: int, phase: str, owned: Iterable[int]) -> float:
-        """`owned`: its partitions, on which an open transaction can be no other worker's."""
+    def _died(self, slot: int, phase: str, owned: Sequence[int]) -> float:
+        """`owned`: its partitions, on which an open transaction can be no other worker's. Without any, no fault."""
         code = self.workers.pop(slot).wait()
         died_at = time.monotonic()
         assert code == -signal.SIGKILL, f"worker {slot} ended by itself with code {code}"
-        self.tally.kills += 1
-        self.tally.phases[phase] += 1
-        self.tally.opened[phase] += self.watch.open_transactions(owned) > 0
+        if owned:
+            self.tally.kills += 1
+            self.tally.phases[phase] += 1
+            self.tally.opened[phase] += self.watch.open_transactions(owned) > 0
+        else:
+            self.tally.notes["idle_kills"] += 1
         self.watch.wait_for_award()
         return died_at
 
@@ -124,17 +132,15 @@ class Arena:
         text = self.world.health(slot)
         return {int(p): n for p, n in json.loads(text)["next_offset"].items()} if text else {}
 
-    def wait_for_split(self, slots: Iterable[int], timeout_s: float = READY_S, *, standby: bool = False) -> None:
-        """Wait until exactly these workers own all partitions, none twice, and each some (with `standby`, as Faust's
-        assignor likes it: two workers that own half each share nothing with a third). A zombie that the fence has ended
-        is started again."""
+    def wait_for_split(self, slots: Iterable[int], timeout_s: float = READY_S) -> None:
+        """Wait until exactly these workers own all partitions, none twice, and each some. A zombie that the fence has
+        ended is started again."""
         wanted = list(slots)
 
         def split() -> bool:
             self._revive()
-            owned = [p for slot in wanted for p in self.owned(slot)]
-            shared = all(self.world.health(slot) if standby else self.owned(slot) for slot in wanted)
-            return sorted(owned) == list(range(PARTITIONS)) and shared
+            shares = [list(self.owned(slot)) for slot in wanted]
+            return sorted(p for share in shares for p in share) == list(range(PARTITIONS)) and all(shares)
 
         self.world.wait_for(f"workers {wanted} own all partitions", split, timeout_s)
 
@@ -175,10 +181,21 @@ class Arena:
             assert self.world.producer.flush(60) == 0, "the load's own commands did not reach the broker"
             self._wait_judged({m.partition: self.watch.end_of(COMMANDS.name, m.partition) for m in self.markets})
             time.sleep(QUIET_S)
-        for process in (*self.workers.values(), *self.services.values()):
-            if process.poll() is None and process is not self.services.get("projections.projector"):
-                process.send_signal(signal.SIGTERM)
-                process.wait(30)
+        for slot, worker in self.workers.items():
+            self._end(f"worker {slot}", worker, WORKER_CODES)
+        for name in self.services.keys() - {PROJECTOR}:
+            self._end(name, self.services[name])
+
+    def _end(self, name: str, process: subprocess.Popen[bytes], excused: Container[int] = ()) -> None:
+        """Tell a process to end. One that ends with another code than 0, or has ended with one before, is a failure;
+        where that is excused, it is told."""
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        code = process.wait(30)
+        if code in excused:
+            self.tally.notes[f"workers_ended_with_{code}"] += 1
+        elif code != 0:
+            self.tally.problems.append(f"{name} ended with code {code} when it was told to end, or before")
 
     def judge(self) -> None:
         """Have the log judged by a pass of its own, partitions side by side, compare the DuckDB file with it, and have
@@ -190,7 +207,7 @@ class Arena:
             verdicts = list(pool.map(one, range(PARTITIONS), receipts))
         for verdict in verdicts:
             self._count(verdict)
-        projected = "projections.projector" in self.services
+        projected = PROJECTOR in self.services
         if projected:
             compare_rows(self.world, self.tally)
         audit(self.world, self.tally, records=sum(verdict.records for verdict in verdicts), tables=projected)
@@ -205,6 +222,7 @@ class Arena:
         tally.resold += verdict.resold
         tally.claims += verdict.claims
         tally.grants += verdict.grants
+        tally.mix += verdict.mix
         tally.visible += verdict.visible
         tally.duplicate += verdict.duplicate
         tally.lost += verdict.lost + verdict.unclosed
@@ -231,7 +249,7 @@ def arena_in(world: World, plan: Plan) -> Iterator[Arena]:
     """Markets on a running world, under load."""
     markets = [world.market(name) for name in MARKETS]
     for number, market in enumerate(markets):
-        market.open(agents=AGENTS)
+        market.open(agents=AGENTS, pairs=PAIRS)
         market.set_budgets()
         furnish(market, called=number % 2 == 0)
     assert world.producer.flush(30) == 0

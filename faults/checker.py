@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition
 from contractnet.chain import CHAIN_START, chain
 from contractnet.codec import decode_entry, encode
 from contractnet.envelope import is_proven, open_record
-from contractnet.messages import Direction, Entry, NegotiationOutcome, PostingReason, Progress
+from contractnet.messages import Cause, Direction, Entry, NegotiationOutcome, PostingReason, Progress
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from contractnet.sealing import values_of
@@ -35,7 +35,7 @@ class Verdict:
     """What the log of one partition says. `unclosed`: CFPs without an end, which a test that has waited for them all
     counts as lost; `visible`: records that read_uncommitted shows beside the committed ones; `works`: awards of bought
     work; `resold`: awards in calls for leases that were bargained for; `acknowledged`: commands that the broker said it
-    had stored; `records`: of the ledger."""
+    had stored; `records`: of the ledger; `mix`: what else came about of the load."""
 
     commands: int = 0
     ticks: int = 0
@@ -45,6 +45,7 @@ class Verdict:
     resold: int = 0
     claims: int = 0
     grants: int = 0
+    mix: Counter[str] = field(default_factory=Counter)
     duplicate: int = 0
     lost: int = 0
     torn: int = 0
@@ -188,12 +189,36 @@ def _check_awards(entries: list[Entry], verdict: Verdict) -> None:
     verdict.resold = sum(award.cfp in deals for award in made)
     verdict.claims = sum(isinstance(x.event, e.LeaseClaimed) for x in entries)
     verdict.grants = sum(isinstance(x.event, e.TokensGranted) for x in entries)
+    verdict.mix = _mix(entries, works)
     verdict.unclosed = len(set(calls) - {x.event.cfp for x in entries if isinstance(x.event, e.CfpClosed)})
     verdict.unclosed += sum(not ends[work] for work in works)
     verdict.duplicate += sum(n > 1 for found in (times, ends, deals) for n in found.values())
     verdict.duplicate += sum(n > calls[cfp].slots for cfp, n in slots.items())
     verdict.torn += sum(parts[ident] != n for ident, n in wanted.items())
     verdict.torn += sum(part not in wanted for part in parts)
+
+
+def _mix(entries: list[Entry], works: set[bytes]) -> Counter[str]:
+    """Work whose contractor the buyer chose, deals over issues, weights and floors that were set, deposits that were
+    paid, and rates of tokens that reports of 429s have halved."""
+    found: Counter[str] = Counter()
+    managed = {x.event.cfp for x in entries if isinstance(x.event, e.AwardDeferred)}
+    for entry in entries:
+        match entry.event:
+            case e.AwardMade(award=award, cfp=cfp):
+                found["hired"] += award in works and cfp in managed
+            case e.NegotiationClosed(outcome=NegotiationOutcome.DEAL, options=options):
+                found["optional"] += bool(options)
+            case e.WeightChanged():
+                found["weights"] += 1
+            case e.DepositSet(floor_ucr=floor_ucr):
+                found["floors"] += floor_ucr > 0
+            case e.CreditsTransferred(reason=PostingReason.DEPOSIT):
+                found["deposits"] += 1
+            case e.TokenRateChanged():
+                # By a report. A rate rises again with a clearing, which falls due.
+                found["slowed"] += entry.source.cause is Cause.COMMAND
+    return found
 
 
 def _parts(entries: list[Entry], escrows: dict[bytes, bytes]) -> Counter[bytes]:

@@ -1,6 +1,6 @@
 """What the load does beside calls that sell at their deadline: managers choose, some alone are invited, bids are
-grouped, work is bought and done, leases are bargained over and claimed, tokens are ordered, drawn and reported. Nobody
-waits for an answer: what comes too early or too late is refused, and is load as well."""
+grouped, work is bought and done, leases are bargained over and claimed, tokens are ordered, drawn and reported, and
+the bank sets weights. Nobody waits for an answer: what comes too early or too late is refused, and is load as well."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import random
 from itertools import count
 
 from contractnet.envelope import Sealed
-from contractnet.messages import Awarder, Command, Direction, NegotiationProtocol, Pricing, Progress
+from contractnet.messages import Awarder, Command, Direction, Issue, NegotiationProtocol, Pricing, Progress
 from contractnet.messages import commands as c
 from contractnet.signing import KeyPair
 from faults.world import Market
@@ -20,8 +20,11 @@ TOKENS = "llm"
 SHARE = 0.25
 """Of the load's steps, how many begin something of this."""
 OPEN_MS, WORK_MS, LEASE_MS, ROUND_MS, RESALE_MS = 200, 200, 3_000, 500, 200
-HOURLY_PERMILLE, FEE_UCR = 1_000_000, 1
-"""Of the deposit for a call, and for each offer."""
+HOURLY_PERMILLE, FLOOR_UCR, FEE_UCR = 1_000_000, 3_600_000_000, 1
+"""Of the deposit for a call, for a unit and hour at least, and for each offer."""
+THROTTLED = 0.1
+"""Of the reports, how many tell of a 429."""
+ISSUES = (Issue("handover", ("now", "clean")), Issue("support", ("none", "call", "full")))
 STEP_S = 0.15
 """Between what belongs together: longer than an answer takes on a market that is not attacked."""
 
@@ -36,7 +39,7 @@ def furnish(market: Market, *, called: bool) -> None:
     market.send(c.IssueCredits(owner, 10**9, "deposits"), market.bank)
     market.send(c.SetPriority(market.accounts[market.agents[0].public], True), market.operator)
     market.send(c.SetPolicy(10**15, 60_000, FEE_UCR), market.operator)
-    market.send(c.SetDeposit(HOURLY_PERMILLE), market.operator)
+    market.send(c.SetDeposit(HOURLY_PERMILLE, FLOOR_UCR), market.operator)
     market.send(c.SetResaleCall(RESALE_MS if called else 0), market.operator)
 
 
@@ -59,7 +62,10 @@ class Mix:
         """Begin something or nothing; how many commands were sent."""
         if self._rng.random() > SHARE:
             return 0
-        moves = (self._buy, self._bargain, self._order, self._claim, self._alternate, self._choose, self._gather)
+        moves = (
+            self._buy, self._hire, self._bargain, self._order, self._claim, self._alternate, self._choose,
+            self._gather, self._weigh,
+        )  # fmt: skip
         return self._rng.choice(moves)(now_s)
 
     def go_on(self, now_s: float) -> int:
@@ -81,11 +87,7 @@ class Mix:
     def _buy(self, now_s: float) -> int:
         """Contractors compete; each tells of its work, the winner of some."""
         market, rng = self._market, self._rng
-        call = c.CallForProposals(
-            Direction.BUY, "gpu", 1, WORK_MS, 1, OPEN_MS, 1_000, Pricing.SECOND,
-            delay_cost_per_s_ucr=100, bond_ucr=50, start_within_ms=200, grace_ms=400,
-        )  # fmt: skip
-        cfp = market.send(call, rng.choice(market.agents[:-CONTRACTORS]))
+        cfp = market.send(_work(), rng.choice(market.agents[:-CONTRACTORS]))
         contractors = market.agents[-CONTRACTORS:]
         for keys in contractors:
             ask = c.PlaceAsk(cfp, pool_of(market, keys), rng.randrange(100, 1_000), 0, "task", bytes(32))
@@ -95,14 +97,40 @@ class Mix:
             self._plan(now_s + OPEN_MS / 1000 + STEP_S, *steps[: rng.choice((2, 2, 2, 1))])
         return 1 + len(contractors)
 
+    def _hire(self, now_s: float) -> int:
+        """Contractors compete; the buyer chooses one of them, or none that it can have, and that one does the work."""
+        market, rng = self._market, self._rng
+        buyer, contractors = rng.choice(market.agents[:-CONTRACTORS]), market.agents[-CONTRACTORS:]
+        cfp = market.send(_work(Awarder.MANAGER, decide_ms=2_000), buyer)
+        asks = [
+            market.send(c.PlaceAsk(cfp, pool_of(market, keys), rng.randrange(100, 1_000), 0, "task", bytes(32)), keys)
+            for keys in contractors
+        ]
+        chosen = rng.randrange(CONTRACTORS)
+        at_s, worker = now_s + OPEN_MS / 1000 + STEP_S, contractors[chosen]
+        first = rng.choice((c.AwardBid(asks[chosen]), c.AwardBid(asks[chosen]), c.RejectBid(asks[chosen])))
+        self._plan(at_s, (first, buyer), (c.AwardBid(asks[chosen]), buyer))
+        done = (c.ReportWork(asks[chosen], end, "result") for end in (Progress.STARTED, Progress.DONE))
+        self._plan(at_s + 2 * STEP_S, *((report, worker) for report in done))
+        return 1 + len(asks)
+
+    def _weigh(self, _now_s: float) -> int:
+        """The bank sets the weight of an account, which all of its budget root count by."""
+        market, rng = self._market, self._rng
+        account = market.accounts[rng.choice(market.agents).public]
+        market.send(c.SetWeight(account, rng.choice((500, 800, 1_000, 1_000))), market.bank)
+        return 1
+
     def _bargain(self, now_s: float) -> int:
-        """A lease that only one bids for; its holder and another agent come to a deal, or not."""
+        """A lease that only one bids for; its holder and another agent come to a deal, or not: over the price, or over
+        issues with options as well."""
         holder, buyer, award, at_s = self._lease(now_s)
-        asked = self._asks(award, buyer, NegotiationProtocol.MONOTONIC)
+        issues = self._rng.choice(((), ISSUES))
+        asked = self._asks(award, buyer, NegotiationProtocol.MONOTONIC, issues)
         talk = self._plan(at_s, (asked, holder))
-        self._plan(
-            at_s + STEP_S, (c.JoinNegotiation(talk, 100, "task", bytes(32)), buyer), *self._rounds(talk, holder, buyer)
-        )
+        options = tuple(self._rng.randrange(len(issue.options)) for issue in issues)
+        rounds = self._rounds(talk, holder, buyer, options)
+        self._plan(at_s + STEP_S, (c.JoinNegotiation(talk, 100, "task", bytes(32)), buyer), *rounds)
         return 2
 
     def _claim(self, now_s: float) -> int:
@@ -142,7 +170,9 @@ class Mix:
         cfp = market.send(call, market.manager)
         bids = [market.bid(cfp, keys, rng.randrange(10, 1_000)) for keys in bidders]
         chosen = rng.choice((c.AwardBid(bids[0]), c.AwardBid(bids[1]), c.RejectBid(bids[0]), c.AwardBid(bids[2])))
-        self._plan(now_s + OPEN_MS / 1000 + STEP_S, (chosen, market.manager), (c.AwardBid(bids[1]), market.manager))
+        # Where neither wins, the deposit pays them.
+        then = rng.choice((c.AwardBid(bids[1]), c.AwardBid(bids[1]), c.RejectBid(bids[1])))
+        self._plan(now_s + OPEN_MS / 1000 + STEP_S, (chosen, market.manager), (then, market.manager))
         return 1 + len(bidders)
 
     def _gather(self, _now_s: float) -> int:
@@ -165,15 +195,22 @@ class Mix:
         cfp = market.call(open_ms=OPEN_MS, duration_ms=LEASE_MS)
         return holder, buyer, market.bid(cfp, holder, rng.randrange(10, 100)), now_s + OPEN_MS / 1000 + STEP_S
 
-    def _asks(self, award: bytes, buyer: KeyPair, protocol: NegotiationProtocol) -> c.OpenNegotiation:
+    def _asks(
+        self, award: bytes, buyer: KeyPair, protocol: NegotiationProtocol, issues: tuple[Issue, ...] = ()
+    ) -> c.OpenNegotiation:
         still = 1 if protocol is NegotiationProtocol.MONOTONIC else 0
-        return c.OpenNegotiation(award, self._market.accounts[buyer.public], protocol, (), 4, ROUND_MS, still)
+        return c.OpenNegotiation(award, self._market.accounts[buyer.public], protocol, issues, 4, ROUND_MS, still)
 
-    def _rounds(self, talk: bytes, holder: KeyPair, buyer: KeyPair) -> list[tuple[Command, KeyPair]]:
-        """Two rounds of monotonic concession, which meet or do not."""
+    def _rounds(
+        self, talk: bytes, holder: KeyPair, buyer: KeyPair, options: tuple[int, ...] = ()
+    ) -> list[tuple[Command, KeyPair]]:
+        """Two rounds of monotonic concession, which meet or do not. With issues the holder comes over to the buyer's
+        options in the second one."""
+        first = tuple(1 - bool(option) for option in options)
         steps: list[tuple[Command, KeyPair]] = []
         for number, (high, low) in enumerate(((60, 20), (45, self._rng.choice((45, 45, 41)))), start=1):
-            steps += [(c.MakeOffer(talk, number, (), high), holder), (c.MakeOffer(talk, number, (), low), buyer)]
+            mine = first if number == 1 else options
+            steps += [(c.MakeOffer(talk, number, mine, high), holder), (c.MakeOffer(talk, number, options, low), buyer)]
         return steps
 
     def _order(self, now_s: float) -> int:
@@ -186,5 +223,16 @@ class Mix:
             )
             market.send(order, keys)
         grant = market.send(c.DrawTokens(TOKENS, rng.randrange(1, 2_000), "incident"), market.agents[0])
-        self._plan(now_s + STEP_S, (c.ReportUsage(grant, rng.randrange(1, 1_000), 1, 0, "incident"), market.agents[0]))
+        throttled = int(rng.random() < THROTTLED)
+        report = c.ReportUsage(grant, rng.randrange(1, 1_000), 1, throttled, "incident")
+        self._plan(now_s + STEP_S, (report, market.agents[0]))
         return 1 + many
+
+
+def _work(award: Awarder = Awarder.AUTO, decide_ms: int = 0) -> c.CallForProposals:
+    """A call that buys, by the market's choice or the manager's."""
+    pricing = Pricing.SECOND if award is Awarder.AUTO else Pricing.FIRST
+    return c.CallForProposals(
+        Direction.BUY, "gpu", 1, WORK_MS, 1, OPEN_MS, 1_000, pricing, award, decide_ms,
+        delay_cost_per_s_ucr=100, bond_ucr=50, start_within_ms=200, grace_ms=400,
+    )  # fmt: skip

@@ -8,16 +8,23 @@ from collections.abc import Coroutine
 from typing import Any, Self
 
 CHUNK_BYTES = 65_536
+Link = tuple[asyncio.StreamWriter, ...]
+"""The near and the far end of a connection."""
 
 
 class Proxy:
-    """Passes `port` on to `target`, both on loopback, from a thread of its own until the block ends."""
+    """Passes `port` on to `target`, both on loopback, from a thread of its own until the block ends.
+
+    `dropped` counts connections that were cut while they were open, `refused` those that were opened during a cut, and
+    `delayed_bytes` what passed late, in either direction.
+    """
 
     def __init__(self, port: int, target: int) -> None:
         self.delay_s = 0.0
+        self.dropped = self.refused = self.delayed_bytes = 0
         self._port, self._target = port, target
-        self._cut = False
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._cutting = threading.Event()
+        self._links: set[Link] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
 
@@ -34,12 +41,12 @@ class Proxy:
 
     def cut(self) -> None:
         """Drop every connection and take no other until `mend`."""
-        self._cut = True
+        self._cutting.set()
         self._run(self._drop())
 
     def mend(self) -> None:
         """Take connections again."""
-        self._cut = False
+        self._cutting.clear()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
@@ -52,32 +59,46 @@ class Proxy:
         await self._drop()
 
     async def _drop(self) -> None:
-        for writer in list(self._writers):
-            writer.transport.abort()
+        self.dropped += len(self._links)
+        for link in self._links:
+            _abort(link)
         await asyncio.sleep(0)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._cut:
-            writer.transport.abort()
+        if self._cutting.is_set():
+            self._refuse((writer,))
             return
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             writer.transport.abort()
             return
-        both = {writer, far_writer}
-        self._writers |= both
+        link = (writer, far_writer)
+        if self._cutting.is_set():  # since we began: the drop has not seen this one
+            self._refuse(link)
+            return
+        self._links.add(link)
         await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
-        self._writers -= both
+        self._links.discard(link)
+
+    def _refuse(self, link: Link) -> None:
+        self.refused += 1
+        _abort(link)
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(CHUNK_BYTES):
                 if self.delay_s:
                     await asyncio.sleep(self.delay_s)
+                    self.delayed_bytes += len(data)
                 writer.write(data)
                 await writer.drain()
         except OSError:
             pass  # the other end is gone, as it is meant to be
         finally:
             writer.close()
+
+
+def _abort(link: Link) -> None:
+    for writer in link:
+        writer.transport.abort()

@@ -8,13 +8,13 @@ import time
 import traceback
 from collections import Counter
 from functools import partial
-from pathlib import Path
 
 from confluent_kafka import KafkaException
 
 from contractnet.errors import ContractnetError
 from faults.arena import arena_in
 from faults.plan import Plan
+from faults.results import Results
 from faults.sections.registry import SECTIONS, Section
 from faults.tally import Tally
 
@@ -24,24 +24,22 @@ def say(section: str, line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')}  {section:10}  {line}", flush=True)
 
 
-def run_section(name: str, *, full: bool, seed: int, rate: float, data: Path) -> Tally:
-    """Run a section by its name and keep its result in `data`; one that does not get to its end is a failure."""
-    run = data / f"{name}-{time.strftime('%H%M%S')}"
-    plan = Plan(full, seed, run, partial(say, name), rate, random.Random(f"{seed} {name}"))
+def run_section(name: str, results: Results) -> Tally:
+    """Run a section by its name and keep its result; one that does not get to its end is a failure, and has none, not
+    even an older one."""
+    run, seed = results.run, results.run.seed
+    data = results.data / f"{name}-{time.strftime('%H%M%S')}"
+    plan = Plan(run.form == "full", seed, data, partial(say, name), run.rate, random.Random(f"{seed} {name}"))
+    results.forget(name)
     try:
         tally = _run(SECTIONS[name], plan)
         if not tally.skipped:
-            tally.save(result_of(name, data))
+            results.keep(name, tally)
     except (AssertionError, ContractnetError, KafkaException, TimeoutError, subprocess.TimeoutExpired) as error:
         traceback.print_exc()
         tally = Tally(problems=[f"the section did not end: {error}"], unfinished=[name])
     _report(name, tally)
     return tally
-
-
-def result_of(name: str, data: Path) -> Path:
-    """Where a section's result is kept."""
-    return data / f"{name}.json"
 
 
 def _run(section: Section, plan: Plan) -> Tally:
@@ -63,13 +61,14 @@ def _run(section: Section, plan: Plan) -> Tally:
 def _report(name: str, tally: Tally) -> None:
     if tally.duration_s:  # else it was skipped or did not get to its end, and nothing was counted
         attempts = Counter(attempts=tally.attempts.total())
+        mix = "".join(f" {what}={n}" for what, n in sorted(tally.mix.items()))
         others = "".join(f" {what}={n}" for what, n in sorted((tally.other + tally.notes + attempts).items()))
         say(
             name,
             f"kills={tally.kills} zombies={tally.zombies} broker={tally.broker}{others} "
             f"commands={tally.commands} acknowledged={tally.acknowledged} "
             f"awards={tally.awards} works={tally.works} deals={tally.deals} "
-            f"resold={tally.resold} claims={tally.claims} grants={tally.grants} "
+            f"resold={tally.resold} claims={tally.claims} grants={tally.grants}{mix} "
             f"uncommitted={tally.visible} verified={tally.verified} rows={tally.rows} "
             f"{tally.counts()} in {tally.duration_s:.0f} s",
         )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 FAILURES = ("duplicate", "lost", "torn", "diverged", "rows_lost", "rows_doubled")
 OPEN_LEAST = 0.3
@@ -16,10 +15,13 @@ OPEN_LEAST = 0.3
 @dataclass
 class Tally:
     """Counts of one section, or their sum. `phases` counts kills by where they fell, `opened` those of them that left
-    an open transaction in the log; `recovery_s` are the times from a kill to the next award at read_committed;
+    an open transaction in the log; `recovery_s` are the times from a kill to the next award at read_committed,
+    from the first one where several followed without an award;
     `other` are faults of other kinds, `attempts` those of adversaries by kind, which are no faults; `notes` what came
     of faults, and what came with one that is counted elsewhere; `problems` are failures that are no count of records.
-    `verified` are ledger records that the independent checker has seen. `skipped` and `unfinished` are sections."""
+    `rows` are the rows of events that were compared with the ledger, in the sections that have a projector.
+    `mix` is what else came about of the load. `verified` are ledger records that the independent checker has seen.
+    `skipped` and `unfinished` are sections."""
 
     kills: int = 0
     zombies: int = 0
@@ -31,6 +33,7 @@ class Tally:
     resold: int = 0
     claims: int = 0
     grants: int = 0
+    mix: Counter[str] = field(default_factory=Counter)
     visible: int = 0
     acknowledged: int = 0
     verified: int = 0
@@ -94,7 +97,8 @@ class Tally:
         without = "".join(f" {what}={','.join(names)}" for what, names in named if names)
         return (
             f"faults: kills={self.kills} zombies={self.zombies} broker={self.broker} commands={self.commands} "
-            f"{self.counts()} recovery_p50_s={recovery}{without}"
+            f"{self.counts()} recovery_p50_s={recovery} recovery_n={len(self.recovery_s)} "
+            f"rows={self.rows}{without}"
         )
 
     def hostile_lines(self) -> list[str]:
@@ -123,14 +127,8 @@ class Tally:
         ]
         return [f"kills by phase ({opened} of {kills}, {opened / kills:.0%}, inside an open transaction):", *each]
 
-    def save(self, path: Path) -> None:
-        """Write as JSON, so that an interrupted campaign can go on."""
-        path.write_text(json.dumps(vars(self)), "utf-8")
-
     @classmethod
-    def load(cls, path: Path) -> Tally:
-        """Read what `save` wrote."""
-        fields = json.loads(path.read_text("utf-8"))
-        for name in ("phases", "opened", "other", "attempts", "notes"):
-            fields[name] = Counter(fields[name])
-        return cls(**fields)
+    def of(cls, fields: dict[str, Any]) -> Tally:
+        """From its fields, as JSON has them."""
+        counters = {name: Counter(value) for name, value in fields.items() if isinstance(value, dict)}
+        return cls(**fields | counters)

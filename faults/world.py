@@ -97,8 +97,9 @@ class Market:
         )
         self.producer.poll(0)
 
-    def open(self, agents: int, units: int = 1000, *, signed: bool = True) -> None:
-        """Genesis, a manager with a pool, and agents with credits, each of a budget root of its own."""
+    def open(self, agents: int, units: int = 1000, *, signed: bool = True, pairs: int = 0) -> None:
+        """Genesis, a manager with a pool, and agents with credits, each of a budget root of its own, but for so many
+        pairs from the third agent on, who share one."""
         genesis = self.seal(c.OpenMarket(self.bank.public, PARTITIONS, max(RULES), signed), self.operator)
         self.genesis = hashlib.sha256(genesis.value).digest()
         self.send_sealed(genesis)
@@ -106,7 +107,8 @@ class Market:
         for i in range(agents):
             keys = KeyPair.generate()
             self.agents.append(keys)
-            account = self.open_account(f"agent-{i}", keys, project=f"project-{i}")
+            root = f"project-{i - i % 2}" if 2 <= i < 2 + 2 * pairs else f"project-{i}"
+            account = self.open_account(f"agent-{i}", keys, f"project-{i}", root)
             self.accounts[keys.public] = account
             self.send(c.IssueCredits(account, CREDITS, "start"), self.bank)
         self.send(c.CreatePool("gpu", self.accounts[self.manager.public], units), self.bank)
@@ -117,9 +119,9 @@ class Market:
         first = self.accounts[self.agents[0].public]
         self.send(c.SetBudget(first, "", 5 * 10**6, 0, 60_000, None, 0, 0, 800), self.bank)
 
-    def open_account(self, name: str, keys: KeyPair, project: str = "project") -> bytes:
-        """Have the bank open an account of a project, which is its budget root; returns its id."""
-        return self.send(c.OpenAccount(name, project, project, keys.public, bytes(32)), self.bank)
+    def open_account(self, name: str, keys: KeyPair, project: str = "project", root: str = "") -> bytes:
+        """Have the bank open an account of a project, which is its budget root unless one is named; returns its id."""
+        return self.send(c.OpenAccount(name, project, root or project, keys.public, bytes(32)), self.bank)
 
     def call(self, *, open_ms: int = 200, duration_ms: int = 1000, units: int = 1) -> bytes:
         """The manager calls for proposals; returns the CFP's id."""
@@ -171,7 +173,7 @@ class World:
 
     def start_worker(self, slot: int, app: str = "streams.app", **environment: str) -> subprocess.Popen[bytes]:
         """Start a Faust worker of the referee."""
-        more = {"CONTRACTNET_SLOT": str(slot), "CONTRACTNET_WEB_PORT": str(self.web_port), **environment}
+        more = {"CONTRACTNET_SLOT": str(slot), "CONTRACTNET_WEB_PORT": str(self.web_port + slot), **environment}
         return self.start("faust", "-A", app, "worker", "-l", "info", **more)
 
     web_port: int = field(default_factory=find_free)

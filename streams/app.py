@@ -23,8 +23,9 @@ from streams.batches import Feed, deliver_batches
 from streams.garbage import freeze_imports
 from streams.metrics import Metrics
 from streams.referee import Referee, die
-from streams.settings import Settings
+from streams.settings import WEB_PORT_DEFAULT, Settings
 from streams.slots import Slot
+from streams.sparse import make_sparse
 from streams.tables import NoTables
 from streams.topics import wait_for_topics
 
@@ -55,7 +56,7 @@ app = faust.App(
     stream_wait_empty=False,
     web_bind="127.0.0.1",
     web_host="127.0.0.1",
-    web_port=settings.web_port + slot.number,
+    web_port=WEB_PORT_DEFAULT + slot.number if settings.web_port is None else settings.web_port,
     datadir=str(faust_dir),
     TableManager=NoTables,
 )
@@ -69,6 +70,7 @@ commands = app.topic(COMMANDS.name, key_type=bytes, value_type=bytes, key_serial
 def _quieten(_app: Any, **_: Any) -> None:
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.ERROR)
+    make_sparse("aiokafka")
 
 
 def the_referee() -> Referee:
@@ -137,6 +139,12 @@ def _wait_for_broker(_app: Any, **_: Any) -> None:
     wait_for_topics(settings.bootstrap, BROKER_WAIT_S)
 
 
+def _share_evenly(_app: Any, **_: Any) -> None:
+    """No standby replicas, of which there are no tables: with some, Faust's assignor lets two workers keep half of the
+    partitions each and gives a third one none. Asked for by its setting, there would be another assignor."""
+    app.assignor.replicas = 0
+
+
 async def _leave(_app: Any, **_: Any) -> None:
     """A worker that is told to stop hands its partitions over at once; one that crashes keeps them for its restart."""
     the_referee().close()
@@ -146,6 +154,7 @@ async def _leave(_app: Any, **_: Any) -> None:
 signals: Any = app  # Faust types what a signal may call so narrowly that its own examples fail
 signals.on_before_configured.connect(_quieten)
 signals.on_worker_init.connect(_wait_for_broker)
+signals.on_worker_init.connect(_share_evenly)
 signals.on_partitions_revoked.connect(_revoked)
 signals.on_partitions_assigned.connect(_assigned)
 signals.on_before_shutdown.connect(_leave)

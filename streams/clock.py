@@ -18,6 +18,7 @@ from streams.writer import Due, PartitionWriter
 INTERVAL_S = 0.01
 # A tick that had no effect yet is not sent again before this.
 PATIENCE_S = 0.25
+GIVE_UP_MS = 5_000
 # After a long pause market time catches up in steps of CLOCK_STEP_MS_MAX; so many ticks at most are sent at once.
 BURST_MAX = 500
 
@@ -28,7 +29,10 @@ class Clock:
     def __init__(self, bootstrap: str, log: Log = KAFKA) -> None:
         self._log = log
         # Not transactional: a transactional writer could hold up the readers of `commands`.
-        self._producer = log.producer(client_settings(bootstrap) | {"enable.idempotence": True, "linger.ms": 0})
+        # Ticks of a time without a broker are given up: it would be sent all of them once it is back.
+        self._producer = log.producer(
+            client_settings(bootstrap) | {"enable.idempotence": True, "linger.ms": 0, "message.timeout.ms": GIVE_UP_MS}
+        )
         self._stamps: dict[int, tuple[int, float]] = {}
         self._ticked: dict[str, tuple[int, float]] = {}
 

@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Producer
 
 from streams.reading import Record, read_partition
 
 Headers = list[tuple[str, str | bytes | None]]
+Delivered = Callable[[KafkaError | None, Any], None]
+"""Told, in `poll` or `flush`, what became of a record: an error, or None where the broker has it."""
 
 
 class Sender(Protocol):
@@ -30,6 +32,7 @@ class Sender(Protocol):
         *,
         timestamp: int = 0,
         headers: Headers | None = None,
+        on_delivery: Delivered | None = None,
     ) -> None: ...
     def poll(self, timeout: float = -1) -> int: ...
     def flush(self, timeout: float = -1) -> int: ...

@@ -38,6 +38,8 @@ def new_consumer(bootstrap: str, **more: object) -> Consumer:
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
             "fetch.wait.max.ms": 20,
+            # A client that is closed while it signs in would tell of it as of a failure.
+            "log_level": 2,
             **LONG_LIVED,
             **more,
         }

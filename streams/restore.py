@@ -17,6 +17,8 @@ from streams.snapshots import read_snapshots
 
 logger = logging.getLogger(__name__)
 CHAIN_HEADER = "chain"
+UNLOADABLE = (AssertionError, KeyError, TypeError, ValueError, IndexError, RecursionError)
+"""What `load` raises for bytes that are no state of this partition; a hash says only that they are what was written."""
 
 
 @dataclass(slots=True)
@@ -41,7 +43,8 @@ def fold_record(shard: Shard, record: Record) -> None:
 
 
 def restore(bootstrap: str, partition: int, partitions: int, operator_key: bytes, log: Log = KAFKA) -> Restored:
-    """Rebuild the shard of a partition. The ledger alone decides; a snapshot that does not fit it is passed over.
+    """Rebuild the shard of a partition. The ledger alone decides; a snapshot that does not fit it, or does
+    not load, is passed over with a warning.
 
     Raises KafkaException or TimeoutError where the broker does not answer.
     """
@@ -72,6 +75,13 @@ def _from_snapshot(bootstrap: str, partition: int, partitions: int, operator_key
             logger.warning("partition %d: snapshot %d is not of this ledger", partition, manifest.number)
             continue
         shard = empty_shard(partition, partitions, operator_key)
-        load(shard, state)
+        try:
+            load(shard, state)
+        except UNLOADABLE as error:
+            logger.warning("partition %d: snapshot %d does not load: %r", partition, manifest.number, error)
+            continue
+        if shard.head.hex() != manifest.chain:
+            logger.warning("partition %d: snapshot %d holds another chain than it claims", partition, manifest.number)
+            continue
         return Restored(shard, manifest.ledger_offset + 1, manifest.number, 0)
     return None

@@ -11,6 +11,7 @@ from contractnet.rights import app_id
 from contractnet.settings import bootstrap, data_dir
 from contractnet.topics import PARTITIONS_DEFAULT
 
+WEB_PORT_DEFAULT = 6066
 OPERATOR_KEY_FILE = Path("keys") / "operator.pub"
 """In the data directory: the public key (hex) of the only operator whose markets a worker serves."""
 
@@ -20,7 +21,8 @@ class Settings:
     """What every service needs to know.
 
     `app_id` is the consumer group and the prefix of transactional ids; `slot` the worker's place in it (None: the first
-    free one); `operator_key` the trusted operator's public key, 32 bytes.
+    free one); `operator_key` the trusted operator's public key, 32 bytes; `web_port` where a worker's /health answers
+    on 127.0.0.1 (None: 6066 and its slot, so that workers of one machine do not meet).
     """
 
     bootstrap: str
@@ -30,7 +32,7 @@ class Settings:
     replication: int
     operator_key: bytes
     slot: int | None
-    web_port: int
+    web_port: int | None
     session_timeout_s: float
 
     def transactional_id(self, partition: int) -> str:
@@ -41,7 +43,7 @@ class Settings:
     def from_environment(cls) -> Settings:
         """Read the CONTRACTNET_* variables; raises SettingsError for what makes no sense."""
         data = data_dir()
-        slot = os.environ.get("CONTRACTNET_SLOT")
+        slot, port = os.environ.get("CONTRACTNET_SLOT"), os.environ.get("CONTRACTNET_WEB_PORT")
         return cls(
             bootstrap=bootstrap(data=data),
             data=data,
@@ -50,7 +52,7 @@ class Settings:
             replication=_number("CONTRACTNET_REPLICATION", 1),
             operator_key=_operator_key(data),
             slot=None if slot is None else _number("CONTRACTNET_SLOT", 0),
-            web_port=_number("CONTRACTNET_WEB_PORT", 6066),
+            web_port=None if port is None else _number("CONTRACTNET_WEB_PORT", 0),
             session_timeout_s=float(_number("CONTRACTNET_SESSION_TIMEOUT_S", 10)),
         )
 

@@ -12,6 +12,8 @@ import json
 import zlib
 from dataclasses import asdict, dataclass
 
+from confluent_kafka import KafkaError
+
 from contractnet.topics import SNAPSHOTS
 from market import Shard
 from market.rules import RULES
@@ -20,8 +22,13 @@ from streams.log import KAFKA, Log, Sender
 
 CHUNK_BYTES_MAX = 512 * 1024
 GENERATIONS = 2
+FLUSH_S = 30.0
 STATE_BYTES_MAX = 2**31
 """A few KB can unpack to anything. What is larger is passed over, and the ledger is folded instead."""
+
+
+class SnapshotRefusedError(Exception):
+    """The broker did not take all records of a snapshot. The one before it is of the other generation, and stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,11 @@ class Manifest:
 
 
 def write_snapshot(producer: Sender, shard: Shard, number: int, ledger_offset: int) -> Manifest:
-    """Write the state of a shard after `ledger_offset`; returns once the broker has it. Raises KafkaException."""
+    """Write the state of a shard after `ledger_offset`; returns once the broker has it.
+
+    Raises SnapshotRefusedError where the broker did not take a record: there is no new manifest then. Raises
+    KafkaException for what librdkafka does not recover from.
+    """
     state = dump(shard)
     packed = zlib.compress(state, level=1)
     chunks = [packed[i : i + CHUNK_BYTES_MAX] for i in range(0, len(packed), CHUNK_BYTES_MAX)]
@@ -51,14 +62,28 @@ def write_snapshot(producer: Sender, shard: Shard, number: int, ledger_offset: i
         rules_version=max(RULES),
         state_hash=hashlib.sha256(state).hexdigest(),
     )
-    for i, chunk in enumerate(chunks):
-        producer.produce(SNAPSHOTS.name, chunk, key=f"{manifest.generation}/{i}", partition=shard.partition)
     # The manifest says that the chunks are there, so they have to be.
-    assert producer.flush(30) == 0, "the broker did not take the chunks in 30 s"
-    value = json.dumps(asdict(manifest))
-    producer.produce(SNAPSHOTS.name, value, key=f"{manifest.generation}/manifest", partition=shard.partition)
-    assert producer.flush(30) == 0, "the broker did not take the manifest in 30 s"
+    _deliver(producer, shard.partition, {f"{manifest.generation}/{i}": chunk for i, chunk in enumerate(chunks)})
+    value = json.dumps(asdict(manifest)).encode()
+    _deliver(producer, shard.partition, {f"{manifest.generation}/manifest": value})
     return manifest
+
+
+def _deliver(producer: Sender, partition: int, records: dict[str, bytes]) -> None:
+    """Have the broker store records. That nothing waits any more is no proof of it: it may have refused them."""
+    refused: list[KafkaError] = []
+
+    def note(error: KafkaError | None, _message: object) -> None:
+        if error is not None:
+            refused.append(error)
+
+    for key, value in records.items():
+        producer.produce(SNAPSHOTS.name, value, key=key, partition=partition, on_delivery=note)
+    waiting = producer.flush(FLUSH_S)
+    if refused or waiting:
+        # What still waits may be stored later, but before the next attempt's, which are newer then.
+        why = refused[0].str() if refused else f"no answer in {FLUSH_S:.0f} s"
+        raise SnapshotRefusedError(f"the broker did not take all of {', '.join(records)}: {why}")
 
 
 def read_snapshots(bootstrap: str, partition: int, log: Log = KAFKA) -> list[tuple[Manifest, bytes]]:

@@ -25,7 +25,7 @@ from streams.log import KAFKA, Log
 from streams.reading import Record, new_consumer, record_of
 from streams.restore import fold_record, restore
 from streams.settings import Settings
-from streams.snapshots import read_snapshots, write_snapshot
+from streams.snapshots import SnapshotRefusedError, read_snapshots, write_snapshot
 
 logger = logging.getLogger(__name__)
 
@@ -49,11 +49,18 @@ class Follower:
     since: int
     last_at: float
     took_s: float = 0.0
-    """How long it took to write the last snapshot."""
+    """How long it took to write the last snapshot, or to fail."""
+    refused: bool = False
+    """Whether the broker did not take the last one."""
 
     def is_due(self, now_s: float, entries: int) -> bool:
-        """Whether enough has happened since the last snapshot: `entries`, or a little and then silence."""
+        """Whether enough has happened since the last snapshot: `entries`, or a little and then silence.
+
+        What the broker did not take is tried again after IDLE_S, with what came since.
+        """
         passed_s = now_s - self.last_at
+        if self.refused and passed_s <= IDLE_S:
+            return False
         if self.since >= entries:
             return passed_s >= PAUSES_PER_SNAPSHOT * self.took_s
         return passed_s > IDLE_S and self.since >= IDLE_ENTRIES_MIN
@@ -144,9 +151,16 @@ class Snapshotter:
 
     def _snapshot(self, partition: int, follower: Follower) -> None:
         started = self._log.monotonic()
-        manifest = write_snapshot(self._producer, follower.shard, follower.number, follower.ledger_offset)
+        try:
+            manifest = write_snapshot(self._producer, follower.shard, follower.number, follower.ledger_offset)
+        except SnapshotRefusedError as error:
+            logger.warning("partition %d: snapshot %d is not written: %s", partition, follower.number, error)
+            manifest = None
         follower.last_at = self._log.monotonic()
         follower.took_s = follower.last_at - started
+        follower.refused = manifest is None
+        if manifest is None:
+            return
         logger.info(
             "partition %d: snapshot %d at ledger offset %d, %d chunks, %.2f s",
             partition,

@@ -59,7 +59,7 @@ def create_topics(bootstrap: str, partitions: int, replication: int) -> list[str
     Raises SettingsError where a topic has another partition count, or another configuration than the table's, and
     AccessRefusedError.
     """
-    admin = AdminClient(client_settings(bootstrap))
+    admin = AdminClient(client_settings(bootstrap) | {"log_level": 2})
     config = {"min.insync.replicas": str(max(1, replication - 1))}
     wanted = [NewTopic(t.name, partitions, replication, config=t.config | config) for t in TOPICS]
     made = []

@@ -77,16 +77,12 @@ class Contractors:
         shots.append(ground.shot(self._ask(cfp), ground.manager, Code.OWN_CFP))
         shots.append(ground.shot(self._ask(cfp), ground.bank, Code.NOT_PERMITTED))
         shots.append(ground.shot(bid(cfp, 10), ground.mallory, Code.OUT_OF_SEQUENCE))
-        # An accomplice wants more than a contractor has: units of its pool, or credits for the bond.
-        usual = replace(buying(DAY_MS), reserve_price_ucr=10)
-        for call, code in (
-            (replace(usual, units=SHOP_UNITS + 1), Code.UNITS_EXCEED_POOL),
-            (replace(usual, bond_ucr=CREDITS * 10), Code.INSUFFICIENT_CREDIT),
-        ):
-            sealed = ground.sealed(call, ground.mallory)
-            ask = self._ask(sealed.command_id, price_ucr=10)
-            shots += [ground.shot_of(sealed, ACCEPTED), ground.shot(ask, ground.agents[0], code)]
-            shots.append(ground.shot(c.CancelCfp(sealed.command_id), ground.mallory, ACCEPTED))
+        # An accomplice wants more units than a contractor's pool has.
+        large = replace(buying(DAY_MS), reserve_price_ucr=10, bond_ucr=10, units=SHOP_UNITS + 1)
+        sealed = ground.sealed(large, ground.mallory)
+        ask = self._ask(sealed.command_id, price_ucr=10)
+        shots += [ground.shot_of(sealed, ACCEPTED), ground.shot(ask, ground.agents[0], Code.UNITS_EXCEED_POOL)]
+        shots.append(ground.shot(c.CancelCfp(sealed.command_id), ground.mallory, ACCEPTED))
         return shots
 
     @staticmethod
@@ -95,7 +91,7 @@ class Contractors:
         rng, mallory = ground.rng, ground.mallory
         wrong: tuple[tuple[dict[str, Any], Code], ...] = (
             ({"delay_cost_per_s_ucr": rng.choice((-1, LONG_MAX, LONG_MIN))}, Code.BAD_AMOUNT),
-            ({"bond_ucr": rng.choice((0, -1, LONG_MAX, LONG_MIN))}, Code.BAD_AMOUNT),
+            ({"bond_ucr": rng.choice((0, -1, CEILING_UCR + 1, LONG_MAX, LONG_MIN))}, Code.BAD_AMOUNT),
             ({"start_within_ms": rng.choice((-1, LONG_MAX, LONG_MIN))}, Code.BAD_DURATION),
             ({"grace_ms": rng.choice((-1, limits.LEASE_MS_MAX, LONG_MAX, LONG_MIN))}, Code.BAD_DURATION),
             ({"slots": limits.SLOTS_MAX, "reserve_price_ucr": limits.AMOUNT_UCR_MAX}, Code.BAD_AMOUNT),
@@ -166,8 +162,9 @@ class Bargainers:
         """Two honest members bargain; the insider would like to be either of them."""
         holder, buyer = ground.agents[1:3]
         shots = [ground.shot(self._opening(ground, award, buyer), ground.mallory, Code.NOT_OWNER, NO_LEASE)]
-        # Anybody may claim a lease; it does not keep the holder from bargaining with somebody else.
-        shots.append(ground.shot(self._claim(award), ground.mallory, ACCEPTED, NO_LEASE, hostile=False))
+        # Anybody may claim a lease, once an hour; it does not keep the holder from bargaining with somebody else.
+        claims = (ACCEPTED, NO_LEASE, Code.LIMIT_REACHED)
+        shots.append(ground.shot(self._claim(award), ground.mallory, *claims, hostile=False))
         opened, ident = ground.honest(self._opening(ground, award, buyer), holder, ACCEPTED, NO_LEASE)
         gone = (Code.UNKNOWN_NEGOTIATION, Code.NEGOTIATION_CLOSED)
         joined, _ = ground.honest(c.JoinNegotiation(ident, 100, "task", bytes(32)), buyer, ACCEPTED, *gone)

@@ -64,14 +64,36 @@ def run(arena: Arena) -> None:
     arena.start_market(2)
     for n in range(faults):
         if n % 2:
-            proxy.delay_s = DELAY_S
-            time.sleep(DELAYED_S)
-            proxy.delay_s = 0.0
+            _slow(arena, proxy)
         else:
-            proxy.cut()
-            time.sleep(CUT_S_MAX if n % 4 == 0 else arena.rng.uniform(0.1, CUT_S_MAX))
-            proxy.mend()
-        arena.tally.other["links_delayed" if n % 2 else "links_cut"] += 1
+            _cut(arena, proxy, CUT_S_MAX if n % 4 == 0 else arena.rng.uniform(0.1, CUT_S_MAX))
         arena.wait_for_award(everywhere=True)
         arena.demand_alive(f"link fault {n + 1}")
         arena.plan.progress(n + 1, faults, "faults of the link")
+
+
+def _cut(arena: Arena, proxy: Proxy, away_s: float) -> None:
+    """A cut counts where it dropped connections."""
+    before = proxy.dropped
+    proxy.cut()
+    dropped = proxy.dropped - before
+    time.sleep(away_s)
+    proxy.mend()
+    _count(arena, "links_cut", dropped, "connections_dropped")
+
+
+def _slow(arena: Arena, proxy: Proxy) -> None:
+    """A delay counts where bytes passed late."""
+    before = proxy.delayed_bytes
+    proxy.delay_s = DELAY_S
+    time.sleep(DELAYED_S)
+    proxy.delay_s = 0.0
+    _count(arena, "links_delayed", proxy.delayed_bytes - before, "bytes_delayed")
+
+
+def _count(arena: Arena, fault: str, effect: int, what: str) -> None:
+    if effect:
+        arena.tally.count(fault)
+        arena.tally.notes[what] += effect
+    else:
+        arena.tally.problems.append(f"the fault did not take effect: {fault}, but {what}=0")

@@ -35,6 +35,7 @@ def run(arena: Arena) -> None:
     log = arena.world.data / "processes.log"
     zombies: list[Zombie] = []
     arena.start_service("streams.snapshotter")
+    arena.start_projector()
     for slot in range(WORKERS):
         arena.start_worker(slot)
     arena.wait_for_split(range(WORKERS))

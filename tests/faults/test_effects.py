@@ -7,20 +7,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer
 
+from broker.interface import Broker
+from broker.ports import find_free
 from contractnet.messages import Cause, Code, Entry, Event, Source
 from contractnet.messages import events as e
 from contractnet.topics import COMMANDS, LEDGER, NOTICES
-from faults.arena import Arena
+from faults.arena import WORKER_CODES, Arena
+from faults.load import Load
+from faults.plan import Plan
+from faults.proxy import Proxy
 from faults.records import newest_stamp_ms
-from faults.sections import clocks, disks, projection, strangers
+from faults.sections import clocks, disks, kills, links, projection, strangers
 from faults.sections.zombies import Zombie
 from faults.tally import Tally
 from faults.watch import Watch
@@ -52,6 +58,36 @@ def test_a_zombie_is_fenced_where_exit_code_and_log_say_so() -> None:
     assert not Zombie(process, 0).is_fenced(fence + others)
     assert not Zombie(process, len(fence)).is_fenced(fence + own)
     assert not Zombie(ended(0), 0).is_fenced(fence + own)
+
+
+@pytest.mark.parametrize(
+    ("code", "excused", "notes", "problems"),
+    [(0, (), 0, 0), (3, (), 0, 1), (3, WORKER_CODES, 0, 1), (1, WORKER_CODES, 1, 0)],
+)
+def test_a_process_that_does_not_end_in_good_order_is_a_failure(
+    code: int, excused: tuple[int, ...], notes: int, problems: int
+) -> None:
+    """Also where it ended before it was told to; what a worker is excused for is told."""
+    arena = Arena(cast(World, None), cast(Plan, None), [], cast(Watch, None), cast(Load, None))
+    arena._end("a process", ended(code), excused)
+    assert (arena.tally.notes.total(), len(arena.tally.problems)) == (notes, problems)
+
+
+@pytest.mark.parametrize(("owned", "kills"), [({2: 17}, 1), ({}, 0)])
+def test_a_kill_of_a_worker_that_owns_nothing_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, owned: dict[int, int], kills: int
+) -> None:
+    """It is told; nothing moves by it."""
+    sleep = (sys.executable, "-c", "import time; time.sleep(60)")
+    watch = SimpleNamespace(open_transactions=len, wait_for_award=lambda: None)
+    arena = Arena(cast(World, None), cast(Plan, None), [], cast(Watch, watch), cast(Load, None))
+    arena.workers = {slot: subprocess.Popen(sleep) for slot in range(2)}
+    monkeypatch.setattr(Arena, "owned", lambda *_: owned)
+    arena.kill_worker(1, "rebalance")
+    assert (arena.tally.kills, arena.tally.trials, arena.tally.opened.total()) == (kills, kills, kills)
+    assert arena.tally.notes["idle_kills"] == 1 - kills
+    arena.workers[0].kill()
+    arena.workers[0].wait()
 
 
 @pytest.mark.parametrize(("log", "code", "seen"), [(b"", None, 0), (b"No space left on device", None, 1), (b"", 70, 1)])
@@ -127,6 +163,22 @@ def test_a_clock_that_is_right_is_not_taken_for_a_wrong_one(world: World, monkey
     assert [clocks._stamps(arena, offset_s) for offset_s in (-clocks.OFF_S, 0, clocks.OFF_S)] == [False, True, False]
 
 
+def test_a_clock_that_is_put_right_is_no_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the six clocks of a round four are wrong, of broker and of worker."""
+    monkeypatch.setattr(clocks, "_stamps", lambda *_: True)
+    monkeypatch.setattr(clocks, "broker_clock", nullcontext)
+    monkeypatch.setattr(clocks, "RAN_S", 0.0)
+    ran: list[str] = []
+    plan = SimpleNamespace(pick=lambda *_: 1, progress=lambda *_: None)
+    nothing = {name: lambda *_: None for name in ("start_service", "kill_worker", "wait_for_split")}
+    arena = stage(tmp_path, plan=plan, start_worker=lambda *_, **more: ran.extend(more.values()), **nothing)
+    arena.world.broker = cast(Broker, SimpleNamespace(start=lambda: None, stop=lambda: None))
+    clocks.run(arena)
+    assert sorted(ran) == sorted(map(str, clocks.WORKER_S))
+    told = arena.tally.other + arena.tally.notes
+    assert (told["clocks_wrong"], told["worker_clocks_wrong"], arena.tally.trials) == (4, 4, 1)
+
+
 @pytest.mark.broker
 def test_open_transactions_are_those_of_the_partitions_asked_for(world: World) -> None:
     """What a survivor has open is not the killed worker's."""
@@ -145,3 +197,49 @@ def test_open_transactions_are_those_of_the_partitions_asked_for(world: World) -
         world.wait_for("nothing is open", lambda: watch.open_transactions(range(PARTITIONS)) == 0)
     finally:
         watch.stop()
+
+
+def test_what_is_written_between_two_questions_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each answer comes a record later than the one before, and nothing is open."""
+    ends = count(100)
+    monkeypatch.setattr(Watch, "_end", staticmethod(lambda *_: next(ends)))
+    watch = Watch.__new__(Watch)
+    watch._views = cast(dict[str, Consumer], {"read_committed": None, "read_uncommitted": None})
+    assert not watch.is_open(COMMANDS.name, 0)
+
+
+def test_a_recovery_is_measured_from_the_first_of_several_deaths(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three deaths the second one comes before any award; the awards appear at 12 and at 31."""
+    deaths, awards = iter((10.0, 11.0, 30.0)), iter((5.0, None, 12.0, 31.0))
+    watch = SimpleNamespace(award_after=None, wait_for_award=lambda: None)
+
+    def look(*_: object) -> None:
+        watch.award_after = next(awards)
+
+    monkeypatch.setattr(kills, "_start", lambda *_: None)
+    monkeypatch.setattr(kills, "_wait_for_award_or_death", look)
+    monkeypatch.setattr(kills, "_wait_for_death", lambda *_: next(deaths))
+    plan = SimpleNamespace(pick=lambda *_: 3, progress=lambda *_: None)
+    idle = {"start_service": lambda _: None, "start_projector": lambda: None, "start_worker": lambda _: None}
+    arena = SimpleNamespace(tally=Tally(), watch=watch, plan=plan, **idle)
+    kills.run(cast(Arena, arena))
+    assert arena.tally.recovery_s == [2.0, 1.0]
+
+
+def test_a_fault_of_a_link_counts_where_something_was_dropped_or_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy that nothing passes cuts and delays nothing."""
+    monkeypatch.setattr(links, "DELAYED_S", 0.0)
+    arena = stage(tmp_path)
+    with Proxy(find_free(), find_free()) as idle:
+        links._cut(arena, idle, 0.0)
+        links._slow(arena, idle)
+    assert (arena.tally.trials, len(arena.tally.problems)) == (0, 2)
+    busy = SimpleNamespace(dropped=0, delayed_bytes=0, mend=lambda: None)
+    busy.cut = lambda: setattr(busy, "dropped", 3)
+    links._cut(arena, cast(Proxy, busy), 0.0)
+    monkeypatch.setattr(time, "sleep", lambda _: setattr(busy, "delayed_bytes", 70))
+    links._slow(arena, cast(Proxy, busy))
+    assert arena.tally.other == {"links_cut": 1, "links_delayed": 1}
+    assert arena.tally.notes == {"connections_dropped": 3, "bytes_delayed": 70}

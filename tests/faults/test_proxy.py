@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 import time
@@ -48,16 +49,39 @@ def test_bytes_pass_late_when_delayed_and_not_at_all_when_cut(echo: int) -> None
             client.sendall(b"two")
             assert client.recv(10) == b"two"
             assert time.monotonic() - started >= 0.2
+            assert proxy.delayed_bytes == 6
+            assert proxy.dropped == 0
             proxy.cut()
+            assert (proxy.dropped, proxy.refused) == (1, 0)
             with pytest.raises(ConnectionError):
                 _expect_end(client)
         with pytest.raises(ConnectionError), socket.create_connection(("127.0.0.1", port), 5) as client:
             _expect_end(client)
+        assert (proxy.dropped, proxy.refused) == (1, 1)
         proxy.mend()
         proxy.delay_s = 0.0
         with socket.create_connection(("127.0.0.1", port), 5) as client:
             client.sendall(b"three")
             assert client.recv(10) == b"three"
+
+
+def test_a_connection_that_is_being_made_does_not_outlive_a_cut(echo: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was taken before the cut, and reached the far end during it."""
+    port, half = find_free(), threading.Event()
+    reach = asyncio.open_connection
+
+    async def slowly(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        half.set()
+        await asyncio.sleep(0.3)
+        return await reach(host, port)
+
+    monkeypatch.setattr(asyncio, "open_connection", slowly)
+    with Proxy(port, echo) as proxy, socket.create_connection(("127.0.0.1", port), 5) as client:
+        assert half.wait(5)
+        proxy.cut()
+        with pytest.raises(ConnectionError):
+            _expect_end(client)
+        assert (proxy.dropped, proxy.refused) == (0, 1)
 
 
 def _expect_end(client: socket.socket) -> None:

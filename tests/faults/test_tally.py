@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from pathlib import Path
 
 from faults.tally import Tally
 
 CLOSING = re.compile(
     r"faults: kills=\d+ zombies=\d+ broker=\d+ commands=\d+ duplicate=\d+ lost=\d+ torn=\d+ diverged=\d+ "
-    r"rows_lost=\d+ rows_doubled=\d+ recovery_p50_s=[\d.]+( skipped=[a-z,]+)?( unfinished=[a-z,]+)?"
+    r"rows_lost=\d+ rows_doubled=\d+ recovery_p50_s=[\d.]+ recovery_n=\d+ rows=\d+"
+    r"( skipped=[a-z,]+)?( unfinished=[a-z,]+)?"
 )
 
 
@@ -24,7 +24,7 @@ def test_the_closing_line_and_the_bound() -> None:
     total.add(tally())
     total.add(Tally(zombies=2, other=Counter(links_cut=5), notes=Counter(workers_ended=9)))
     assert CLOSING.fullmatch(total.closing_line())
-    assert total.closing_line().endswith("recovery_p50_s=2.00")
+    assert total.closing_line().endswith("recovery_p50_s=2.00 recovery_n=2 rows=0")
     assert "n = 10)" in total.bound_line()
     assert "1 of 3, 33%" in total.phase_lines()[0]
 
@@ -35,7 +35,7 @@ def test_the_closing_line_names_what_did_not_run() -> None:
     for section in (tally(), Tally(skipped=["disks"]), Tally(skipped=["clocks"])):
         total.add(section)
     assert CLOSING.fullmatch(total.closing_line())
-    assert total.closing_line().endswith("recovery_p50_s=2.00 skipped=disks,clocks")
+    assert total.closing_line().endswith("recovery_p50_s=2.00 recovery_n=2 rows=0 skipped=disks,clocks")
     assert total.failures == 0
     total.add(Tally(problems=["the section did not end"], unfinished=["links"]))
     assert CLOSING.fullmatch(total.closing_line())
@@ -73,10 +73,3 @@ def test_a_failure_bounds_nothing() -> None:
     """Any count of broken records, or a section that did not end, is a failure."""
     assert Tally(kills=1, torn=1).failures == 1
     assert Tally(kills=1, problems=["the section did not end"]).bound_line().startswith("no bound: 1 failures")
-
-
-def test_a_result_survives_a_restart_of_the_campaign(tmp_path: Path) -> None:
-    """RESUME=1 reads what an earlier run has saved."""
-    path = tmp_path / "kills.json"
-    tally().save(path)
-    assert Tally.load(path) == tally()

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import time
 import zlib
 from collections.abc import Callable
+from dataclasses import asdict
 
 import pytest
 from confluent_kafka import Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 
 from contractnet.codec import decode_entry
 from contractnet.messages import events as e
-from contractnet.topics import SNAPSHOTS
+from contractnet.topics import LEDGER, MESSAGE_BYTES_MAX, SNAPSHOTS
+from market.rules import RULES
 from market.snapshot import dump, load
+from streams.log import Log
+from streams.reading import read_partition
 from streams.restore import Restored, empty_shard, fold_record, restore
-from streams.snapshots import GENERATIONS, read_snapshots, write_snapshot
-from streams.snapshotter import Follower
+from streams.snapshots import GENERATIONS, Manifest, read_snapshots, write_snapshot
+from streams.snapshotter import IDLE_S, Follower, Snapshotter
 from tests.integration.world import PARTITIONS, Market, World
-from tests.streams.driving import busy_market, judge_all
+from tests.streams.driving import busy_market, judge_all, settings_of
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +165,113 @@ def test_without_any_sound_snapshot_the_ledger_is_folded(
     assert "after no snapshot" in caplog.text
     assert (dump(restored.shard), restored.shard.head) == (dump(folded), folded.head)
     assert restored.ledger_next == records[-1].offset + 1
+
+
+def _of_another_partition(state: bytes) -> bytes:
+    plain = json.loads(state)
+    return json.dumps(plain | {"partition": plain["partition"] + 1}).encode()
+
+
+def _of_another_head(state: bytes) -> bytes:
+    return json.dumps(json.loads(state) | {"head": bytes(32).hex()}).encode()
+
+
+def _without_accounts(state: bytes) -> bytes:
+    plain = json.loads(state)
+    for each in plain["markets"]:
+        each["accounts"] = []
+    return json.dumps(plain).encode()
+
+
+def _nested(_state: bytes) -> bytes:
+    return b"[" * 100_000
+
+
+def _cut(state: bytes) -> bytes:
+    return state[:-2]
+
+
+def _of_one_number(_state: bytes) -> bytes:
+    return b"7"
+
+
+@pytest.mark.parametrize(
+    "damage", [_cut, _of_one_number, _nested, _without_accounts, _of_another_partition, _of_another_head]
+)
+def test_a_snapshot_that_does_not_load_falls_back(
+    world: World, market: Market, producer: Producer, damage: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its hash and its place in the ledger are right: what was written is no state. The older one is taken, and where
+    that is none either, the ledger from its start; each is told once."""
+    records = world.ledger(market.partition)
+    folded = empty_shard(market.partition, PARTITIONS, world.operator.public)
+    for record in records:
+        fold_record(folded, record)
+    state = dump(folded)
+    for number, good in ((200, True), (201, False)):
+        _put(producer, market.partition, number, records[-1].offset, folded.head, state if good else damage(state))
+    with caplog.at_level(logging.INFO, "streams.restore"):
+        restored = fold(world, market)
+    assert (restored.snapshot, dump(restored.shard)) == (200, state)
+    assert caplog.text.count("snapshot 201 ") == 1
+    _put(producer, market.partition, 200, records[-1].offset, folded.head, damage(state))
+    restored = fold(world, market)
+    assert (restored.snapshot, restored.entries, dump(restored.shard)) == (None, len(records), state)
+
+
+def _put(producer: Producer, partition: int, number: int, offset: int, head: bytes, state: bytes) -> None:
+    """A snapshot as `write_snapshot` writes it, of any bytes."""
+    promised = hashlib.sha256(state).hexdigest()
+    manifest = Manifest(number % GENERATIONS, number, 1, offset, head.hex(), max(RULES), promised)
+    written = {"0": zlib.compress(state), "manifest": json.dumps(asdict(manifest)).encode()}
+    for name, value in written.items():
+        producer.produce(SNAPSHOTS.name, value, key=f"{manifest.generation}/{name}", partition=partition)
+    assert producer.flush(10) == 0
+
+
+def _take_at_most(world: World, size: int) -> None:
+    """Have the broker refuse larger records of snapshots."""
+    value = ConfigEntry("max.message.bytes", str(size), incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, SNAPSHOTS.name, incremental_configs=[value])
+    admin = AdminClient({"bootstrap.servers": world.broker.bootstrap})
+    for changed in admin.incremental_alter_configs([resource]).values():
+        changed.result(20)
+
+
+def test_a_chunk_that_the_broker_refuses_gets_no_manifest(
+    world: World, market: Market, producer: Producer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing waits after it, as if it were stored. The log says so, and the snapshot is written at its next time."""
+    whole = fold(world, market)
+    write_snapshot(producer, whole.shard, 300, whole.ledger_next - 1)
+    now_s = [1_000.0]
+    snapshotter = Snapshotter(settings_of(world), Log(Producer, read_partition, lambda: now_s[0]), entries=1)
+    snapshotter.restore()
+    for _ in range(2):
+        market.call(open_ms=60_000)
+    world.producer.flush(10)
+    judge_all(world, market.partition)
+    for record in list(read_partition(world.broker.bootstrap, LEDGER.name, market.partition, whole.ledger_next)):
+        snapshotter.take(market.partition, record)
+
+    def manifests() -> list[int]:
+        """The newest of each generation, sound or not."""
+        kept = {r.key: r.value for r in read_partition(world.broker.bootstrap, SNAPSHOTS.name, market.partition, 0)}
+        return [json.loads(value)["number"] for key, value in kept.items() if key.endswith(b"/manifest")]
+
+    _take_at_most(world, 1_000)
+    with caplog.at_level(logging.WARNING, "streams.snapshotter"):
+        snapshotter.snapshot_due()
+    assert max(manifests()) == 300
+    assert caplog.text.count("snapshot 301 is not written") == 1
+    assert fold(world, market).snapshot == 300
+    _take_at_most(world, MESSAGE_BYTES_MAX)
+    snapshotter.snapshot_due()
+    assert max(manifests()) == 300, "the next time has not come"
+    now_s[0] += IDLE_S + 1
+    snapshotter.snapshot_due()
+    assert max(manifests()) == 301
+    assert (fold(world, market).snapshot, fold(world, market).entries) == (301, 0)
 
 
 def test_the_snapshotter_writes_what_a_worker_restores(world: World, market: Market) -> None:
