@@ -27,7 +27,18 @@ from tests.mutants.mutant import SEEDS, Mutant
 from tests.mutants.planted import PLANTED
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("contractnet", "market", "streams", "projections", "analytics", "broker", "faults", "schemas", "tests")
+FOLDERS = (
+    "contractnet",
+    "market",
+    "streams",
+    "projections",
+    "analytics",
+    "broker",
+    "benchmarks",
+    "faults",
+    "schemas",
+    "tests",
+)
 TIMEOUT_S = 600.0
 SEEDS_PER_MUTANT = 200
 SLOW = {"golden", "model", "floor"}

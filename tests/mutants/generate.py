@@ -34,10 +34,11 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class Generated:
-    """One mutant: the whole new text of a file, and what was done at which line."""
+    """One mutant: the whole new text of a file, and what was done at which line, and where in its code (from 0)."""
 
     file: str
     line: int
+    column: int
     what: str
     code: str
     text: str
@@ -49,8 +50,8 @@ class Generated:
 
     @property
     def key(self) -> str:
-        """The same with the line's code in place of its number, which moves."""
-        return f"{self.file} {self.what} in `{self.code}`"
+        """The same with the line's code in place of its number, which moves, and the place in it."""
+        return f"{self.file} {self.what} at {self.column} in `{self.code}`"
 
 
 def mutants_of(root: Path, file: str) -> Iterator[Generated]:
@@ -64,9 +65,11 @@ def mutants_of(root: Path, file: str) -> Iterator[Generated]:
             before = ast.unparse(target)
             _changes(target)[choice]()
             after = ast.unparse(target)
-            line = getattr(target, "lineno", 0)
-            code = lines[line - 1].strip() if line else ""
-            yield Generated(file, line, f"`{_short(before)}` -> `{_short(after)}`", code, ast.unparse(tree) + "\n")
+            line, column = getattr(target, "lineno", 0), getattr(target, "col_offset", 0)
+            text = lines[line - 1] if line else ""
+            column -= len(text) - len(text.lstrip())
+            what = f"`{_short(before)}` -> `{_short(after)}`"
+            yield Generated(file, line, column, what, text.strip(), ast.unparse(tree) + "\n")
 
 
 def _short(text: str) -> str:

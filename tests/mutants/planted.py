@@ -7,12 +7,16 @@
 from __future__ import annotations
 
 from tests.mutants.mutant import SEEDS, Mutant
+from tests.mutants.planted_alarms import ALARM_MUTANTS
 from tests.mutants.planted_budgets import BUDGET_MUTANTS
+from tests.mutants.planted_buyers import BUYER_MUTANTS
 from tests.mutants.planted_checker import CHECKER_MUTANTS
 from tests.mutants.planted_decay import DECAY_MUTANTS
 from tests.mutants.planted_decisions import DECISION_MUTANTS
 from tests.mutants.planted_deposits import DEPOSIT_MUTANTS
+from tests.mutants.planted_exports import EXPORT_MUTANTS
 from tests.mutants.planted_groups import GROUP_MUTANTS
+from tests.mutants.planted_identities import IDENTITY_MUTANTS
 from tests.mutants.planted_integrity import INTEGRITY_MUTANTS
 from tests.mutants.planted_invitations import INVITATION_MUTANTS
 from tests.mutants.planted_negotiations import NEGOTIATION_MUTANTS
@@ -23,11 +27,14 @@ from tests.mutants.planted_roots import ROOT_MUTANTS
 from tests.mutants.planted_rules import RULE_MUTANTS
 from tests.mutants.planted_strategies import STRATEGY_MUTANTS
 from tests.mutants.planted_tokens import TOKEN_MUTANTS
+from tests.mutants.planted_waits import WAIT_MUTANTS
+from tests.mutants.planted_wallets import WALLET_MUTANTS
 
 SHELLS = "tests/streams/test_shells.py::test_the_clock_ticks_only_for_a_reason"
 STORE = "tests/projections/test_store.py"
 
 
+LOADS = "tests/streams/test_snapshots.py::test_a_snapshot_that_does_not_load_falls_back"
 WRITER, RESTORE = "streams/writer.py", "streams/restore.py"
 SNAPSHOTS, SNAPSHOTTER = "streams/snapshots.py", "streams/snapshotter.py"
 
@@ -164,8 +171,8 @@ SHELL_MUTANTS: tuple[Mutant, ...] = (
         SNAPSHOTS,
         "return state if hashlib.sha256(state).hexdigest() == manifest.state_hash else None",
         "return state",
-        "chunks of a newer snapshot are taken for those of an older one",
-        (SEEDS,),
+        "a state that was edited is taken for the one that was written (chunks of a newer snapshot show by its chain)",
+        ("tests/streams/test_snapshots.py::test_without_any_sound_snapshot_the_ledger_is_folded",),
     ),
     Mutant(
         "a damaged manifest is an error",
@@ -174,6 +181,38 @@ SHELL_MUTANTS: tuple[Mutant, ...] = (
         "except KeyError:",
         "a damaged cache ends every restore",
         (SEEDS,),
+    ),
+    Mutant(
+        "a snapshot that does not load is an error",
+        RESTORE,
+        "        except UNLOADABLE as error:\n",
+        "        except UnicodeError as error:\n",
+        "a worker ends at every start, although the ledger has everything",
+        (LOADS,),
+    ),
+    Mutant(
+        "what a snapshot claims is not what it holds",
+        RESTORE,
+        "if shard.head.hex() != manifest.chain:",
+        "if not shard.head:",
+        "a worker goes on with another chain than the ledger's",
+        (LOADS,),
+    ),
+    Mutant(
+        "delivery reports of a snapshot are not read",
+        SNAPSHOTS,
+        "    if refused or waiting:\n",
+        "    if waiting:\n",
+        "a manifest promises a chunk that the broker refused",
+        ("tests/streams/test_snapshots.py::test_a_chunk_that_the_broker_refuses_gets_no_manifest",),
+    ),
+    Mutant(
+        "a refused snapshot counts as written",
+        SNAPSHOTTER,
+        "        if manifest is None:\n",
+        "        if manifest is None:\n            follower.number += 1\n",
+        "the next attempt goes over the generation that is whole",
+        ("tests/streams/test_snapshots.py::test_a_chunk_that_the_broker_refuses_gets_no_manifest",),
     ),
     Mutant(
         "snapshot one entry early",
@@ -244,9 +283,8 @@ PROJECTOR_MUTANTS: tuple[Mutant, ...] = (
         "projections/store.py",
         "UPDATE SET next_offset = i.o + 1",
         "UPDATE SET next_offset = i.o",
-        "the last record of a batch is applied twice",
-        (STORE, "tests/projections/test_projector.py"),
-        survives="the reader goes on from last_offset and its chain; next_offset tells of a shorter log and seals rows",
+        "meta says that the file reaches less far than it does, and rows are sealed too late",
+        ("tests/analytics/test_verify.py::test_a_sound_market",),
     ),
     Mutant(
         "sealed rows stay",
@@ -286,11 +324,17 @@ PLANTED = (
     *TOKEN_MUTANTS,
     *POLICY_MUTANTS,
     *DEPOSIT_MUTANTS,
+    *BUYER_MUTANTS,
+    *EXPORT_MUTANTS,
     *ROOT_MUTANTS,
+    *IDENTITY_MUTANTS,
     *RESALE_MUTANTS,
     *DECAY_MUTANTS,
+    *WAIT_MUTANTS,
+    *WALLET_MUTANTS,
     *INTEGRITY_MUTANTS,
     *STRATEGY_MUTANTS,
     *CHECKER_MUTANTS,
+    *ALARM_MUTANTS,
     *PROJECTOR_MUTANTS,
 )

@@ -182,7 +182,7 @@ DECAY_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the checker's books miss a posting",
-        "analytics/checker_budgets.py",
+        "analytics/checker/budgets.py",
         '        for account in (e["debit"], e["credit"]):\n',
         '        for account in (e["debit"],):\n',
         "the checker's averages are those of the last balance",
@@ -190,7 +190,7 @@ DECAY_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the checker lets what is owed be spent",
-        "analytics/checker_parts.py",
+        "analytics/checker/parts.py",
         "        return self.balance_ucr - self.held_ucr - self.owed_ucr\n",
         "        return self.balance_ucr - self.held_ucr\n",
         "a refusal for what is owed looks wrong, and a bid of it right",
@@ -198,7 +198,7 @@ DECAY_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the checker knows no debts",
-        "analytics/checker_budgets.py",
+        "analytics/checker/budgets.py",
         "if left_owed_ucr != account.owed_ucr else []\n",
         "if False else []\n",
         "nobody has to say who owes what",

@@ -197,8 +197,8 @@ NEGOTIATION_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "rounds never end by themselves",
         EVOLVE,
-        "    negotiation.until_ms = until_ms\n    heapq.heappush(state.agenda,",
-        "    negotiation.until_ms = until_ms\n    heapq.heappush([],",
+        "        heapq.heappush(state.agenda, item)\n",
+        "        heapq.heappush([], item)\n",
         "a hold is locked for ever",
         (DIRECTED,),
     ),

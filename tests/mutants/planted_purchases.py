@@ -21,8 +21,8 @@ PURCHASE_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a loser's tie is forgotten",
         PRICES,
-        "    if not rest and keys[winner.id] > keys[loser.id]:\n        most -= 1\n",
-        "",
+        "    if not rest and not ties.falls_to(",
+        "    if rest and not ties.falls_to(",
         "a winner is promised a price at which it would lose",
         (ROWS,),
     ),

@@ -21,7 +21,7 @@ RESALE_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "the buyer's weight is left out",
         RULES,
-        "            weight_permille=buyer.weight_at(state.weight_epoch),\n",
+        "            weight_permille=state.weight_at(buyer, state.weight_epoch),\n",
         "            weight_permille=1000,\n",
         "a deal goes around the weights",
         (GUARDS,),
@@ -53,8 +53,8 @@ RESALE_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a resale needs room in its pool",
         RULES,
-        "    allotment = allot(cfp, Pool(lease.pool, lease.account, units), at_ms, head)\n",
-        "    allotment = allot(cfp, state.pools[lease.pool], at_ms, head)\n",
+        "    allotment = allot(state, cfp, Pool(lease.pool, lease.account, units), at_ms, head)\n",
+        "    allotment = allot(state, cfp, state.pools[lease.pool], at_ms, head)\n",
         "nobody wins a lease of a pool that is full",
         (DIRECTED,),
     ),

@@ -58,7 +58,7 @@ ROOT_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "the checker looks for a root's calls too late",
-        "analytics/checker_refusals_cfps.py",
+        "analytics/checker/refusals_cfps.py",
         "    if len(cfps) >= OPEN_PER_ROOT_MAX and",
         "    if len(cfps) > OPEN_PER_ROOT_MAX and",
         "a call is found wrong that the rules refuse",

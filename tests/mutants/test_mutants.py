@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from tests.mutants.generate import sample
+from tests.mutants.equivalent import EQUIVALENT
+from tests.mutants.generate import mutants_of, sample
 from tests.mutants.mutant import Mutant
 from tests.mutants.planted import PLANTED
 
@@ -31,3 +33,10 @@ def test_mutants_are_made_by_rule() -> None:
     assert len({m.name + m.text for m in first}) == 150
     assert len({m.file for m in first}) >= 10
     assert all(m.text != ast.unparse(ast.parse((ROOT / m.file).read_text("utf-8"))) + "\n" for m in first)
+
+
+def test_an_excuse_is_of_one_mutant() -> None:
+    """Each key of a mutant that may live is that of one mutant of the code as it is, neither of none nor of two."""
+    files = sorted({key.partition(" ")[0] for key in EQUIVALENT})
+    keys = Counter(mutant.key for file in files for mutant in mutants_of(ROOT, file))
+    assert {key: keys[key] for key in EQUIVALENT} == dict.fromkeys(EQUIVALENT, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -11,10 +10,11 @@ from contractnet.messages import Cause, CfpOutcome, Code, Direction, Entry, Pric
 from contractnet.messages import events as e
 from tests.simulation.books_budgets import BudgetBooks
 from tests.simulation.books_decay import AVERAGE_RULES
-from tests.simulation.books_deposits import DepositBooks
+from tests.simulation.books_deposits import DepositBooks, deposit_of
 from tests.simulation.books_groups import GroupBooks
 from tests.simulation.books_negotiations import NegotiationBooks
 from tests.simulation.books_purchases import PurchaseBooks
+from tests.simulation.books_ranking import RankingBooks
 from tests.simulation.books_tokens import TokenBooks
 
 
@@ -34,7 +34,7 @@ class Auction:
     invited: set[bytes] = field(default_factory=set)
     opened_at_ms: int = 0
     deposit_rate: Fraction = Fraction(0)
-    """Of its manager's deposit: for each micro-credit of reserve, slot and millisecond."""
+    """Of its manager's deposit: micro-credits for each slot and millisecond."""
     placed_at_ms: dict[bytes, int] = field(default_factory=dict)
     declined_at_ms: dict[bytes, int] = field(default_factory=dict)
 
@@ -46,7 +46,7 @@ class Auction:
     @property
     def deposit_ucr(self) -> int:
         """What its manager deposits."""
-        return (self.deposit_rate * self.opened.reserve_price_ucr * self.opened.slots * self.bound_ms).__ceil__()
+        return (self.deposit_rate * self.opened.slots * self.bound_ms).__ceil__()
 
     def choosable(self) -> list[bytes]:
         """Bids that may still win."""
@@ -56,7 +56,7 @@ class Auction:
         return [i for i, b in self.bids.items() if i not in over and b.price_ucr >= least_ucr]
 
 
-class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks, DepositBooks):
+class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks, DepositBooks, RankingBooks):
     """Takes entries in order; every broken promise is an AssertionError."""
 
     def __init__(self) -> None:
@@ -65,6 +65,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         PurchaseBooks.__init__(self)
         TokenBooks.__init__(self)
         DepositBooks.__init__(self)
+        RankingBooks.__init__(self)
         self.now_ms = self.rules = 0
         self.head = b""
         """Chain head before the record whose entries are written down: it decides ties."""
@@ -186,7 +187,7 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         unheld = event.amount_ucr == 0 and self.has_group(event.hold)
         assert event.amount_ucr == wanted or unheld, "the hold is not what it backs"
         self.holds[event.hold] = (event.account, event.amount_ucr)
-        if bid is not None or event.hold == event.cfp:
+        if bid is not None or event.hold in (event.cfp, deposit_of(event.cfp)):
             self.hold(event.account)
             if entry.source.cause is Cause.COMMAND and not self.has_group(event.hold):
                 self.spend(event.account)
@@ -203,6 +204,9 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         if event.hold == event.cfp:
             ceiling_ucr = auction.opened.reserve_price_ucr * auction.opened.slots
             return None, auction.deposit_ucr if terms is None else ceiling_ucr
+        if event.hold == deposit_of(event.cfp):
+            assert auction.deposit_rate, "a deposit that nobody asked for"
+            return None, auction.deposit_ucr
         return None, auction.awards[max(auction.awards)].price_ucr
 
     def _HoldCaptured(self, _: Entry, event: e.HoldCaptured) -> None:
@@ -238,6 +242,11 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
     def _CfpOpened(self, entry: Entry, event: e.CfpOpened) -> None:
         rate = Fraction(0) if self.call_for(entry, event) else self.rate_of(event, self.bank)
         self.auctions[event.cfp] = Auction(event, opened_at_ms=entry.source.at_ms, deposit_rate=rate)
+        self.weighed[event.cfp] = len(self.weighings)
+
+    def _PurchaseOpened(self, entry: Entry, event: e.PurchaseOpened) -> None:
+        super()._PurchaseOpened(entry, event)
+        self.auctions[event.cfp].deposit_rate = self.rate_of_buyer(event)
 
     def _AwardDeferred(self, _: Entry, event: e.AwardDeferred) -> None:
         auction = self.auctions[event.cfp]
@@ -274,9 +283,11 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         assert all(b.account != event.account for b in rivals), "two live bids of one account"
         assert event.account not in auction.refused, "a bid of somebody who has refused"
         assert event.account in (auction.invited or {event.account}), "a bid of somebody uninvited"
+        self.check_weight(event)
         auction.bids[event.bid] = event
         auction.placed_at_ms[event.bid] = entry.source.at_ms
-        assert not auction.deposit_rate or event.cfp in self.holds, "a call without its deposit"
+        deposit = deposit_of(event.cfp) if event.cfp in self.terms else event.cfp
+        assert not auction.deposit_rate or deposit in self.holds, "a call without its deposit"
         if not self.is_agreed(event, auction):
             self.owing = [e.UnitsOffered, e.HoldPlaced] if event.cfp in self.terms else [e.HoldPlaced]
 
@@ -349,7 +360,8 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
         self.ended[event.cfp] = None
         assert event.awards == len(auction.awards)
         assert (event.outcome is CfpOutcome.AWARDED) == bool(auction.awards)
-        assert not {event.cfp, *auction.bids} & set(self.holds) - set(self.works), "a hold outlives its CFP"
+        mine = {event.cfp, deposit_of(event.cfp), *auction.bids}
+        assert not mine & set(self.holds) - set(self.works), "a hold outlives its CFP"
         assert len(auction.awards) + len(auction.rejected) == len(auction.bids), "a bid was forgotten"
         self.settle_deposit(entry, event.cfp, auction)
         self.end_call(entry, event)
@@ -358,34 +370,5 @@ class Books(GroupBooks, BudgetBooks, NegotiationBooks, PurchaseBooks, TokenBooks
             in_time = entry.source.at_ms < auction.until_ms
             assert not (expired and in_time), "a manager's time was cut"
             assert sorted(auction.awards) == list(range(len(auction.awards))), "slots are given in order"
-        elif auction.awards and event.cfp not in self.terms:
-            _check_ranking(auction, self.head)
-
-
-def _check_ranking(auction: Auction, head: bytes) -> None:
-    """Nobody lost to a worse bid for the same interval, ties fall as the chain says, and a second price is the best
-    loser's."""
-
-    def product(bid: e.BidPlaced) -> int:
-        return bid.price_ucr * bid.weight_permille
-
-    def tie(bid: e.BidPlaced) -> bytes:
-        return hashlib.sha256(head + bid.cfp + bid.account).digest()
-
-    won = [auction.bids[a.award] for a in auction.awards.values()]
-    lost = [auction.bids[i] for i, why in auction.rejected.items() if why is ReleaseReason.OUTBID]
-    for bid in lost:
-        for winner in (w for w in won if w.start_delay_ms == bid.start_delay_ms):
-            assert product(bid) <= product(winner), "a worse bid won"
-            assert product(bid) < product(winner) or tie(winner) < tie(bid), "a tie fell the wrong way"
-    if len({b.start_delay_ms for b in (*won, *lost)}) > 1:
-        return
-    best = max((product(b) for b in lost), default=0)
-    for award in auction.awards.values():
-        bid = auction.bids[award.award]
-        if auction.opened.pricing is Pricing.FIRST:
-            assert award.price_ucr == bid.price_ucr
-        elif award.price_ucr > auction.opened.reserve_price_ucr:
-            assert (award.price_ucr - 1) * bid.weight_permille <= best <= award.price_ucr * bid.weight_permille
-        else:
-            assert best <= award.price_ucr * bid.weight_permille, "a winner paid less than it would take to win"
+        elif auction.awards:
+            self.check_ranking(auction)

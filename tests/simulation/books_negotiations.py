@@ -59,15 +59,15 @@ class NegotiationBooks(ResaleBooks):
     def _NegotiationOpened(self, _: Entry, event: e.NegotiationOpened) -> None:
         assert self.leases[event.award].account == event.holder != event.counterpart
         assert all(talk.opened.award != event.award for talk in self.talks.values())
-        self.need_free(event.award)
+        self.need_free(event.award, event.counterpart)
         self.talks[event.negotiation] = Talk(event)
 
-    def _NegotiationJoined(self, _: Entry, event: e.NegotiationJoined) -> None:
+    def _NegotiationJoined(self, entry: Entry, event: e.NegotiationJoined) -> None:
         talk = self.talks[event.negotiation]
         assert talk.round == 0, "somebody joined twice"
         talk.round = 1
         if event.negotiation in self.claims:
-            assert (event.account, event.cap_ucr) == (talk.opened.holder, 0)
+            self.join_claim(entry, event, talk.opened.holder)
             return
         assert event.account == talk.opened.counterpart
         talk.cap_ucr = event.cap_ucr
@@ -98,10 +98,10 @@ class NegotiationBooks(ResaleBooks):
         assert all(talk.of(a) for a in (talk.opened.holder, talk.opened.counterpart)), "somebody never opened"
         talk.round += 1
 
-    def _NegotiationClosed(self, _: Entry, event: e.NegotiationClosed) -> None:
+    def _NegotiationClosed(self, entry: Entry, event: e.NegotiationClosed) -> None:
         talk = self.talks.pop(event.negotiation)
         self.ended_talks.append(event.negotiation)
-        self.claims.discard(event.negotiation)
+        self.end_claim(entry, event, talk)
         called = event.negotiation in self.resales
         assert (event.negotiation in self.holds) == called, "a hold outlives its negotiation, or backs no bid"
         assert event.rounds <= talk.opened.rounds_max

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from contractnet.messages import Entry, Progress
 from contractnet.messages import events as e
+
+if TYPE_CHECKING:
+    from tests.simulation.books import Auction
+
+BONDS_RULES = 10
 
 
 @dataclass(slots=True)
@@ -21,12 +27,17 @@ class Work:
 class PurchaseBooks:
     """Terms of CFPs that buy, pools of asks, and work; `Books` has the rest."""
 
+    rules: int
+    auctions: dict[bytes, Auction]
+
     def __init__(self) -> None:
         self.terms: dict[bytes, e.PurchaseOpened] = {}
         self.offered: dict[bytes, str] = {}
         self.works: dict[bytes, Work] = {}
 
     def _PurchaseOpened(self, _: Entry, event: e.PurchaseOpened) -> None:
+        ceiling_ucr = self.auctions[event.cfp].opened.reserve_price_ucr
+        assert self.rules < BONDS_RULES or event.bond_ucr <= ceiling_ucr, "a bond above the ceiling"
         self.terms[event.cfp] = event
 
     def _UnitsOffered(self, _: Entry, event: e.UnitsOffered) -> None:

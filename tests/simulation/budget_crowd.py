@@ -17,12 +17,13 @@ def decaying(dice: random.Random) -> Command:
 
 def budget_command(dice: random.Random, account: bytes) -> tuple[Command, str]:
     """A budget is set, topped up or ended, or the operator sets something; and who sends it. Versions before the
-    fourth, the seventh, the eighth and the ninth answer UNKNOWN_RULES."""
+    fourth, the seventh, the eighth and the ninth answer UNKNOWN_RULES; before the tenth a deposit has no floor."""
     if dice.random() < 0.25:
         if dice.random() < 0.3:
             return c.SetResaleCall(dice.choice((0, 50, 300, 1_000, 1_000))), "operator"
         policy = c.SetPolicy(dice.choice((None, None, 900, 9_000)), 60_000, dice.choice((0, 0, 3)))
-        return dice.choice((policy, c.SetDeposit(dice.choice((0, 10**6, 10**6, 10**5))))), "operator"
+        deposit = c.SetDeposit(dice.choice((0, 10**6, 10**6, 10**5)), dice.choice((0, 0, 10**5, 10**8)))
+        return dice.choice((policy, deposit)), "operator"
     scope: tuple[bytes | None, str] = dice.choice(((account, ""), (None, "project")))
     made: Command = budget(
         *scope,

@@ -27,6 +27,8 @@ EVENTS = frozenset(kind.__name__ for kind in Event.__subclasses__())
 CODES = frozenset(str(code) for code in set(Code) - {Code.UNSPECIFIED})
 CHUNK = 10
 FAILURES_MAX = 5
+TELL_S = 15.0
+"""A campaign says how far it is so often."""
 
 
 @dataclass(slots=True)
@@ -96,19 +98,19 @@ def campaign(first: int, seeds: int, processes: int, *, chatty: bool = False) ->
     """Run `seeds` seeds from `first` on; stops early after some failures."""
     total = Total()
     started = time.monotonic()
+    tells_at = started + TELL_S
     chunks = [range(n, min(n + CHUNK, first + seeds)) for n in range(first, first + seeds, CHUNK)]
     # Nothing there lives longer than its seed: looking for cycles all the time would cost a tenth of it.
     # Spawned, not forked: a fork of a process that has threads (the test runner's broker clients) may hang.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=gc.disable) as pool:
-        for done, (reports, failures) in enumerate(pool.map(run_chunk, chunks), start=1):
+        for reports, failures in pool.map(run_chunk, chunks):
             for report in reports:
                 total.add(report)
             total.failures |= failures
-            if chatty and done % 100 == 0:
-                print(
-                    f"{total.seeds} seeds, {time.monotonic() - started:.0f} s, failed: {list(total.failures)}",
-                    flush=True,
-                )
+            if chatty and time.monotonic() >= tells_at:
+                tells_at = time.monotonic() + TELL_S
+                took_s = time.monotonic() - started
+                print(f"{total.seeds} of {seeds} seeds, {took_s:.0f} s, failed: {list(total.failures)}", flush=True)
             if len(total.failures) >= FAILURES_MAX:
                 pool.shutdown(cancel_futures=True)
                 break
@@ -116,18 +118,30 @@ def campaign(first: int, seeds: int, processes: int, *, chatty: bool = False) ->
     return total
 
 
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return count
+
+
 def main() -> int:
-    """The command line; exit code 1 where a seed failed."""
+    """The command line; exit code 1 where a seed failed, 130 after Ctrl-C."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=1_000)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--replay", type=int)
+    parser.add_argument("--seeds", type=_count, default=1_000, help="how many (default: 1000)")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (default: 0)")
+    parser.add_argument("--processes", type=_count, default=os.cpu_count() or 1, help="at once (default: one a core)")
+    parser.add_argument("--replay", type=int, metavar="SEED", help="run this seed alone, in this process")
     options = parser.parse_args()
     if options.replay is not None:
-        print(simulate(options.replay))
+        report = simulate(options.replay)
+        print(f"seed {options.replay} breaks no promise: {report}")
         return 0
-    total = campaign(options.first, options.seeds, options.processes, chatty=True)
+    try:
+        total = campaign(options.first, options.seeds, options.processes, chatty=True)
+    except KeyboardInterrupt:
+        print("interrupted: nothing is said of the seeds that had not ended", file=sys.stderr)
+        return 130
     print("\n".join(total.lines()))
     return 1 if total.failures else 0
 

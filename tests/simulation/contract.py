@@ -82,6 +82,17 @@ class LogContract(ABC):
         self.expect(end - 1, b"settled")
         return end
 
+    def test_what_became_of_a_record_is_told(self) -> None:
+        """Each report of what was produced has come when `flush` returns, without an error where it is stored."""
+        told: list[KafkaError | None] = []
+        producer = self.new()
+        for value in (b"a", b"b"):
+            producer.produce(
+                COMMANDS.name, value, b"key", self.partition, on_delivery=lambda error, _: told.append(error)
+            )
+        assert producer.flush(10) == 0
+        assert told == [None, None]
+
     def test_a_committed_transaction_is_read_and_leaves_a_hole(self) -> None:
         """Its records come in order; before the producer's next one there is a marker, which is no record."""
         start = self.settle()

@@ -37,6 +37,8 @@ from tests.simulation.letters import Letter, Unsigned
 from tests.simulation.token_crowd import token_command
 
 AGENTS = ("ann", "bob", "cat", "dan")
+LEASES_MS = (*5 * (100, 400, 1_000, 4_000, 9_000), 1_200_000)
+"""One in so many outlives a claim that waits as long as it may."""
 LATER = "gpu-us-east"
 """A market of the same partition that nobody opens."""
 
@@ -51,9 +53,7 @@ class Crowd:
         self.pairs = {p.public: p for p in (BANK, MANAGER, OPERATOR, *map(pair_of, AGENTS))}
         self.sequences: dict[bytes, int] = {}
         self.cfps, self.bids = list[bytes](), list[bytes]()
-        self.keys_made = 0
-        self.genesis = NO_GENESIS
-        self.talk = UNKNOWN_ID
+        self.keys_made, self.genesis, self.talk = 0, NO_GENESIS, UNKNOWN_ID
 
     def founding(self) -> list[Letter]:
         """A market with a manager's pool, and agents with credits."""
@@ -132,7 +132,7 @@ class Crowd:
         terms = {
             "units": self.dice.choice((1, 1, 1, 2)),
             "slots": self.dice.choice((1, 1, 2, 3)),
-            "duration_ms": self.dice.choice((100, 400, 1_000, 4_000, 9_000)),
+            "duration_ms": self.dice.choice(LEASES_MS),
             "open_ms": self.dice.choice((50, 100, 300, 1_000)),
         }
         wanted = call(**terms, pricing=self.dice.choice((Pricing.SECOND, Pricing.SECOND, Pricing.FIRST)))
@@ -150,6 +150,8 @@ class Crowd:
     def _bid(self, cfp: bytes | None = None, name: str | None = None) -> Letter:
         ident = cfp or self.dice.choice(list(self.books.auctions))
         price = self.dice.choice((self.dice.randrange(5, 60), self.dice.randrange(5, 60), self.dice.randrange(5, 900)))
+        # On a third of all calls prices are round, so that there are ties.
+        price = max(10, price - price % 10) if ident[0] % 3 == 0 else price
         delay = self.dice.choice((0, 0, 0, 100, 500))
         claim = Claim(Priority.HIGH, self.books.now_ms + 1_000, 5) if self.dice.random() < 0.2 else None
         # All that an agent bids for a while, now and then: one group, of which one or two may win. Seldom it errs.
@@ -213,11 +215,8 @@ class Crowd:
             assert letter.id is not None
             self.bids.append(letter.id)
             return letter
-        terms = {
-            "slots": dice.randrange(1, 3),
-            "duration_ms": dice.choice((100, 400)),
-            "open_ms": dice.choice((100, 1_000)),
-        }
+        terms = {"slots": dice.randrange(1, 3), "duration_ms": dice.choice((100, 400))}
+        terms |= {"open_ms": dice.choice((100, 1_000)), "bond_ucr": dice.choice((5, 5, 5, 51))}
         wanted = buying(**terms, reserve_price_ucr=50, grace_ms=dice.choice((0, 300)))
         if books.rules >= 7 and dice.random() < 0.4:
             choice: dict[str, Any] = {"award": Awarder.MANAGER, "decide_ms": dice.choice((100, 500, 2_000))}
@@ -253,12 +252,16 @@ class Crowd:
             terms |= {"rounds_max": dice.randrange(2, 6), "round_ms": dice.choice((200, 2_000, 9_000))}
             keys = [self.keys_of(self._name(lease.account) or who), self.keys_of(who)]
             asks, cap_ucr = self.books.rules >= 9 and dice.random() < 0.4, dice.randrange(40, 90)
+            if unanswered := asks and dice.random() < 0.3:
+                terms["round_ms"] = dice.choice((200, 2_000, 900_000))
             wanted = (
                 claim(lease.award, cap_ucr, **terms) if asks else negotiation(lease.award, self.account(who), **terms)
             )
-            made = self.seal(wanted, keys[1] if asks else keys[0])
+            made = self.seal(wanted, keys[asks])
             assert made.id is not None
-            rest = [self.seal(joined(made.id, 0 if asks else cap_ucr, "task"), keys[0] if asks else keys[1])]
+            if unanswered:
+                return [made]
+            rest = [self.seal(joined(made.id, 0 if asks else cap_ucr, "task"), keys[not asks])]
             if dice.random() < 0.4:
                 # Both want one thing at one price.
                 same = c.MakeOffer(made.id, 1, (0,) * len(terms["issues"]), 40)

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from contractnet.topics import COMMANDS
 from faults import records
-from streams.log import Headers, Log
+from streams.log import Delivered, Headers, Log
 from streams.reading import Record
 
 OPEN, COMMITTED, ABORTED = "open", "committed", "aborted"
@@ -162,6 +162,7 @@ class MemoryProducer:
         self._transaction: Transaction | None = None
         self._may_begin = False
         self._committed = False
+        self._reports: list[Delivered] = []
 
     @property
     def is_fenced(self) -> bool:
@@ -197,6 +198,7 @@ class MemoryProducer:
         *,
         timestamp: int = 0,
         headers: Headers | None = None,
+        on_delivery: Delivered | None = None,
     ) -> None:
         """Append a record; a fenced producer's is dropped by the broker, which the next call tells."""
         self.log.on("produce" if self.id else "send", self)
@@ -209,6 +211,8 @@ class MemoryProducer:
             self.log.ongoing[self.id] = self._transaction
         plain = [(name, _bytes(header)) for name, header in headers or []]
         self.log.append(topic, partition, _bytes(key), _bytes(value), plain, timestamp, self._transaction)
+        if on_delivery is not None:
+            self._reports.append(on_delivery)
 
     def commit_transaction(self, _timeout: float = -1) -> None:
         """Commit; the same call again after a lost reply does nothing more."""
@@ -238,11 +242,15 @@ class MemoryProducer:
         self._transaction = None
 
     def poll(self, _timeout: float = -1) -> int:
-        """Nothing waits here."""
-        return 0
+        """Tell of what was stored; nothing else waits here."""
+        reports, self._reports = self._reports, []
+        for report in reports:
+            report(None, None)
+        return len(reports)
 
-    def flush(self, _timeout: float = -1) -> int:
-        """Nothing waits here."""
+    def flush(self, timeout: float = -1) -> int:
+        """The same, until nothing waits."""
+        self.poll(timeout)
         return 0
 
     def purge(self) -> None:
