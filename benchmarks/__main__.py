@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Callable
 
 from benchmarks import (
+    attribution,
     bargaining,
     groups,
     judge,
@@ -266,6 +267,11 @@ def bench_segments(*, short: bool) -> list[dict[str, object]]:
     return segments.costs(1_600_000, 3) if short else segments.costs(6_400_000, 9)
 
 
+def bench_attribution(*, short: bool) -> list[dict[str, object]]:
+    """Questions about spending, on ten million transfers."""
+    return attribution.answers(200_000, 2) if short else attribution.answers(10_000_000, 5)
+
+
 SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "scaling": bench_scaling,
     "sealing": bench_sealing,
@@ -276,6 +282,7 @@ SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "restore": bench_restore,
     "rebuild": bench_rebuild,
     "segments": bench_segments,
+    "attribution": bench_attribution,
     "lag": bench_lag,
     "bargaining": bench_bargaining,
     "groups": bench_groups,

@@ -19,6 +19,7 @@ import psutil
 
 import analytics
 from benchmarks.stage import ledger_end, load, open_markets, settle_all, stage, start_worker
+from contractnet.errors import QueryError
 from faults.load import Load
 from faults.world import World
 from projections.decode import LedgerRecord, decode
@@ -136,17 +137,17 @@ def lag(*, events_per_s: int, duration_s: float) -> Lag:
         world.producer.flush(30)
         start_worker(world)
         world.start("projections.projector")
-        world.wait_for("the market is open and published", lambda: _published(world) > 200)
+        world.wait_for("the market is open and published", lambda: _published(world.data) > 200)
         sending = Load(markets, events_per_s / EVENTS_PER_COMMAND, seed=7)
         time.sleep(5)
-        before, started, cpu_s = _published(world), time.monotonic(), _cpu_s()
+        before, started, cpu_s = _published(world.data), time.monotonic(), _cpu_s()
         readers = [_reader(world, duration_s, kind) for kind in KINDS]
-        with _kept_open(world) as kept:
+        with kept_open(world.data) as kept:
             time.sleep(duration_s * 0.9)  # readers that have ended have no CPU time to ask for
             spent_s, during_s = _cpu_s(), time.monotonic() - started
             results = [json.loads(reader.communicate(timeout=duration_s + 120)[0]) for reader in readers]
             took_s = time.monotonic() - started
-            rate = (_published(world) - before) / took_s
+            rate = (_published(world.data) - before) / took_s
         sending.stop()
         for report in _reports(world)[:: max(1, int(duration_s / 30) // 5)]:
             print(f"the projector said: {report}")
@@ -202,17 +203,22 @@ def _reader(world: World, duration_s: float, kind: str) -> subprocess.Popen[byte
     return subprocess.Popen(command, stdout=subprocess.PIPE)
 
 
-def _published(world: World) -> int:
-    if not (world.data / "ledger.duckdb").exists():
-        return 0
-    with analytics.open(world.data) as connection:
+def _published(data: Path) -> int:
+    return _events(data) if (data / "ledger.duckdb").exists() else 0
+
+
+def _events(data: Path) -> int:
+    with analytics.open(data) as connection:
         row = connection.execute("SELECT coalesce(sum(events), 0)::BIGINT FROM meta").fetchone()
     return int(row[0]) if row else 0
 
 
 @dataclass
 class Kept:
-    """What a connection that stays open saw: its own generation must stay the same to the last query."""
+    """What a connection that stays open saw: its own generation must stay the same to the last query.
+
+    A second connection, to the newest file, counts among the `errors` too where it cannot be opened or read.
+    """
 
     reads: int = 0
     errors: int = 0
@@ -220,25 +226,27 @@ class Kept:
 
 
 @contextlib.contextmanager
-def _kept_open(world: World) -> Iterator[Kept]:
+def kept_open(data: Path) -> Iterator[Kept]:
+    """One connection open from entry to exit, and read once a second. Raises QueryError where none can be opened."""
     kept, done = Kept(), threading.Event()
     question = "SELECT count(*), coalesce(sum(credits), 0)::BIGINT FROM attribution, (SELECT count(*) FROM events)"
 
-    def watch() -> None:
-        with analytics.open(world.data) as old:
-            first = old.execute(question).fetchone()
+    with analytics.open(data) as old:
+        first = old.execute(question).fetchone()
+
+        def watch() -> None:
             while not done.wait(1.0):
                 kept.reads += 1
                 try:
                     kept.torn += old.execute(question).fetchone() != first
-                    _published(world)  # a second connection in this process, to a newer file
-                except duckdb.Error:
+                    _events(data)  # a second connection in this process, to a newer file
+                except (duckdb.Error, QueryError):
                     kept.errors += 1
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield kept
-    finally:
-        done.set()
-        thread.join()
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield kept
+        finally:
+            done.set()
+            thread.join()

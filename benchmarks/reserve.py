@@ -2,8 +2,9 @@
 
 Jobs arrive, each worth something an hour to its budget root, and take the units that they need now or never. Sold to
 whoever comes, sold at the best fixed reserve that hindsight finds, and sold at the reserve that a manager learns from
-the offers as they come (contractnet.strategies.OpportunityReserve). All three against a clairvoyant who may preempt: at
-each instant the most valuable of those that would be there. That is more than any schedule without preemption gets.
+the offers as they come (contractnet.strategies.OpportunityReserve): of all, or of all but the root that asks ("named").
+All against a clairvoyant who may preempt: at each instant the most valuable of those that would be there. That is more
+than any schedule without preemption gets.
 
 OPENB_TRACE=openb_pod_list_default.csv has arrivals, GPUs and lengths of a real cluster; without it they are made up.
 """
@@ -28,6 +29,7 @@ VALUES = {Priority.LOW: (200, 900), Priority.NORMAL: (500, 2_000), Priority.HIGH
 """Micro-credits a unit and hour, from which a job's value is drawn."""
 JOBS_MAX = 4_000
 LEAST = 50
+NAMES = ("whoever comes", "best fixed", "opportunity cost", "named")
 FIXED = (0, 200, 300, 400, 500, 600, 700, 800, 900, 1_000, 1_200, 1_500, 2_000, 2_500, 3_000)
 
 
@@ -106,12 +108,12 @@ def clairvoyant(all_jobs: Sequence[Job], units: int) -> float:
     return value
 
 
-def learning() -> Admits:
-    """The manager's reserve, learned as jobs come."""
+def learning(*, named: bool = False) -> Admits:
+    """The manager's reserve, learned as jobs come; with `named` from all but the job's own root, as by invitation."""
     reserve = OpportunityReserve(least_ucr=LEAST)
 
     def admits(job: Job, utilization: float) -> bool:
-        asked = reserve.hourly_ucr(utilization)
+        asked = reserve.hourly_ucr(utilization, bidders=[job.root] if named else None)
         reserve.observe(PricedOffer(job.root, job.hourly_ucr))
         return job.hourly_ucr >= asked
 
@@ -127,7 +129,7 @@ def compare(loads: Sequence[float], seeds: int) -> list[dict[str, object]]:
     """A row a load (mean demand over capacity): shares of the clairvoyant's value, means over seeds."""
     rows: list[dict[str, object]] = []
     for load in loads:
-        shares: dict[str, list[float]] = {"whoever comes": [], "best fixed": [], "opportunity cost": []}
+        shares: dict[str, list[float]] = {name: [] for name in NAMES}
         source = ""
         for seed in range(seeds):
             made, source = jobs(seed)
@@ -137,6 +139,7 @@ def compare(loads: Sequence[float], seeds: int) -> list[dict[str, object]]:
             shares["whoever comes"].append(served(made, units, fixed(0)) / best)
             shares["best fixed"].append(max(served(made, units, fixed(reserve)) for reserve in FIXED) / best)
             shares["opportunity cost"].append(served(made, units, learning()) / best)
+            shares["named"].append(served(made, units, learning(named=True)) / best)
         means = {name: sum(found) / len(found) for name, found in shares.items()}
         ratio = means["opportunity cost"] / means["whoever comes"]
         rows.append(

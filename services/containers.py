@@ -2,7 +2,8 @@
 
 `python -m services.containers prepare` before the workers start: the operator's key, which they trust, the broker's
 users and rights (CONTRACTNET_BROKER_PASSWORD is that of its own user), and the topics.
-`python -m services.containers open` once they run: the market, unless it is open. Both can be repeated.
+`python -m services.containers open` once they run: the market, unless it is open, with a call for resales of
+CONTRACTNET_RESALE_CALL (5s). Both can be repeated.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import sys
 from broker.security import Security
 from contractnet.access import act_as
 from contractnet.cli.directory import DataDirectory
+from contractnet.cli.durations import call_seconds_of
 from contractnet.errors import ContractnetError
 from contractnet.settings import MARKET_DEFAULT, bootstrap, data_dir
 from services.access import admit
+from services.guards import RESALE_CALL_S, off_at_first, off_line
 from services.opening import open_market, operator_keys
 from streams.settings import Settings
 from streams.topics import create_topics
@@ -25,6 +28,7 @@ from streams.topics import create_topics
 log = logging.getLogger(__name__)
 EXIT_USAGE = 2
 PASSWORD_ENV = "CONTRACTNET_BROKER_PASSWORD"
+RESALE_ENV = "CONTRACTNET_RESALE_CALL"
 
 
 def prepare(directory: DataDirectory, market: str) -> None:
@@ -42,8 +46,13 @@ def prepare(directory: DataDirectory, market: str) -> None:
 
 def open_once(directory: DataDirectory, market: str) -> None:
     """Open the market unless it is open."""
-    opening = asyncio.run(open_market(directory, bootstrap(data=directory.path), market, signed=True))
+    text = os.environ.get(RESALE_ENV)
+    call_s = call_seconds_of(text, RESALE_ENV) if text else RESALE_CALL_S
+    address = bootstrap(data=directory.path)
+    opening = asyncio.run(open_market(directory, address, market, signed=True, resale_call_s=call_s))
     log.info("market %r %s", market, "opened" if opening.now else "was open")
+    if opening.now:
+        log.info("%s", off_line(off_at_first(call_s), "docker compose run --rm cli"))
 
 
 def main() -> int:

@@ -65,10 +65,14 @@ def trusted_operator(directory: DataDirectory) -> bytes | None:
     return bytes.fromhex(file.read_text("ascii")) if file.is_file() else None
 
 
-async def open_market(directory: DataDirectory, bootstrap: str, market: str, *, signed: bool) -> Opening:
+async def open_market(
+    directory: DataDirectory, bootstrap: str, market: str, *, signed: bool, resale_call_s: int
+) -> Opening:
     """Open the market unless it is open, and leave its bank's credential file.
 
-    The workers must have judged all earlier commands. Raises CredentialError where the market is somebody else's.
+    In a market that is opened, leases that are bargained for are called for, for `resale_call_s` seconds (0: they move
+    at once). The workers must have judged all earlier commands. Raises CredentialError where the market is somebody
+    else's.
     """
     operator, trusted = operator_keys(directory, market), trusted_operator(directory)
     assert trusted is not None, "it was made just now, if it was not there"
@@ -82,7 +86,7 @@ async def open_market(directory: DataDirectory, bootstrap: str, market: str, *, 
                     f"Market {market!r} is not open yet, and {directory.operator}, which could open it, is missing: "
                     f"put it back from a copy, or begin with another data directory (--data)."
                 ) from None
-            await _open(connection, operator.keys, bank_file, signed=signed)
+            await _open(connection, operator.keys, bank_file, signed=signed, resale_call_s=resale_call_s)
             return Opening(now=True, signed=signed)
         if connection.operator_key != trusted:
             raise CredentialError(
@@ -94,7 +98,7 @@ async def open_market(directory: DataDirectory, bootstrap: str, market: str, *, 
         return Opening(now=False, signed=_genesis_event(connection).signed)
 
 
-async def _open(connection: Connection, keys: KeyPair, bank_file: Path, *, signed: bool) -> None:
+async def _open(connection: Connection, keys: KeyPair, bank_file: Path, *, signed: bool, resale_call_s: int) -> None:
     # The bank's keys are on disk before the market hears of them, and stay there whatever the answer.
     bank = load(bank_file).keys if bank_file.is_file() else KeyPair.generate()
     waiting = Credential(
@@ -103,6 +107,8 @@ async def _open(connection: Connection, keys: KeyPair, bank_file: Path, *, signe
     save(waiting, bank_file)
     operator = Operator(connection, operator_credential(connection.market, keys=keys))
     save(await operator.open_market(bank, signed=signed), bank_file)
+    if resale_call_s:
+        await operator.set_resale_call(resale_call_s)
 
 
 def _recover_bank(connection: Connection, bank_file: Path, operator: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import urllib.error
 import urllib.request
@@ -17,6 +18,7 @@ from contractnet.access import client_settings
 from contractnet.cli.directory import DataDirectory
 from contractnet.errors import QueryError
 from contractnet.rights import STATUS_GROUP
+from contractnet.settings import BOOTSTRAP_ENV
 from contractnet.terminal import printable
 from contractnet.topics import LEDGER
 from services import state
@@ -40,7 +42,14 @@ def show(directory: DataDirectory, bootstrap: str | None = None) -> int:
     pid = state.running_pid(directory)
     if noted is None or pid is None:
         broker = running_bootstrap(directory.path)
-        print(f"no market runs in {directory.path}; {command(directory)} up starts one")
+        elsewhere = bootstrap or os.environ.get(BOOTSTRAP_ENV)
+        if elsewhere is None:
+            print(f"no market runs in {directory.path}; {command(directory)} up starts one")
+        else:
+            print(
+                f"no `contractnet up` runs in {directory.path}: a market at {elsewhere} was started by other means, "
+                f"which watch its parts (`docker compose ps`)"
+            )
         if broker is not None:
             print(f"the broker alone runs at {broker}; {command(directory)} broker stop ends it")
         if noted is not None:

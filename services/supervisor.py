@@ -11,20 +11,23 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
+from analytics.policy import guards_off
 from broker.external import ExternalBroker
 from broker.interface import Broker
 from broker.jvm import JvmBroker
 from broker.ports import find_free
 from contractnet.access import ACCESS_ENV, client_settings, own_access
 from contractnet.cli.directory import DataDirectory
-from contractnet.errors import BrokerError, BrokerUnreachableError, ServiceError
+from contractnet.errors import BrokerError, BrokerUnreachableError, QueryError, ServiceError
 from contractnet.rights import app_id
 from contractnet.topics import COMMANDS, PARTITIONS_DEFAULT
 from services import access, state
 from services.brokers import embedded, is_dead
 from services.cluster import check_operator, wait_for_absence
+from services.guards import RESALE_CALL_S, off_at_first, off_line
 from services.opening import open_market, operator_keys, wait_for_clock
 from services.part import BACKOFF_S_MAX, BACKOFF_S_MIN, Part
+from services.table import command
 from streams.topics import create_topics
 
 Tell = Callable[[str], None]
@@ -48,6 +51,8 @@ class UpOptions:
     partitions: int | None = None
     signed: bool = True
     insecure: bool = False
+    resale_call_s: int | None = None
+    """For a market that is opened; None: as `guards.RESALE_CALL_S` has it."""
 
     def arguments(self) -> list[str]:
         """The same options as a command line."""
@@ -55,6 +60,7 @@ class UpOptions:
         more += ["--data", str(self.directory.path), "--market", self.market, "up", "--workers", str(self.workers)]
         more += [] if self.partitions is None else ["--partitions", str(self.partitions)]
         more += ["--insecure"] if self.insecure else []
+        more += [] if self.resale_call_s is None else ["--resale-call", f"{self.resale_call_s}s"]
         return more + ([] if self.signed else ["--unsigned"])
 
 
@@ -98,17 +104,31 @@ class Supervisor:
             part.start()
         self._note()
         self._wait_healthy()
+        self._open_market()
+        wait_for_clock(self.bootstrap, self.options.market, self.partitions, self._tell, self.look)
+        self.ready = True
+        self._note()
+
+    def _open_market(self) -> None:
+        market, asked_s = self.options.market, self.options.resale_call_s
+        call_s = RESALE_CALL_S if asked_s is None else asked_s
         opening = asyncio.run(
-            open_market(self.directory, self.bootstrap, self.options.market, signed=self.options.signed)
+            open_market(self.directory, self.bootstrap, market, signed=self.options.signed, resale_call_s=call_s)
         )
-        self._tell(f"market {self.options.market!r} {'opened' if opening.now else 'was open already'}")
+        self._tell(f"market {market!r} {'opened' if opening.now else 'was open already'}")
         if not opening.signed:
             self._tell("UNSIGNED market, for development only: anybody who reaches the broker acts in anybody's name")
         elif not self.options.signed:
             self._tell("--unsigned has no effect: the market was opened with signatures, and keeps them")
-        wait_for_clock(self.bootstrap, self.options.market, self.partitions, self._tell, self.look)
-        self.ready = True
-        self._note()
+        begin = command(self.directory, market)
+        if not opening.now and asked_s is not None:
+            self._tell(f"--resale-call has no effect: the market was open; `{begin} policy resale {asked_s}s` sets it")
+        try:
+            off = off_at_first(call_s) if opening.now else guards_off(self.directory.path, market)
+        except QueryError:
+            return  # it is being rebuilt in another format
+        if line := off_line(off, begin):
+            self._tell(line)
 
     def look(self) -> None:
         """Notice what crashed, and start it again after a pause that grows."""
@@ -180,7 +200,7 @@ class Supervisor:
                 self._tell(f"the broker did not start: {error}")
 
     def _prepare_topics(self) -> None:
-        admin = AdminClient(client_settings(self.bootstrap))
+        admin = AdminClient(client_settings(self.bootstrap) | {"log_level": 2})
         try:
             metadata = admin.list_topics(timeout=_ADMIN_S)
             if self.options.partitions is None and COMMANDS.name in metadata.topics:
@@ -207,8 +227,7 @@ class Supervisor:
         parts = []
         for slot in range(self.options.workers):
             port = find_free()
-            # A worker adds its slot to the port that it is given.
-            more = {"CONTRACTNET_SLOT": str(slot), "CONTRACTNET_WEB_PORT": str(port - slot)}
+            more = {"CONTRACTNET_SLOT": str(slot), "CONTRACTNET_WEB_PORT": str(port)}
             arguments = ["-m", "faust", "-A", "streams.app", "worker", "-l", "info"]
             log = self.directory.log(f"worker-{slot}")
             parts.append(Part(f"worker-{slot}", arguments, self._environment("referee") | more, log, port))

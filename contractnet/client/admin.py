@@ -19,7 +19,7 @@ from contractnet.messages import commands as c
 from contractnet.signing import NO_GENESIS, KeyPair
 
 INBOX_KEY_BYTES = 32
-RULES_VERSION = 9
+RULES_VERSION = 11
 """The rules that a new market starts with (market/rules/)."""
 
 DECAY_PERMILLE, CAP_ALLOWANCES = 100, 2
@@ -50,7 +50,8 @@ class Bank(TokenBank):
         inbox_key: bytes,
         timeout_s: float = TIMEOUT_S,
     ) -> bytes:
-        """Open an account with its first public key; its id. Caps go by `budget_root` (default: the project)."""
+        """Open an account with its first public key; its id. Caps, ties and weights go by `budget_root` (default: the
+        project)."""
         command = c.OpenAccount(name, project, budget_root or project, signing_key, inbox_key)
         return await self._send(command, timeout_s)
 
@@ -158,7 +159,8 @@ class Bank(TokenBank):
         await self._send(c.ResizePool(name, units), timeout_s)
 
     async def set_weight(self, account: Account, weight_permille: int, *, timeout_s: float = TIMEOUT_S) -> None:
-        """Set the weight of an account in the rankings of CFPs that open later (500 to 1000)."""
+        """Set the weight of an account in the rankings of CFPs that open later (500 to 1000). All accounts of a budget
+        root count by the least of theirs."""
         await self._send(c.SetWeight(id_of(account), weight_permille), timeout_s)
 
     async def register_key(
@@ -226,16 +228,27 @@ class Operator(Rotating):
         self.credential = replace(self.credential, genesis=credential.genesis)
         return credential
 
-    async def rotate_key(self, path: str | Path, *, timeout_s: float = TIMEOUT_S) -> None:
+    async def rotate_key(self, path: str | Path | None, *, timeout_s: float = TIMEOUT_S) -> None:
         """Replace the operator's key in this market; the new credential goes to `path`, a file that is not there yet.
 
         The old file stays what it is: its key signed the genesis, which workers, verify and other markets go on to
-        trust. In this market it signs nothing any more. After a crash, `connect` with the new file finishes.
+        trust. In this market it signs nothing any more. After a crash, `connect` with the new file finishes. A key that
+        was rotated before is replaced in its own file, where `path` is None. Where the market rejects it, no file is
+        left.
         """
+        if path is None and fingerprint(self.credential.keys.public) == self.credential.operator:
+            raise CredentialError("the operator's first key stays in its file: name a new one for the key after it")
+        if path is None:
+            await self._rotate(None, timeout_s)
+            return
         if Path(path).exists():
             raise CredentialError(f"{path} exists: name a new file for the key that replaces the operator's")
         self._path = Path(path)
-        await self._rotate(None, timeout_s)
+        try:
+            await self._rotate(None, timeout_s)
+        except RejectedError:
+            Path(path).unlink(missing_ok=True)
+            raise
 
     async def register_bank_key(self, bank: Account, signing_key: bytes, *, timeout_s: float = TIMEOUT_S) -> None:
         """Let another public key sign for the bank, whose own was lost or has expired."""
@@ -261,11 +274,12 @@ class Operator(Rotating):
         """
         await self._send(c.SetPolicy(issue_limit_ucr, issue_window_s * 1000, round_fee_ucr), timeout_s)
 
-    async def set_deposit(self, hourly_permille: int, *, timeout_s: float = TIMEOUT_S) -> None:
-        """Let managers that sell deposit so many thousandths of the reserve, for each slot and each hour that bids may
-        be bound for (docs/guards.md); 0: none. It pays bidders whom a call did not serve; calls that are open keep
-        theirs."""
-        await self._send(c.SetDeposit(hourly_permille), timeout_s)
+    async def set_deposit(self, hourly_permille: int, *, floor_ucr: int = 0, timeout_s: float = TIMEOUT_S) -> None:
+        """Let managers deposit so many thousandths of the reserve, and where they buy of the bond, for each slot and
+        each hour that bids may be bound for (docs/guards.md); 0: none. It pays bidders whom a call did not serve; calls
+        that are open keep theirs. `floor_ucr` is what a unit counts for in an hour of the lease at least, whatever the
+        reserve is."""
+        await self._send(c.SetDeposit(hourly_permille, floor_ucr), timeout_s)
 
     async def set_resale_call(self, call_s: float, *, timeout_s: float = TIMEOUT_S) -> None:
         """Let each lease that is bargained for be called for at the agreed price before it moves, for so many seconds,

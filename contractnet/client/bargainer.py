@@ -76,11 +76,12 @@ class Bargainer(KeyHolder):
         still_rounds_max: int = STILL_ROUNDS_MAX,
         timeout_s: float = TIMEOUT_S,
     ) -> Negotiation:
-        """Ask whoever holds a lease (one of `connection.leases()`, or its award's 16 bytes) to bargain over it, as its
+        """Ask whoever holds a lease (one of `connection.leases`, or its award's 16 bytes) to bargain over it, as its
         buyer. `cap_ucr` is held from now on: no offer or deal is above it.
 
-        The holder may join within `round_s` seconds, leave, or bargain with somebody else instead: then the outcome is
-        None, and the cap is free. The other terms are those of `open_negotiation`.
+        The holder may join within `round_s` seconds, 300 at most, leave, or bargain with somebody else instead: then
+        the outcome is None, and the cap is free. Who was not joined may not claim this lease again for an hour, nor may
+        others of its budget root (LIMIT_REACHED). The other terms are those of `open_negotiation`.
         """
         award, seed = lease if isinstance(lease, bytes) else lease.award, self.credential.keys.seed
 

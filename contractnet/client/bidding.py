@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from contractnet.client.agent import Agent
 
 
+WORTH_TIMES_MAX = 2
+
+
 class Bidder:
     """Bids what a strategy says, and tells it what became of each call. Any object with the two methods of
     `BiddingStrategy` will do. Calls that are open at the same time may be bid on in tasks, one each.
@@ -87,8 +90,13 @@ class Bidder:
 
 
 def calibrated(calibrator: Calibrator, worth_ucr: int, claim: Claim) -> tuple[int, Claim]:
-    """A worth and a claim of work with an estimate, as of work that delivers what such estimates have delivered."""
+    """A worth and a claim of work with an estimate, as of work that delivers what such estimates have delivered.
+
+    The worth is at most doubled: the line that is fitted says of the smallest estimates, of which it has seen few, that
+    they deliver many times as much.
+    """
     estimate = claim.expected_value_points
     expected = calibrator.calibrated(estimate)
-    worth_ucr = math.floor(worth_ucr * Fraction(expected) / estimate) if estimate > 0 else worth_ucr
+    if estimate > 0:
+        worth_ucr = math.floor(worth_ucr * min(Fraction(expected) / estimate, Fraction(WORTH_TIMES_MAX)))
     return worth_ucr, replace(claim, expected_value_points=calibrator.claim_points(estimate))

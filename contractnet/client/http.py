@@ -40,8 +40,9 @@ class TokenTransport(httpx.AsyncBaseTransport):
 
     429 is told to the market and retried at most `retries` times, after what the answer asks for (`retry-after-ms`,
     `retry-after`) or else with full jitter within `backoff_s * 2**n` seconds (Brooker 2015), `wait_s_max` at most; a
-    longer `retry-after` is not waited for, and the 429 returned. Requests whose body is a stream that can be read only
-    once are not retried. `task(request)` names the task that the use is attributed to.
+    longer `retry-after` is not waited for, and the 429 returned. Bodies of bytes, JSON, forms and files that can be
+    read from their start again are sent again; a request whose body is any other stream, such as a generator, is not
+    retried. `task(request)` names the task that the use is attributed to.
     """
 
     def __init__(
@@ -57,7 +58,9 @@ class TokenTransport(httpx.AsyncBaseTransport):
         dice: random.Random | None = None,
     ) -> None:
         self.remaining: int | None = None
-        """Tokens that are left of the provider's limit, as its last answer said; None: it has not."""
+        """Tokens that are left of the provider's limit, as its last answer said; None: it has not. For information: the
+        reset that providers tell beside it is when the whole limit is there again, and granted tokens would expire
+        before. When enough is there the `retry-after` of a 429 says."""
         self._inner = inner
         self._wallet = wallet
         self._estimate = estimate
@@ -94,7 +97,7 @@ class TokenTransport(httpx.AsyncBaseTransport):
                 return response
             spending.throttled()
             wait_s = self._wait_s(response, attempt)
-            if wait_s is None or attempt == self._retries or not isinstance(request.stream, httpx.ByteStream):
+            if wait_s is None or attempt == self._retries or not _can_be_sent_again(request.stream):
                 return response
             await response.aclose()
             await asyncio.sleep(wait_s)
@@ -116,6 +119,21 @@ class TokenTransport(httpx.AsyncBaseTransport):
             return jitter_s
         # Everybody who is told the same time would come back at once.
         return None if asked_s > self._wait_s_max else asked_s + self._dice.uniform(0, self._backoff_s)
+
+
+def _can_be_sent_again(body: object) -> bool:
+    """Whether a body can be read twice: one in memory, and a form whose files can be read from their start again, as
+    httpx does. What other streams do when they are read a second time nobody says."""
+    if isinstance(body, httpx.ByteStream):
+        return True
+    # Of httpx's streams the one of forms alone, for which there is no public name, has fields.
+    fields = getattr(body, "fields", None)
+    return isinstance(fields, list) and all(_starts_again(getattr(field, "file", b"")) for field in fields)
+
+
+def _starts_again(file: object) -> bool:
+    seekable = getattr(file, "seekable", None)
+    return isinstance(file, bytes | str) or (callable(seekable) and bool(seekable()))
 
 
 class _Counted(httpx.AsyncByteStream):

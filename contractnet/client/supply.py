@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,12 +10,15 @@ from contractnet.client.grants import Grant
 from contractnet.client.stream import Stream
 from contractnet.errors import OutcomeTimeoutError, RejectedError
 from contractnet.messages import Code
-from contractnet.strategies.demand import Price
+from contractnet.money import credits_text
+from contractnet.strategies.demand import Price, affordable_tokens
 
 if TYPE_CHECKING:
     from contractnet.client.token_pools import TokenBuyer
     from contractnet.envelope import Sealed
+    from contractnet.messages.notices import TokenPoolAnnounced
 
+MINUTE_MS = 60_000
 INTERVAL_S = 5.0
 """Taken for a pool whose terms were announced before the look-back."""
 
@@ -33,6 +37,14 @@ class WalletTerms:
     order_s: float = 120.0
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most `tokens` that an account can hold at once, and why."""
+
+    tokens: int
+    why: str
+
+
 class Supply(Protocol):
     """What a wallet needs of a market. Times are market time, milliseconds since the epoch."""
 
@@ -44,6 +56,9 @@ class Supply(Protocol):
 
     def available_ucr(self) -> int | None:
         """Micro-credits that may be spent; None where nobody has said."""
+
+    def bound(self, pool: str, *, system: bool) -> Bound | None:
+        """What an account, a System agent where `system`, can hold of a pool at most; None where nobody has said."""
 
     def grants(self, pool: str) -> Stream[Grant]:
         """The grants of a pool from now on."""
@@ -90,6 +105,18 @@ class MarketSupply:
         known = [amount for amount in (balance, *budgets) if amount is not None]
         return min(known, default=None)
 
+    def bound(self, pool: str, *, system: bool) -> Bound | None:
+        """By the pool's terms, and by the limits of the budgets, as announced."""
+        terms = self._agent.connection.book.token_pools.get(pool)
+        if terms is None:
+            return None
+        bound = most_granted(terms, system=system)
+        if system:  # draws cost nothing
+            return bound
+        limits = [one.limit_ucr for one in self._agent._need_inbox().budgets.values() if one.limit_ucr is not None]
+        paid = most_paid(terms, limits)
+        return bound if paid is None or bound.tokens <= paid.tokens else paid
+
     def grants(self, pool: str) -> Stream[Grant]:
         """The agent's."""
         return self._agent.grants(pool)
@@ -132,3 +159,27 @@ class MarketSupply:
     async def report_again(self, sealed: Sealed) -> None:
         """As the protocol says."""
         await self._agent.submit(sealed)
+
+
+def most_granted(terms: TokenPoolAnnounced, *, system: bool) -> Bound:
+    """What a pool grants at most within the life of a grant: its burst, to all but System agents without their reserve,
+    and what flows in meanwhile."""
+    kept = 0 if system else terms.burst_tokens * terms.reserve_permille // 1000
+    inflow = terms.tokens_per_minute * terms.grant_ms // MINUTE_MS
+    what = f"a burst of {terms.burst_tokens:,}" + (f", {kept:,} of them for System agents" if kept else "")
+    why = f"the pool has {what}, and {inflow:,} flow in until a grant is over"
+    return Bound(terms.burst_tokens - kept + inflow, why)
+
+
+def most_paid(terms: TokenPoolAnnounced, limits_ucr: Collection[int]) -> Bound | None:
+    """What one window of the tightest of these budgets pays at the pool's reserve price; None where nothing bounds it.
+
+    Prices are divided by weights of at most 1, so that nobody pays less than the reserve price.
+    """
+    if not limits_ucr or not terms.reserve_per_1000_ucr:
+        return None
+    limit_ucr, price_ucr = min(limits_ucr), terms.reserve_per_1000_ucr
+    why = (
+        f"a window of the budget has {credits_text(limit_ucr)} credits, and 1,000 tokens cost {credits_text(price_ucr)}"
+    )
+    return Bound(affordable_tokens(limit_ucr, price_ucr), f"{why} at least")

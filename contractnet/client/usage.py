@@ -52,6 +52,8 @@ class Reporter:
                 pass
             self._hurry.clear()
             await self.flush()
+        # What was used while the last report was under way.
+        await self.flush()
 
     async def flush(self) -> None:
         """Report everything now."""

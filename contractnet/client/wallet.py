@@ -64,7 +64,8 @@ class Wallet:
         self._supply = supply
         self._waiters: deque[_Waiter] = deque()
         self._demand = Demand()
-        self._asked = 0
+        self._handed_out = 0
+        """Tokens of this interval's forecast: what waits is ordered as such, and may go without having been served."""
         self._orders: dict[bytes, None] = {}
         self._ordered = 0
         self._limit = 0
@@ -116,8 +117,9 @@ class Wallet:
         a cancellation without saying anything gives all of it back.
 
         Raises TokensTimeoutError when they are not there within `timeout_s` seconds (None: the wallet's),
-        RejectedError when the market refuses the order for good, ConnectionClosedError, and CommandUnsendableError for
-        an estimate below 1.
+        RejectedError when the market refuses the order for good, ConnectionClosedError, and, at once,
+        CommandUnsendableError for an estimate below 1 and for one that can never be held: more than the pool grants
+        within the life of a grant, or than a whole window of a budget pays at the pool's reserve price.
         """
         spending = Spending(self.pool, task, await self._take(estimate, task, timeout_s))
         try:
@@ -153,10 +155,15 @@ class Wallet:
             raise CommandUnsendableError(f"an estimate is a whole number of at least 1 token, not {tokens!r}")
         if self._closed:
             raise ConnectionClosedError(f"the wallet of pool {self.pool!r} is closed")
-        self._asked += tokens
         if not self._waiters and (parts := self.holdings.set_aside(tokens, self._supply.now_ms())) is not None:
+            self._handed_out += tokens
             self._need_changed.set()
             return parts
+        if (bound := self._supply.bound(self.pool, system=self.terms.system)) is not None and tokens > bound.tokens:
+            raise CommandUnsendableError(
+                f"{tokens:,} tokens of pool {self.pool!r} can never be held at once: {bound.why}. Ask for at most "
+                f"{bound.tokens:,}, in several parts."
+            )
         waiter = _Waiter(tokens, task, monotonic(), asyncio.get_running_loop().create_future())
         self._waiters.append(waiter)
         self._need_changed.set()
@@ -178,6 +185,7 @@ class Wallet:
             self._waiters.remove(waiter)
         elif waiter.parts.done() and not waiter.parts.cancelled() and waiter.parts.exception() is None:
             self.holdings.give_back(waiter.parts.result(), self._supply.now_ms())
+            self._handed_out -= waiter.tokens
         self._serve()
 
     def _settle(self, spending: Spending) -> None:
@@ -187,7 +195,7 @@ class Wallet:
             self.holdings.note_calls(first, spending.task, spending.calls, spending.throttled_calls)
         if spending.throttled_calls:
             self._reporter.hurry()
-        self._asked += spent - spending.tokens
+        self._handed_out += spent - spending.tokens
         self._serve()
 
     def _serve(self) -> None:
@@ -202,6 +210,7 @@ class Wallet:
             if parts is None:
                 break
             self._waiters.popleft()
+            self._handed_out += waiter.tokens
             waiter.parts.set_result(parts)
         self._need_changed.set()
 
@@ -233,8 +242,8 @@ class Wallet:
         while not self._closed:
             interval_s = self._supply.interval_s(self.pool)
             if (passed_s := monotonic() - began_s) >= interval_s:
-                self._demand.observe(round(max(0, self._asked) * interval_s / passed_s))
-                self._asked, began_s = 0, began_s + passed_s
+                self._demand.observe(round(max(0, self._handed_out) * interval_s / passed_s))
+                self._handed_out, began_s = 0, began_s + passed_s
             try:
                 await self._adjust()
             except RejectedError as error:

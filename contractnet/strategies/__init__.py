@@ -10,6 +10,8 @@ from __future__ import annotations
 from contractnet.strategies.bidding import BiddingStrategy, Call, Outcome, Paced, Pacer, Truthful
 from contractnet.strategies.calibration import Calibrator
 from contractnet.strategies.demand import Demand, Need, Price
+from contractnet.strategies.floor import FloorShare
+from contractnet.strategies.inviting import TwoHalves
 from contractnet.strategies.reserve import OpportunityReserve, PricedOffer, threshold_ucr
 from contractnet.strategies.shading import WinningPrices, uniform_first_price_ucr
 from contractnet.strategies.utility import (
@@ -29,6 +31,7 @@ __all__ = [
     "Calibrator",
     "Call",
     "Demand",
+    "FloorShare",
     "Need",
     "OpportunityReserve",
     "Outcome",
@@ -37,6 +40,7 @@ __all__ = [
     "Price",
     "PricedOffer",
     "Truthful",
+    "TwoHalves",
     "WinningPrices",
     "amdahl",
     "marginal_gain_ucr",

@@ -1,4 +1,4 @@
-"""How many tokens to order at the next clearing, from what was asked for lately and what waits. Pure.
+"""How many tokens to order at the next clearing, from what was used lately and what waits. Pure.
 
 Exponentially weighted mean and variance of a stream of counts: Finch (2009), "Incremental calculation of weighted mean
 and variance", section 9. One observation an interval.
@@ -54,7 +54,7 @@ class Demand:
         self._seen = False
 
     def observe(self, tokens: int) -> None:
-        """What was asked for in one interval. The first one counts in full: before it nothing is known."""
+        """What was handed out and used in one interval. The first one counts in full: before it nothing is known."""
         weight = self._weight if self._seen else 1.0
         self._seen = True
         step = tokens - self._mean

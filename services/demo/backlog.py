@@ -7,9 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from contractnet.strategies import amdahl, marginal_gain_ucr, should_stop, urgency, worth_ucr
 from services.demo.demand import SPEEDS, Task
 from services.demo.plan import Plan
 from services.demo.tally import Tally
+
+PARALLEL = 0.9
+"""The part of a task's work that runs on all of its GPUs at once."""
+SPEED_UP = amdahl(1 / (1 - PARALLEL), PARALLEL)
+HALF_LIFE_MS, URGENCY_LEAST = 6_000, 0.35
+"""How fast a task gets urgent as its deadline nears, and what it is worth long before, as a share."""
 
 
 @dataclass(slots=True)
@@ -22,15 +29,26 @@ class Job:
 
     def fits_gpu_s(self, units: int, seconds: float, pool: str) -> float:
         """How much of its work units of a pool do in a time, in seconds of one l4."""
-        return min(self.left_gpu_s, min(units, self.task.gpus) * seconds * SPEEDS[pool])
+        return min(self.left_gpu_s, SPEED_UP(min(units, self.task.gpus)) * seconds * SPEEDS[pool])
 
-    def worth_ucr(self, units: int, seconds: float, pool: str) -> int:
-        """What that is worth."""
-        return round(self.task.value_ucr_per_gpu_s * self.fits_gpu_s(units, seconds, pool))
+    def unit_gain_ucr(self, held: int, seconds: float, pool: str) -> int:
+        """What one more unit of a pool adds to `held` of them, at full urgency and normal priority."""
+        return marginal_gain_ucr(
+            lambda units: self.task.value_ucr_per_gpu_s * self.fits_gpu_s(units, seconds, pool) if units else 0.0, held
+        )
+
+    def worth_ucr(self, units: int, seconds: float, pool: str, now_s: float) -> int:
+        """What so many units are worth so many seconds after the start: what each of them adds, by the task's priority,
+        and by how near its deadline is."""
+        gain_ucr = sum(self.unit_gain_ucr(held, seconds, pool) for held in range(min(units, self.task.gpus)))
+        needed_ms = round(1000 * self.needs_s(units, pool))
+        now_ms, deadline_ms = round(1000 * now_s), round(1000 * self.task.deadline_s)
+        urgent = urgency(now_ms, deadline_ms, needed_ms=needed_ms, half_life_ms=HALF_LIFE_MS, floor=URGENCY_LEAST)
+        return worth_ucr(gain_ucr, self.task.priority, urgent)
 
     def needs_s(self, units: int, pool: str) -> float:
         """How long the units take for what is left."""
-        return self.left_gpu_s / (min(units, self.task.gpus) * SPEEDS[pool])
+        return self.left_gpu_s / (SPEED_UP(min(units, self.task.gpus)) * SPEEDS[pool])
 
     def work(self, done_gpu_s: float) -> None:
         """So much was done."""
@@ -57,24 +75,45 @@ class Backlog:
 
     def waiting(self) -> list[Job]:
         """What has arrived and is not seen to."""
-        now_s = time.time() - self._starts_at_s
+        now_s = self.now_s()
         arrived: list[Job] = []
-        for job in self._jobs:
+        for job in list(self._jobs):
             if job.task.arrives_s > now_s:
                 break
-            if not job.busy and job.left_gpu_s > 0:
+            if job.busy or job.left_gpu_s <= 0:
+                continue
+            if job.task.deadline_s <= now_s:
+                self._jobs.remove(job)
+                self._tally.tasks_late += 1
+            else:
                 arrived.append(job)
         return arrived
 
+    def now_s(self) -> float:
+        """Seconds since the start of the run."""
+        return time.time() - self._starts_at_s
+
+    def worth_ucr(self, job: Job, units: int, seconds: float, pool: str) -> int:
+        """What so many units are worth to a job now."""
+        return job.worth_ucr(units, seconds, pool, self.now_s())
+
+    def deadline_ms(self, job: Job) -> int:
+        """When it is worth nothing any more, milliseconds since the epoch."""
+        return round(1000 * (self._starts_at_s + job.task.deadline_s))
+
+    def affords(self, amount_ucr: int) -> bool:
+        """Whether there is something to pay, and so much of it that is not promised."""
+        return 0 < amount_ucr <= self._budget_ucr
+
     def age_s(self, job: Job) -> float:
         """How long ago it arrived."""
-        return time.time() - self._starts_at_s - job.task.arrives_s
+        return self.now_s() - job.task.arrives_s
 
     def best(self, worth_ucr: Callable[[Job], int], least_ucr: int) -> tuple[Job, int] | None:
         """The job to which something is worth most, and that worth; None where it is worth less than `least_ucr` to
         each, or more than there is."""
         found = max(((worth_ucr(job), -number, job) for number, job in enumerate(self.waiting())), default=None)
-        if found is None or found[0] < least_ucr or found[0] > self._budget_ucr:
+        if found is None or should_stop(least_ucr, found[0]) or not self.affords(found[0]):
             return None
         return found[2], found[0]
 

@@ -2,9 +2,8 @@
 
     python -m services.demo.bidders PLAN INDEX PROCESSES
 
-An agent bids what a slot is worth to it: in a second-price auction that is its best bid, whatever the others do. Half
-of them pace that to their credits, and bid less where the winner pays its own bid. It buys urgent work that finds no
-slot, bargains over leases, and some call a language model.
+An agent seeks slots for its tasks (seeking.py), buys urgent work that finds none, bargains over leases, and some call a
+language model.
 """
 
 from __future__ import annotations
@@ -17,49 +16,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from contractnet.client import Agent, Award, Bidder, Cfp, Connection
+from contractnet.client import Agent, Connection
 from contractnet.credentials import access_of_file, load
-from contractnet.errors import OutcomeTimeoutError, RejectedError
-from contractnet.messages import Claim
-from contractnet.strategies import BiddingStrategy, Outcome, Paced, Pacer, Truthful
-from contractnet.strategies.bidding import Call
-from services.demo.backlog import Backlog, Job
+from services.demo.backlog import Backlog
 from services.demo.calling import Caller
-from services.demo.demand import POOLS
 from services.demo.plan import Plan, on_parent_end, report
 from services.demo.purchases import Outsourcer
 from services.demo.resale import LeaseBuyer, Reseller
+from services.demo.seeking import RESOLD, Seeker
 from services.demo.tally import Tally
 from services.demo.tenancy import Tenant
 
-OUTCOME_S = 60.0
-CALLS_PER_S = 35
-"""About how many the managers open: a pacer is told how many to expect."""
 _REPORT_S = 0.5
-_RESOLD = {pool.name for pool in POOLS if pool.resold}
-
-
-class Counted:
-    """A strategy whose bids and losses are counted."""
-
-    def __init__(self, strategy: BiddingStrategy, tally: Tally) -> None:
-        self._strategy, self._tally = strategy, tally
-
-    def price_ucr(self, call: Call, worth_ucr: int) -> int | None:
-        """What the strategy says."""
-        return self._strategy.price_ucr(call, worth_ucr)
-
-    def observe(self, outcome: Outcome) -> None:
-        """Tell it, and count."""
-        self._tally.bids += outcome.bid_ucr is not None
-        self._tally.lost += outcome.bid_ucr is not None and not outcome.won
-        self._strategy.observe(outcome)
-
-
-def strategy_of(plan: Plan, rng: random.Random) -> BiddingStrategy:
-    """Truthful, or paced to the run's credits."""
-    calls = max(1, round(plan.duration_s * CALLS_PER_S * plan.eagerness))
-    return rng.choice((Truthful(), Paced(Pacer(plan.budget_ucr, rounds=calls))))
 
 
 class Trader:
@@ -70,15 +38,14 @@ class Trader:
         rng = random.Random(f"bidder {plan.seed} {name}")
         self._agent = agent
         self._eagerness = plan.eagerness
-        self._tally = tally
         self._rng = rng
-        self._bidder = Bidder(agent, Counted(strategy_of(plan, random.Random(f"strategy {plan.seed} {name}")), tally))
-        self._backlog = Backlog(plan, name, tally)
-        self._tenant = Tenant(agent, plan, tally, rng, Reseller(agent, neighbours, _RESOLD, rng).sell)
-        self._outsourcer = Outsourcer(agent, self._backlog, tally, rng, plan.patience)
-        self._lease_buyer = LeaseBuyer(agent, self._backlog, tally, self._tenant.use)
+        backlog = Backlog(plan, name, tally)
+        tenant = Tenant(agent, plan, tally, rng, Reseller(agent, neighbours, RESOLD, tally, rng).sell)
+        self._lease_buyer = LeaseBuyer(agent, backlog, tally, tenant, rng)
+        self._seeker = Seeker(agent, plan, backlog, tally, tenant, self._lease_buyer)
+        self._outsourcer = Outsourcer(agent, backlog, tally, rng, plan.patience)
         calls = plan.calls.get(name)
-        self._caller = Caller(agent, calls, plan.starts_at_s, tally) if calls else None
+        self._caller = Caller(agent, calls, plan.starts_at_s, tally, rng) if calls else None
 
     async def run(self, ending: asyncio.Event) -> None:
         """Trade until `ending`, then see every bid, lease, piece of work and call through."""
@@ -93,48 +60,12 @@ class Trader:
 
     async def _bid_on_all(self, group: asyncio.TaskGroup) -> None:
         async for cfp in self._agent.cfps():
-            if self._rng.random() > self._eagerness:
-                continue
-            best = self._best(cfp)
-            if best is not None:
-                group.create_task(self._compete(cfp, *best))
+            if self._rng.random() <= self._eagerness:
+                self._seeker.seek(cfp, group)
 
     async def _answer(self, group: asyncio.TaskGroup) -> None:
         async for negotiation in self._agent.negotiations():
             group.create_task(self._lease_buyer.answer(negotiation))
-
-    def _best(self, cfp: Cfp) -> tuple[Job, int] | None:
-        def worth(job: Job) -> int:
-            return job.worth_ucr(cfp.units, cfp.duration_ms / 1000, cfp.pool)
-
-        return self._backlog.best(worth, cfp.reserve_price_ucr)
-
-    async def _compete(self, cfp: Cfp, job: Job, worth_ucr: int) -> None:
-        with self._backlog.promised(job, worth_ucr) as promise:
-            award = await self._bid(cfp, job, worth_ucr)
-            if award is not None:
-                promise.paid_ucr = award.price_ucr
-                self._tally.awards.append(award.id.hex())
-                self._tally.spent_ucr += award.price_ucr
-                await self._tenant.use(job, award)
-
-    async def _bid(self, cfp: Cfp, job: Job, worth_ucr: int) -> Award | None:
-        deadline_ms = cfp.closes_at_ms + cfp.duration_ms
-        claim = Claim(job.task.priority, deadline_ms, round(job.task.value_ucr_per_gpu_s / 1000))
-        tally = self._tally
-        try:
-            async with asyncio.timeout(OUTCOME_S):
-                award = await self._bidder.bid(cfp, worth_ucr, task=job.task.name, claim=claim)
-        except RejectedError as error:
-            # CFP_CLOSED: the bid came too late. Anything else is reported at the end.
-            tally.rejections[error.code] += 1
-            return None
-        except (OutcomeTimeoutError, TimeoutError):
-            tally.rejections["no outcome in time"] += 1
-            return None
-        if award is not None:
-            tally.latencies_ms.append(time.time() * 1000 - cfp.closes_at_ms)
-        return award
 
 
 async def run(plan: Plan, index: int, processes: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Sequence
 
@@ -16,6 +17,8 @@ ANSWER_GUESS = 200
 """Tokens: an agent can count its prompt, and guesses the answer."""
 CALL_S = 0.05
 PATIENCE_S = 10.0
+THROTTLED = 0.03
+"""How often the provider answers 429 all the same; the call is repeated."""
 WORTH_UCR = 2_000
 """Of 1,000 tokens; more for a caller that has waited."""
 
@@ -23,10 +26,13 @@ WORTH_UCR = 2_000
 class Caller:
     """One agent's calls, each at its time, whatever became of the others."""
 
-    def __init__(self, agent: Agent, calls: Sequence[Call], starts_at_s: float, tally: Tally) -> None:
+    def __init__(
+        self, agent: Agent, calls: Sequence[Call], starts_at_s: float, tally: Tally, rng: random.Random
+    ) -> None:
         self._calls = calls
         self._starts_at_s = starts_at_s
         self._tally = tally
+        self._rng = rng
         self._wallet = agent.wallet(
             CHAT,
             lambda need: WORTH_UCR + WORTH_UCR * need.waited_ms // 1000,
@@ -52,11 +58,15 @@ class Caller:
         try:
             async with self._wallet.tokens(call.prompt + ANSWER_GUESS, task=call.service) as tokens:
                 await asyncio.sleep(CALL_S)
+                if self._rng.random() < THROTTLED:
+                    tokens.throttled()
+                    self._tally.calls_throttled += 1
+                    await asyncio.sleep(CALL_S)
                 tokens.used(call.tokens)
         except (TokensTimeoutError, ConnectionClosedError):
             self._tally.calls_late += 1
         except RejectedError as error:
-            self._tally.rejections[error.code] += 1
+            self._tally.refuse(error)
         else:
             self._tally.calls += 1
             self._tally.tokens_used += call.tokens

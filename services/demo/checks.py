@@ -8,6 +8,8 @@ from typing import Any
 import duckdb
 
 from contractnet.cli.directory import DataDirectory
+from services.demo.bargains import ALTERNATING, BY_CLOCK, ZEUTHEN
+from services.demo.demand import BUDGETED
 from services.demo.live import Score
 
 
@@ -56,19 +58,40 @@ WITH talks AS (
     SELECT *, status = 'deal' AND negotiation_id IN (SELECT award_id FROM reservations) AS sold
     FROM negotiations WHERE {RUN}
 )
-SELECT count(*)::BIGINT, count(*) FILTER (sold)::BIGINT, coalesce(sum(price_ucr) FILTER (sold), 0)::BIGINT,
-    coalesce(avg(rounds) FILTER (sold), 0)
+SELECT count(*)::BIGINT, count(*) FILTER (status = 'deal')::BIGINT, count(*) FILTER (sold)::BIGINT,
+    coalesce(sum(price_ucr) FILTER (sold), 0)::BIGINT,
+    coalesce(avg(rounds) FILTER (sold), 0), count(*) FILTER (sold AND protocol = 'ALTERNATING')::BIGINT,
+    count(*) FILTER (sold AND len(options) > 0)::BIGINT, count(*) FILTER (claimed)::BIGINT,
+    count(*) FILTER (claimed AND joined_at IS NOT NULL)::BIGINT, count(*) FILTER (claimed AND sold)::BIGINT
 FROM talks
+"""
+_GROUPS = f"""
+SELECT count(*)::BIGINT, count(*) FILTER (won > 0)::BIGINT, count(*) FILTER (won > wins_max)::BIGINT,
+    coalesce(sum(bids), 0)::BIGINT FROM (
+    SELECT any_value(wins_max) AS wins_max, count(*) AS bids, count(*) FILTER (status = 'won') AS won
+    FROM bids WHERE {RUN} AND group_id IS NOT NULL GROUP BY account_id, group_id
+)
+"""
+# Refusals of orders of tokens are the wallets' own: they try again.
+_REFUSED = f"""
+SELECT count(*)::BIGINT FROM rejections WHERE {RUN} AND code = 'BUDGET_EXCEEDED' AND kind <> 'PlaceStandingOrder'
+"""
+_BUDGETS = """
+SELECT scope = 'project', spent_ucr, most_ucr, warned_at IS NOT NULL, spent_ucr > most_ucr
+FROM budget_status WHERE market = $market AND (project = $project OR agent IN (
+    SELECT name FROM accounts WHERE market = $market AND project = $project)) AND most_ucr IS NOT NULL
 """
 # What a bucket can have given since its first grant: its burst, and what flowed in until the last one.
 _TOKENS = f"""
 WITH granted AS (FROM token_grants WHERE {RUN}), used AS (
-    SELECT market, grant_id, sum(tokens)::BIGINT AS tokens FROM token_usage WHERE {RUN} GROUP BY ALL
+    SELECT market, grant_id, sum(tokens)::BIGINT AS tokens, sum(throttled)::BIGINT AS throttled
+    FROM token_usage WHERE {RUN} GROUP BY ALL
 )
 SELECT coalesce(sum(g.tokens), 0)::BIGINT, coalesce(sum(u.tokens), 0)::BIGINT, coalesce(sum(g.paid_ucr), 0)::BIGINT,
     count(*) FILTER (u.tokens > g.tokens)::BIGINT,
     coalesce(any_value(p.burst_tokens) + any_value(p.tokens_per_minute) / 60000
-        * date_diff('ms', min(g.granted_at), max(g.granted_at)), 0)::BIGINT
+        * date_diff('ms', min(g.granted_at), max(g.granted_at)), 0)::BIGINT,
+    coalesce(sum(u.throttled), 0)::BIGINT
 FROM granted g JOIN token_pools p ON g.market = p.market AND g.pool = p.pool
 LEFT JOIN used u ON g.market = u.market AND g.grant_id = u.grant_id
 """
@@ -95,6 +118,10 @@ def checks(connection: duckdb.DuckDBPyConnection, run: Run, score: Score) -> lis
     return [
         *_ledger_checks(connection, run, score),
         *_trade_checks(connection, run, score),
+        _deals_check(connection, run, score),
+        _groups_check(connection, run, score),
+        _budget_check(connection, run, score),
+        *_token_checks(connection, run, score),
         *_swarm_checks(score),
     ]
 
@@ -134,31 +161,77 @@ def _ledger_checks(connection: duckdb.DuckDBPyConnection, run: Run, score: Score
 
 
 def _trade_checks(connection: duckdb.DuckDBPyConnection, run: Run, score: Score) -> list[Check]:
-    """Work, leases and tokens: what the agents saw of them is what the ledger says."""
+    """Work: what the buyers saw of it is what the ledger says."""
     works = {status: (count, ucr) for status, count, ucr in connection.execute(_WORKS, of(run)).fetchall()}
     done, paid_ucr = works.get("done", (0, 0))
     unpaid_ucr = sum(ucr for status, (_, ucr) in works.items() if status != "done")
     awarded = sum(count for count, _ in works.values())
-    talks, deals, deals_ucr, rounds = connection.execute(_DEALS, of(run)).fetchone() or (0, 0, 0, 0.0)
-    granted, used, tokens_ucr, overspent, most = connection.execute(_TOKENS, of(run)).fetchone() or (0, 0, 0, 1, 0)
-    draws, refused = score.managers.get("draws", 0), score.managers.get("draws_refused", 0)
     seen = (score.total("bought"), score.total("bought_done"), score.total("bought_paid_ucr"))
     return [
         Check(
             "Work that was bought is paid for where it was done, and nothing else is",
             seen == (awarded, done, paid_ucr) and unpaid_ucr == 0,
             f"{awarded} bought, {done} done for {paid_ucr / 1e6:,.2f} credits, {awarded - done} failed or late",
-        ),
-        Check(
-            "Leases changed hands at the prices that both sides agreed on",
-            (score.total("deals"), score.total("deals_paid_ucr")) == (deals, deals_ucr),
-            f"{deals} of {talks} negotiations ended in a deal, after {rounds:.1f} rounds on average",
-        ),
+        )
+    ]
+
+
+def _deals_check(connection: duckdb.DuckDBPyConnection, run: Run, score: Score) -> Check:
+    """Leases that were bargained for, by protocol; over issues, and those that were claimed, counted apart."""
+    talks, made, deals, deals_ucr, rounds, alternating, over_issues, *claims = (
+        connection.execute(_DEALS, of(run)).fetchone() or (0,) * 10
+    )
+    begun, agreed = score.counted("talks"), score.counted("agreed")
+    claimed = [score.total(name) for name in ("claims", "claims_joined", "claims_won")]
+    seen = (score.total("deals"), score.total("deals_paid_ucr"), agreed[ALTERNATING], score.total("deals_over_issues"))
+    played = ", ".join(f"{style} {agreed[style]} of {begun[style]}" for style in (BY_CLOCK, ZEUTHEN, ALTERNATING))
+    return Check(
+        "Leases changed hands at the prices that both sides agreed on",
+        seen == (deals, deals_ucr, alternating, over_issues) and claimed[1:] == claims[1:],
+        f"{made} of {talks} negotiations ended in a deal; the buyer got {deals} of these leases, after {rounds:.1f} "
+        f"rounds on average ({played}), whoever bid more in the open call the others; "
+        f"{over_issues} over an issue as well; of {claims[0]} claims {claims[1]} were answered and {claims[2]} won",
+    )
+
+
+def _groups_check(connection: duckdb.DuckDBPyConnection, run: Run, score: Score) -> Check:
+    groups, won, above, bids = connection.execute(_GROUPS, of(run)).fetchone() or (0, 0, 1, 0)
+    return Check(
+        "No group of bids won more often than it may",
+        above == 0 and won == score.total("groups_won"),
+        f"{won:,} of {groups:,} groups won, with {bids:,} bids",
+    )
+
+
+def _budget_check(connection: duckdb.DuckDBPyConnection, run: Run, score: Score) -> Check:
+    """The project with a budget, and its agents': nothing above it is spent, and each refusal is in the ledger."""
+    rows = connection.execute(_BUDGETS, {"market": run.market, "project": BUDGETED}).fetchall()
+    (refused,) = connection.execute(_REFUSED, of(run)).fetchone() or (0,)
+    spent_ucr, most_ucr, warned = next((row[1:4] for row in rows if row[0]), (0, 0, False))
+    agents = [row for row in rows if not row[0]]
+    return Check(
+        "No budget was overrun",
+        not any(row[4] for row in rows) and refused == score.total("over_budget"),
+        f"{BUDGETED} spent {spent_ucr / 1e6:,.2f} of {most_ucr / 1e6:,.0f} credits ({'' if warned else 'not '}warned), "
+        f"{sum(bool(row[3]) for row in agents)} of its {len(agents)} agents were warned; {refused:,} refused",
+    )
+
+
+def _token_checks(connection: duckdb.DuckDBPyConnection, run: Run, score: Score) -> list[Check]:
+    granted, used, tokens_ucr, overspent, most, throttled = connection.execute(_TOKENS, of(run)).fetchone() or (
+        (0, 0, 0, 1, 0, 0)
+    )
+    draws, refused = score.managers.get("draws", 0), score.managers.get("draws_refused", 0)
+    return [
         Check(
             "No more tokens were granted than the bucket has, or used than granted",
-            granted <= most and overspent == 0 and used <= score.total("tokens_used"),
-            f"{granted:,} granted of {most:,} for {tokens_ucr / 1e6:,.2f} credits, {used:,} reported for "
-            f"{score.total('calls'):,} calls ({score.total('calls_late')} without tokens in time)",
+            granted <= most
+            and overspent == 0
+            and used <= score.total("tokens_used")
+            and throttled == score.total("calls_throttled"),
+            f"{granted:,} granted of {most:,} for {tokens_ucr / 1e6:,.2f} credits, {used:,} of "
+            f"{score.total('tokens_used'):,} used reported for {score.total('calls'):,} calls "
+            f"({score.total('calls_late')} late, {throttled} of {score.total('calls_throttled')} times 429)",
         ),
         Check(
             "The System agent got its tokens at once, each time", refused == 0, f"{draws - refused} of {draws} draws"

@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections import Counter
 
 from contractnet.client import Agent, Award, Cfp
 from contractnet.errors import OutcomeTimeoutError, RejectedError
-from contractnet.messages import Code, Direction
+from contractnet.messages import Direction
 from services.demo.demand import CHAT, CLOUD_SPEED, CLOUD_UNITS
 
 COST_UCR_PER_GPU_S = 400_000
@@ -23,7 +24,7 @@ INCIDENT_TOKENS, INCIDENT_EVERY_S = 2_000, 2.0
 
 
 class Contractor:
-    """Asks wherever it has units, at its cost and a margin."""
+    """Asks wherever it has units, at its cost and a margin. `refused` counts the market's refusals."""
 
     def __init__(self, agent: Agent, pool: str, rng: random.Random) -> None:
         self._agent = agent
@@ -31,6 +32,7 @@ class Contractor:
         self._rng = rng
         self._factor = rng.uniform(0.7, 1.5)
         self._promised = 0
+        self.refused: Counter[str] = Counter()
 
     async def run(self, ending: asyncio.Event) -> None:
         """Answer calls until `ending`, then see all work through."""
@@ -57,9 +59,8 @@ class Contractor:
             if award is not None:
                 await self._work(award, cfp.duration_ms / 1000)
         except RejectedError as error:
-            # Too late, by a deadline or by the end of its time: in the ledger, and a bond the poorer.
-            if error.code not in (Code.CFP_CLOSED, Code.UNKNOWN_LEASE, Code.OUT_OF_SEQUENCE):
-                raise
+            # Too late, by a deadline or by the end of its time, which costs the bond; or no credits for one.
+            self.refused[error.code] += 1
         except OutcomeTimeoutError:
             return
         finally:

@@ -13,12 +13,16 @@ PROJECTS = ("demo-vision", "demo-language", "demo-robotics")
 TASKS_PER_S = 26
 """Arrivals per second of the run at 48 slots: about a third more than the slots can serve, so that prices matter."""
 
-# Value of a GPU-second of an l4, in micro-credits: the range that a task's value is drawn from.
-VALUE_UCR = {
-    Priority.LOW: (200_000, 900_000),
-    Priority.NORMAL: (500_000, 2_000_000),
-    Priority.HIGH: (1_500_000, 5_000_000),
-}
+VALUE_UCR = (500_000, 2_500_000)
+"""Value of a GPU-second of an l4, in micro-credits, at normal priority: the range that a task's value is drawn from."""
+DEADLINE_S = {Priority.LOW: (15.0, 45.0), Priority.NORMAL: (8.0, 25.0), Priority.HIGH: (4.0, 12.0)}
+"""How long after its arrival a task is worth nothing any more: the range that is drawn from."""
+BUDGETED = PROJECTS[-1]
+"""The project whose spending the bank bounds, and that of each of its agents."""
+BUDGET_UCR_PER_S, WARN_PERMILLE = 12_000_000, 800
+"""Its limit for a run, by the run's length: less than it would spend. At this part of it the market warns."""
+AGENT_SHARES = 1.5
+"""What each of its agents may spend, in equal shares of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +43,16 @@ class PoolSpec:
 
 
 POOLS = (
-    PoolSpec("h200", 8.0, (1, 1, 1, 1), slot_s=(6.0,), resold=True),
+    PoolSpec("h200", 8.0, (1, 1, 1, 1), slot_s=(8.0,), resold=True),
     PoolSpec("h100", 5.0, (4, 2, 1, 1)),
     PoolSpec("a100", 2.5, (2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 1)),
     PoolSpec("l4", 1.0, (1,) * 24),
 )
-SPEEDS = {pool.name: pool.speed for pool in POOLS}
-
 CLOUDS = ("cloud-1", "cloud-2", "cloud-3")
 """Contractors, each with a pool of its name, who do work that is bought."""
 CLOUD_UNITS, CLOUD_SPEED = 4, 2.0
+SPEEDS = {pool.name: pool.speed for pool in POOLS} | dict.fromkeys(CLOUDS, CLOUD_SPEED)
+"""How much of an l4's work a unit of each pool does."""
 
 CHAT = "provider/chat"
 """The token pool: what a provider of a language model lets all agents use together."""
@@ -63,7 +67,8 @@ ONCALL = "oncall"
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`work_gpu_s` seconds of one l4, on at most `gpus` GPUs at once, wanted from `arrives_s` after the start on."""
+    """`work_gpu_s` seconds of one l4, on at most `gpus` GPUs at once, wanted from `arrives_s` after the start on, and
+    worth nothing from `deadline_s` on."""
 
     name: str
     arrives_s: float
@@ -71,6 +76,7 @@ class Task:
     work_gpu_s: float
     priority: Priority
     value_ucr_per_gpu_s: int
+    deadline_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,13 @@ def synthetic(agents: int, duration_s: float, seed: int) -> Demand:
 
 
 def task(name: str, *, arrives_s: float, gpus: int, work_gpu_s: float, priority: Priority, rng: random.Random) -> Task:
-    """A task whose value is drawn from the range of its priority."""
-    low, high = VALUE_UCR[priority]
-    return Task(name, round(arrives_s, 4), gpus, round(work_gpu_s, 4), priority, rng.randint(low, high))
+    """A task whose value is drawn, and its deadline from the range of its priority."""
+    value_ucr, deadline_s = rng.randint(*VALUE_UCR), arrives_s + rng.uniform(*DEADLINE_S[priority])
+    return Task(name, round(arrives_s, 4), gpus, round(work_gpu_s, 4), priority, value_ucr, round(deadline_s, 4))
+
+
+def budgets(agents: int, duration_s: float) -> tuple[int, dict[str, int]]:
+    """The limit of the project that has a budget, and those of its agents, micro-credits for a run."""
+    limit_ucr = round(BUDGET_UCR_PER_S * duration_s)
+    members = [name for name, project in names(agents).items() if project == BUDGETED]
+    return limit_ucr, {name: round(AGENT_SHARES * limit_ucr / len(members)) for name in members}

@@ -14,32 +14,44 @@ from contractnet.errors import CredentialError, RejectedError, SettingsError
 from contractnet.messages import Code
 from contractnet.money import credits_text
 from contractnet.principals import Principals
-from services.demo.demand import CHAT, CHAT_BURST_S, CLOUD_UNITS, CLOUDS, ONCALL, POOLS, names
+from services.demo.demand import BUDGETED, CHAT, CHAT_BURST_S, CLOUD_UNITS, CLOUDS, ONCALL, POOLS, WARN_PERMILLE, names
 from services.quotas import set_shares
 
 MANAGERS_PROJECT = "operations"
+MANAGERS_UCR = 100_000_000
+"""What each manager gets: where the operator wants deposits, it has to have them."""
 PROVIDER = "provider"
 """Owns the token pool."""
 CHAT_TERMS: dict[str, int] = {"reserve_permille": 250, "interval_s": 1, "grant_s": 5}
+BUDGET_S = 24 * 3600
+"""The window of budgets: longer than a run."""
 _AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Enrolled:
-    """Credential files by name, and the market's genesis hash. `oncall` is the System agent's file, "" for none."""
+    """Credential files by name, and the market's genesis hash. `oncall` is the System agent's file, "" for none;
+    `budgets` what the bank lets agents spend."""
 
     genesis: bytes
     members: dict[str, str]
     managers: dict[str, str]
     contractors: dict[str, str]
     oncall: str
+    budgets: dict[str, int]
 
 
 async def enrol(
-    directory: DataDirectory, bootstrap: str, market: str, agents: int, allowance_ucr: int, tokens_per_minute: int
+    directory: DataDirectory,
+    bootstrap: str,
+    market: str,
+    agents: int,
+    allowance_ucr: int,
+    tokens_per_minute: int,
+    budgets: tuple[int, dict[str, int]],
 ) -> Enrolled:
-    """Accounts with credits for all agents and contractors, and pools with their managers; a token pool where there is
-    a rate for it. Raises SettingsError, CredentialError."""
+    """Accounts with credits for all agents, contractors and managers, and pools; a token pool where there is a rate for
+    it. Raises SettingsError, CredentialError."""
     # All notices are read, so that it is known which pools there are.
     async with Connection.open(bootstrap, market=market) as connection:
         bank_file = directory.bank(market)
@@ -50,7 +62,7 @@ async def enrol(
         bank = Bank(connection, load(bank_file))
         desk = _Desk(directory, connection, bank)
         managers = {pool.name: f"manager-{pool.name}" for pool in POOLS}
-        paid = [*names(agents), *CLOUDS]
+        paid = dict.fromkeys([*names(agents), *CLOUDS], allowance_ucr) | dict.fromkeys(managers.values(), MANAGERS_UCR)
         served = dict.fromkeys(CLOUDS, "clouds") | dict.fromkeys(
             [*managers.values(), PROVIDER, ONCALL], MANAGERS_PROJECT
         )
@@ -58,11 +70,12 @@ async def enrol(
         desk.check_pools({**managers, **{name: name for name in CLOUDS}})
         await asyncio.to_thread(desk.make_users, projects)
         await _gathered(desk.account(name, project) for name, project in projects.items())
-        await _pay(bank, [desk.id_of(name) for name in paid], allowance_ucr)
+        await _pay(bank, {desk.id_of(name): amount_ucr for name, amount_ucr in paid.items()})
         for pool in POOLS:
             await desk.pool(pool.name, managers[pool.name], pool.units)
         for name in CLOUDS:
             await desk.pool(name, name, CLOUD_UNITS)
+        await desk.budgets(*budgets)
         oncall = tokens_per_minute > 0 and await desk.token_pool(tokens_per_minute)
         return Enrolled(
             connection.genesis,
@@ -70,18 +83,19 @@ async def enrol(
             {pool: str(directory.agent(manager)) for pool, manager in managers.items()},
             {name: str(directory.agent(name)) for name in CLOUDS},
             str(directory.agent(ONCALL)) if oncall else "",
+            budgets[1],
         )
 
 
-async def _pay(bank: Bank, accounts: list[bytes], allowance_ucr: int) -> None:
+async def _pay(bank: Bank, amounts_ucr: Mapping[bytes, int]) -> None:
     try:
-        await _gathered(bank.issue(account, allowance_ucr, "allowance for a run") for account in accounts)
+        await _gathered(bank.issue(account, ucr, "allowance for a run") for account, ucr in amounts_ucr.items())
     except RejectedError as error:
         if error.code is not Code.ISSUE_EXCEEDED:
             raise
-        wanted = credits_text(allowance_ucr * len(accounts))
+        wanted = credits_text(sum(amounts_ucr.values()))
         raise SettingsError(
-            f"The run needs {wanted} credits for its {len(accounts)} accounts, and the operator's policy leaves the "
+            f"The run needs {wanted} credits for its {len(amounts_ucr)} accounts, and the operator's policy leaves the "
             f"bank less: `contractnet policy show` says how much; `contractnet policy set --issue-limit none` ends "
             f"the limit."
         ) from error
@@ -154,6 +168,21 @@ class _Desk:
         elif known != units:
             await self._bank.resize_pool(name, units)
 
+    async def budgets(self, limit_ucr: int, agents_ucr: Mapping[str, int]) -> None:
+        """What a project may spend in this run, and each of its agents: new budgets, of which nothing is spent yet."""
+        scopes: dict[bytes | str, int] = {self.id_of(name): ucr for name, ucr in agents_ucr.items()}
+        if scopes:
+            scopes[BUDGETED] = limit_ucr
+        await _gathered(self._budget(scope, ucr) for scope, ucr in scopes.items())
+
+    async def _budget(self, scope: bytes | str, limit_ucr: int) -> None:
+        try:
+            await self._bank.clear_budget(scope)
+        except RejectedError as error:
+            if error.code is not Code.UNKNOWN_BUDGET:
+                raise
+        await self._bank.set_budget(scope, limit_ucr, window_s=BUDGET_S, warn_permille=WARN_PERMILLE)
+
     async def token_pool(self, tokens_per_minute: int) -> bool:
         """The token pool with this rate, and its System agent; whether the operator was there to make it one."""
         burst = max(1, round(tokens_per_minute / 60 * CHAT_BURST_S))
@@ -167,8 +196,7 @@ class _Desk:
             await self._bank.resize_token_pool(
                 CHAT, tokens_per_minute=tokens_per_minute, burst_tokens=burst, **CHAT_TERMS
             )
-        rotated = self._directory.operator_of(self._connection.market)
-        file = rotated if rotated.is_file() else self._directory.operator
+        file = self._directory.newest_operator(self._connection.market)
         if not file.is_file():
             return False
         credential = replace(load(file), market=self._connection.market, genesis=self._connection.genesis)

@@ -15,6 +15,7 @@ import random
 import signal
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 from contractnet.client import Agent, Cfp, Connection
@@ -33,6 +34,8 @@ CHOSEN_EVERY = 4
 """Of so many lanes of a pool one is awarded by its manager."""
 DECIDE_S = 2.0
 _IDLE_S = 0.15
+_REFUSED_S = 1.0
+"""How long a lane waits whose call was refused: for want of a deposit, say."""
 _LOOK_S = 0.03
 _REPORT_S = 0.5
 
@@ -46,6 +49,7 @@ class Lanes:
         self.ending = asyncio.Event()
         self.opened = 0
         self.awarded = 0
+        self.refused: Counter[str] = Counter()
 
     async def run(self) -> None:
         """Sell until the end, then wait for the last CFPs to close."""
@@ -77,6 +81,10 @@ class Lanes:
                 if chosen:
                     await _choose(agent, cfp)
                 ended = await cfp.outcome(30)
+            except RejectedError as error:
+                self.refused[error.code] += 1
+                await asyncio.sleep(_REFUSED_S)
+                continue
             except OutcomeTimeoutError as error:
                 report("event", text=f"manager of {pool.name}: {error}")
                 continue
@@ -103,10 +111,10 @@ async def _choose(agent: Agent, cfp: Cfp) -> None:
         try:
             await agent.award(proposal)
         except RejectedError as error:
-            # NO_CAPACITY: try the next one. The others: the time to decide is over.
-            if error.code is Code.NO_CAPACITY:
+            # NO_CAPACITY, or a bid whose group has won: try the next one. CFP_CLOSED: the time to decide is over.
+            if error.code in {Code.NO_CAPACITY, Code.UNKNOWN_BID}:
                 continue
-            if error.code not in {Code.CFP_CLOSED, Code.UNKNOWN_BID}:
+            if error.code is not Code.CFP_CLOSED:
                 raise
         return
 
@@ -136,6 +144,7 @@ async def run(plan: Plan) -> None:
                 "managers",
                 opened=lanes.opened,
                 awarded=lanes.awarded,
+                refused=dict(sum((contractor.refused for contractor in contractors), lanes.refused)),
                 open=len(connection.open_cfps),
                 draws=oncall.draws if oncall is not None else 0,
                 draws_refused=oncall.refused if oncall is not None else 0,

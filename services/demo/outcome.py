@@ -23,6 +23,11 @@ CAUGHT_UP_S = 30.0
 _EXPLAINED = {
     "CFP_CLOSED": " (bids that came too late)",
     "UNKNOWN_LEASE": " (leases that expired just as they were given back)",
+    "BUDGET_EXCEEDED": " (bids, orders and purchases that a budget leaves no room for)",
+    "GROUP_WON": " (bids of groups that had won by then)",
+    "UNKNOWN_BID": " (a manager chose a bid of a group that had won by then)",
+    "LEASE_IN_NEGOTIATION": " (claims and resales of leases over which others bargained)",
+    "INSUFFICIENT_CREDIT": " (no credits for a deposit, or for an offer and its fee)",
 }
 
 
@@ -121,7 +126,7 @@ def _show_numbers(console: Console, score: Score, lasted_s: float, ledger_ms: li
     console.print(
         f"{score.won_in_time:,} awards in {lasted_s:.0f} s, {score.won_in_time / lasted_s:.1f} a second, and {late} "
         f"more of the last CFPs ({limit}); "
-        f"{bids:,} bids, {score.total('tasks_done'):,} tasks finished",
+        f"{bids:,} bids, {score.total('tasks_done'):,} tasks finished, {score.total('tasks_late'):,} too late",
         soft_wrap=True,
     )
     console.print(
@@ -131,3 +136,11 @@ def _show_numbers(console: Console, score: Score, lasted_s: float, ledger_ms: li
         f"p50 {as_ms(quantile(ledger_ms, 0.5))}, p99 {as_ms(quantile(ledger_ms, 0.99))} (n = {len(ledger_ms):,})",
         soft_wrap=True,
     )
+    claimed, delivered = score.counted("claimed_points"), score.counted("delivered_points")
+    told = ", ".join(
+        f"{name} {claimed[kind]:,} and delivered {delivered[kind]:,} ({claimed[kind] / delivered[kind] - 1:+.1%})"
+        for kind, name in (("calibrated", "agents that learn from it"), ("raw", "the others"))
+        if delivered[kind]
+    )
+    if told:
+        console.print(f"winners claimed so many points of value: {told}", soft_wrap=True)

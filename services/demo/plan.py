@@ -18,7 +18,8 @@ from services.demo.demand import Task
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One run. `members`, `managers` (by pool) and `contractors` are names and credential files, `oncall` that of the
-    System agent, "" for none; `gates` the loopback port of each pool's gate.
+    System agent, "" for none; `gates` the loopback port of each pool's gate; `budgets` what the market lets an agent
+    spend, where that is less than `budget_ucr`.
 
     `starts_at_s` is wall clock; `eagerness` the chance that an agent looks at a CFP at all, `patience` the chance that
     it looks whether to buy work.
@@ -33,6 +34,7 @@ class Plan:
     eagerness: float
     patience: float
     budget_ucr: int
+    budgets: dict[str, int]
     members: dict[str, str]
     managers: dict[str, str]
     contractors: dict[str, str]

@@ -22,7 +22,18 @@ from services.demo import outcome, trace
 from services.demo.calls import shared
 from services.demo.checks import Run
 from services.demo.children import Children
-from services.demo.demand import CALLERS, CHAT_SHARE, CLOUD_UNITS, CLOUDS, POOLS, PROJECTS, Demand, names, synthetic
+from services.demo.demand import (
+    CALLERS,
+    CHAT_SHARE,
+    CLOUD_UNITS,
+    CLOUDS,
+    POOLS,
+    PROJECTS,
+    Demand,
+    budgets,
+    names,
+    synthetic,
+)
 from services.demo.enrolment import Enrolled, enrol, share_quotas
 from services.demo.live import Score, Show
 from services.demo.plan import Plan
@@ -37,6 +48,8 @@ ALLOWANCE_UCR = 400_000_000
 BIDDERS_PER_CFP = 6
 PURCHASES_PER_S = 4.0
 """How often, over all agents, one looks whether there is work to buy."""
+RESALE_CALL_S = 1
+"""How long leases that are bargained for are called for in a market of the run's own: they last seconds."""
 _READY_S = 60.0
 _START_S = 1.0
 _LOOK_S = 0.25
@@ -125,7 +138,8 @@ def _market(directory: DataDirectory, bootstrap: str | None, market: str, ending
         say(f"projects {', '.join(PROJECTS)} and clouds, {ALLOWANCE_UCR // 10**6} credits for each of them, and pools")
         return Market(directory, noted.bootstrap, market, noted.partitions, partial(_look_at, directory, pid))
     end_orphans(directory, say)
-    supervisor = Supervisor(UpOptions(directory=directory, bootstrap=bootstrap, market=market), say)
+    options = UpOptions(directory=directory, bootstrap=bootstrap, market=market, resale_call_s=RESALE_CALL_S)
+    supervisor = Supervisor(options, say)
     ending.callback(supervisor.stop)
     supervisor.start()
     return Market(directory, supervisor.bootstrap, market, supervisor.partitions, supervisor.look)
@@ -146,7 +160,15 @@ def _swarm(market: Market, options: SwarmOptions, demand: Demand, ending: ExitSt
     partition = partition_of(market.market, market.partitions)
     rate = round(CHAT_SHARE * demand.tokens_per_minute)
     enrolled = asyncio.run(
-        enrol(market.directory, market.bootstrap, market.market, options.agents, ALLOWANCE_UCR, rate)
+        enrol(
+            market.directory,
+            market.bootstrap,
+            market.market,
+            options.agents,
+            ALLOWANCE_UCR,
+            rate,
+            budgets(options.agents, options.duration_s),
+        )
     )
     say(f"{options.agents} agents and {len(POOLS)} pools ({', '.join(f'{p.name}: {p.units}' for p in POOLS)} units)")
     say(f"{len(CLOUDS)} contractors with {CLOUD_UNITS} units each, and a pool of {rate:,} tokens a minute")
@@ -194,6 +216,7 @@ def _start(children: Children, market: Market, options: SwarmOptions, demand: De
         eagerness=min(1.0, BIDDERS_PER_CFP * 2.4 / options.agents),
         patience=min(1.0, PURCHASES_PER_S * EVERY_S / options.agents),
         budget_ucr=ALLOWANCE_UCR,
+        budgets=enrolled.budgets,
         members=enrolled.members,
         managers=enrolled.managers,
         contractors=enrolled.contractors,

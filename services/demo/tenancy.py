@@ -6,7 +6,9 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from contractnet.client import Agent, Award
 from contractnet.errors import OutcomeTimeoutError, RejectedError
@@ -27,6 +29,20 @@ SellOn = Callable[[Award, float], Awaitable[bool]]
 """Try to sell what is left of a lease, so many seconds; whether somebody has bought it."""
 
 
+@dataclass(slots=True)
+class _Use:
+    """A lease in use, for so many seconds unless it is `lost`."""
+
+    job: Job
+    seconds: float
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+    begun_s: float = field(default_factory=time.monotonic)
+
+    def done(self) -> float:
+        """The share of the work that is done."""
+        return min(1.0, (time.monotonic() - self.begun_s) / max(self.seconds, 1e-6))
+
+
 class Tenant:
     """Uses the leases of one agent."""
 
@@ -36,24 +52,59 @@ class Tenant:
         self._tally = tally
         self._rng = rng
         self._sell_on = sell_on
+        self._uses: dict[bytes, _Use] = {}
+        self._bargained: set[bytes] = set()
 
-    async def use(self, job: Job, award: Award) -> None:
-        """Work for as long as the job or the lease takes. Early leavers sell or give back the rest; some try their old
-        pass once more."""
+    def use_of(self, award: bytes) -> tuple[Job | None, float]:
+        """The job that uses a lease, and the share of its work in it that is left; None and 0 where none does."""
+        use = self._uses.get(award)
+        return (None, 0.0) if use is None else (use.job, 1.0 - use.done())
+
+    @contextmanager
+    def bargaining(self, award: bytes) -> Iterator[None]:
+        """Inside, a lease is not parted with otherwise: somebody who claims it is bargained with."""
+        self._bargained.add(award)
+        try:
+            yield
+        finally:
+            self._bargained.discard(award)
+
+    def lost(self, award: bytes) -> None:
+        """A lease in use is another's from now on."""
+        if award in self._uses:
+            self._uses[award].lost.set()
+
+    async def use(self, job: Job, award: Award) -> float:
+        """Work for as long as the job or the lease takes. Early leavers sell or give back the rest, whoever has sold
+        the lease meanwhile leaves, and some try their old pass once more. What was done, in seconds of one l4."""
         answer = await show_pass(self._gates[award.pool], award)
         if not answer["admitted"]:
             self._tally.not_admitted[str(answer["reason"])] += 1
-            return
+            return 0.0
         left_s = self._left_s(award)
         done_gpu_s = job.fits_gpu_s(award.units, (award.ends_at_ms - award.starts_at_ms) / 1000, award.pool)
-        await asyncio.sleep(min(job.needs_s(award.units, award.pool), left_s))
+        sold, share = await self._work(job, award, min(job.needs_s(award.units, award.pool), left_s))
+        done_gpu_s *= share
         job.work(done_gpu_s)
         self._tally.work_gpu_s += done_gpu_s
-        gone = await self._part_with(award)
+        gone = sold or await self._part_with(award)
         if self._rng.random() < STALE_SHARE:
             await asyncio.sleep((0.0 if gone else max(0.0, self._left_s(award))) + STALE_AFTER_S)
             self._tally.stale_shown += 1
             self._tally.stale_admitted += bool((await show_pass(self._gates[award.pool], award))["admitted"])
+        return done_gpu_s
+
+    async def _work(self, job: Job, award: Award, seconds: float) -> tuple[bool, float]:
+        """Work for so long, unless the lease is sold meanwhile; whether it was, and the share that is done."""
+        use = self._uses[award.id] = _Use(job, seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                await use.lost.wait()
+            return True, use.done()
+        except TimeoutError:
+            return False, 1.0
+        finally:
+            del self._uses[award.id]
 
     def _left_s(self, award: Award) -> float:
         return max(0.0, award.ends_at_ms - self._agent.connection.now_ms()) / 1000
@@ -61,6 +112,8 @@ class Tenant:
     async def _part_with(self, award: Award) -> bool:
         """Whether the lease is over before its time."""
         left_s = self._left_s(award)
+        if award.id in self._bargained:
+            return False
         if await self._sell_on(award, left_s):
             return True
         if self._left_s(award) < _SHORTEST_LEFT_S or self._rng.random() > RELEASE_SHARE:

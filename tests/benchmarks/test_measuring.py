@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from benchmarks.profiling import place_of
+from benchmarks.projection import Kept, kept_open
 from benchmarks.record import Circumstances, write
 from benchmarks.stage import cpu_s
+from projections.publish import Publisher
+from tests.projections.test_store import opened, settings_of, two_markets
 
 # A little more than is demanded: the kernel counts in ticks of 10 ms.
 BURN = "import time\nwhile time.process_time() < 0.45: pass\nprint(flush=True)\ninput()"
@@ -41,3 +45,32 @@ def test_a_sample_belongs_to_the_innermost_place() -> None:
     assert place_of([*judged, "dumps (json/__init__.py:4)"]) == ("codec", "encode")
     assert place_of(judged[:2]) == ("producing and committing", "process")
     assert place_of(["<module> (x.py:1)"]) == ("rest", "<module> (x.py:1)")
+
+
+def test_a_file_that_cannot_be_opened_is_an_error_of_the_open_connection(tmp_path: Path) -> None:
+    """It is counted, and the connection reads on: a thread that has ended would say 0 errors for ever."""
+    settings = settings_of(tmp_path)
+    store = opened(settings)
+    store.apply(two_markets(1, 100)[0])
+    Publisher(store, settings).publish()
+    link = store.layout.published
+    file = link.readlink()
+    with kept_open(settings.data_dir) as kept:
+        link.unlink()
+        link.write_bytes(b"no database")
+        _wait_for(kept, reads=2)
+        link.unlink()
+        link.symlink_to(file)
+        errors = kept.errors
+        _wait_for(kept, reads=kept.reads + 2)
+    store.close()
+    assert errors >= 1
+    assert kept.errors <= errors + 1, "a read may have been under way when the file came back"
+    assert kept.torn == 0
+
+
+def _wait_for(kept: Kept, reads: int) -> None:
+    deadline_s = time.monotonic() + 20
+    while kept.reads < reads:
+        assert time.monotonic() < deadline_s, f"{kept} does not read on"
+        time.sleep(0.05)

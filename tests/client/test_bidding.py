@@ -122,3 +122,13 @@ def test_a_claim_and_a_worth_are_what_estimates_have_delivered() -> None:
     worth_ucr, claimed = calibrated(taught, 701, claim)
     assert (worth_ucr, claimed) == (600, Claim(Priority.HIGH, 7, 171))
     assert calibrated(fresh, 701, Claim(Priority.HIGH, 7, 0)) == (701, Claim(Priority.HIGH, 7, 0))
+
+
+def test_a_worth_is_at_most_doubled() -> None:
+    """Tasks that all delivered a hundred more say of an estimate of one that it delivers a hundredfold."""
+    taught = Calibrator()
+    for estimate in (100, 200, 300):
+        taught.learn(estimate, estimate + 100)
+    worth_ucr, claimed = calibrated(taught, 701, Claim(Priority.HIGH, 7, 1))
+    assert worth_ucr == 1_402
+    assert claimed.expected_value_points > 2

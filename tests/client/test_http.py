@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import io
 import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from aiohttp import web
 
 from benchmarks.provider import Leaky, Provider, providing
 from contractnet.client.answers import UsageReader, remaining_tokens, retry_after_s, tokens_of
@@ -90,6 +92,18 @@ def test_a_stream_that_is_closed_early_counts_as_the_estimate_at_least() -> None
     assert play(script).done[0].spent == ESTIMATE
 
 
+def test_what_a_stream_said_before_it_was_closed_is_not_all() -> None:
+    """Its first event tells the input, and one token of output."""
+
+    async def script(client: httpx.AsyncClient, server: Provider, tokens: Tokens, transport: TokenTransport) -> None:
+        async with client.stream("POST", "/v1/messages", json=call(7, 50, stream=True)) as answer:
+            async for chunk in answer.aiter_bytes():
+                assert b"input_tokens" in chunk
+                break
+
+    assert play(script).done[0].spent == ESTIMATE
+
+
 def test_429_is_retried_when_the_server_says_and_told() -> None:
     """The bucket is empty: the next call waits for `retry-after-ms`, once, and succeeds. One 429 is told."""
 
@@ -138,6 +152,71 @@ def test_a_body_that_can_be_read_once_is_not_retried() -> None:
         assert server.refused == 1
 
     play(script, Provider(1_000, minute_s=1.0))
+
+
+class OnePass(io.BytesIO):
+    """A file that can be read once, as a pipe."""
+
+    def seekable(self) -> bool:
+        return False
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        raise io.UnsupportedOperation
+
+    def fileno(self) -> int:
+        raise io.UnsupportedOperation
+
+    def tell(self) -> int:
+        raise OSError
+
+
+async def bodies_of(sent: dict[str, Any]) -> list[bytes]:
+    """What a server reads of a POST whose first answer is 429."""
+    read: list[bytes] = []
+
+    async def serve(request: web.Request) -> web.Response:
+        read.append(await request.read())
+        return web.Response(status=429 if len(read) == 1 else 200, headers={"x-ratelimit-remaining-tokens": "0"})
+
+    app = web.Application()
+    app.router.add_post("/", serve)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        transport = TokenTransport(httpx.AsyncHTTPTransport(), Tokens(), lambda _: ESTIMATE, backoff_s=0.01)
+        async with httpx.AsyncClient(transport=transport) as client:
+            answer = await client.post(f"http://127.0.0.1:{runner.addresses[0][1]}/", **sent)
+        assert answer.status_code == (429 if len(read) == 1 else 200)
+        assert transport.remaining == 0
+    finally:
+        await runner.cleanup()
+    return read
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"content": b"raw"},
+        {"json": {"model": "m"}},
+        {"data": {"model": "m"}},
+        {"files": {"file": b"abc"}, "data": {"model": "m"}},
+        {"files": {"file": ("voice.mp3", io.BytesIO(b"abc" * 50_000), "audio/mpeg")}},
+    ],
+    ids=["nothing", "bytes", "json", "form", "multipart", "a file"],
+)
+def test_what_can_be_sent_again_is(sent: dict[str, Any]) -> None:
+    """After a 429, the same bytes; that nothing is left of the limit by then makes nobody wait."""
+    first, second = asyncio.run(bodies_of(sent))
+    assert first == second
+    assert not sent or first
+
+
+def test_a_file_that_can_be_read_once_is_not_retried() -> None:
+    """The second body would lack it."""
+    (body,) = asyncio.run(bodies_of({"files": {"file": OnePass(b"abc")}}))
+    assert b"abc" in body
 
 
 @pytest.mark.parametrize(("status", "spent"), [(200, ESTIMATE), (400, 0), (500, 0)])

@@ -75,6 +75,30 @@ def test_the_operator_rotates_its_key_into_a_new_file(referee: Broker, tmp_path:
     asyncio.run(play())
 
 
+def test_the_operator_rotates_its_key_again_in_that_file(referee: Broker, tmp_path: Path) -> None:
+    """The first key never stays in its file; a later one does. What the market rejects leaves no file."""
+
+    async def play() -> None:
+        bank = await new_market(referee.bootstrap)
+        path, useless = tmp_path / "operator-market.json", tmp_path / "useless.json"
+        async with Operator.connect(operator_of(bank), referee.bootstrap) as first:
+            with pytest.raises(CredentialError, match="name a new one"):
+                await first.rotate_key(None)
+            await first.rotate_key(path)
+        before = load(path)
+        async with Operator.connect(path, referee.bootstrap) as second:
+            await second.rotate_key(None)
+        assert load(path).keys.public != before.keys.public
+        async with Operator.connect(path, referee.bootstrap) as third:
+            assert await code_of(third.activate_rules(99)) is Code.UNKNOWN_RULES
+        for old in (operator_of(bank), before):
+            async with Operator.connect(old, referee.bootstrap) as refused:
+                assert await code_of(refused.rotate_key(useless)) is Code.REVOKED_KEY
+            assert not useless.exists()
+
+    asyncio.run(play())
+
+
 def test_an_agents_key_expires_and_the_bank_renews_it(referee: Broker) -> None:
     """A key with an end is refused after it; another one, registered by the bank, goes on."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
-from analytics.verify_kafka import KafkaSource
+from analytics.verify.kafka import KafkaSource
 from broker.interface import Broker
 from contractnet import Agent, Connection
 from contractnet.errors import RejectedError

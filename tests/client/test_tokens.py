@@ -8,7 +8,7 @@ import pytest
 
 from broker.interface import Broker
 from contractnet import Agent, Grant, Operator, operator_credential
-from contractnet.errors import RejectedError
+from contractnet.errors import CommandUnsendableError, RejectedError, TokensTimeoutError
 from tests.client.stage import OPERATOR, Stage, staged
 
 pytestmark = pytest.mark.broker
@@ -74,5 +74,50 @@ def test_tokens_are_bought_drawn_and_reported(referee: Broker) -> None:
             with pytest.raises(RejectedError, match="NOT_OWNER"):
                 await ann.resize_token_pool(GPT, tokens_per_minute=1, burst_tokens=1)
             await stage.manager.resize_token_pool(GPT, tokens_per_minute=120_000, burst_tokens=20_000)
+
+    asyncio.run(play())
+
+
+def test_a_wallet_buys_for_no_demand_that_is_gone(referee: Broker) -> None:
+    """After callers that gave up nothing is bought; what the pool or a budget can never give is refused at once."""
+
+    async def play() -> None:
+        async with staged(referee.bootstrap, bidders=1) as stage:
+            (ann,) = stage.bidders
+            await stage.bank.create_token_pool(
+                GPT,
+                stage.manager.credential,
+                tokens_per_minute=60_000,
+                burst_tokens=10_000,
+                reserve_permille=500,
+                interval_s=1,
+                grant_s=3,
+                reserve_per_1000_ucr=1_000,
+            )
+            wallet = ann.wallet(GPT, 5_000, task="chat")
+            async with ann.tokens(GPT, 100) as tokens:
+                tokens.used(100)
+            for _ in range(2):
+                with pytest.raises(TokensTimeoutError):
+                    async with ann.tokens(GPT, 8_000, timeout_s=0.3):
+                        pass
+            await asyncio.sleep(2)
+            balance = ann.balance()
+            await asyncio.sleep(5)
+            assert wallet.held <= 500
+            before, after = balance, ann.balance()
+            assert before is not None
+            assert after is not None
+            assert before.available_ucr - after.available_ucr <= 5 * 500, "a forecast of 100, not of thousands"
+            with pytest.raises(CommandUnsendableError, match=r"a burst of 10,000, 5,000 .* at most 8,000"):
+                async with ann.tokens(GPT, 8_001):
+                    pass
+            await stage.bank.set_budget(ann.credential, 2_000, window_s=86_400)
+            async with asyncio.timeout(10):
+                while ann.budget() is None:
+                    await asyncio.sleep(0.05)
+            with pytest.raises(CommandUnsendableError, match=r"has 0\.002 credits, .* at most 2,000"):
+                async with ann.tokens(GPT, 2_001):
+                    pass
 
     asyncio.run(play())

@@ -10,6 +10,7 @@ from itertools import count
 
 from contractnet.client.grants import Grant
 from contractnet.client.stream import Stream
+from contractnet.client.supply import Bound
 from contractnet.envelope import Sealed
 from contractnet.errors import RejectedError
 from contractnet.messages import Code
@@ -38,6 +39,7 @@ class TokenMarket:
         self.reports: list[tuple[bytes, int, int, int, str]] = []
         self.refuses: Code | None = None
         self.available: int | None = None
+        self.most: Bound | None = None
         self.silent = False
         self.answers_after_s = 0.0
         self._interval_s = interval_s
@@ -52,6 +54,9 @@ class TokenMarket:
 
     def available_ucr(self) -> int | None:
         return self.available
+
+    def bound(self, pool: str, *, system: bool) -> Bound | None:
+        return self.most
 
     def grants(self, pool: str) -> Grants:
         self._readers.append(Grants([]))

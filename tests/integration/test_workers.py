@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import time
+from functools import partial
 from pathlib import Path
 
 from contractnet.messages import events as e
@@ -66,3 +67,16 @@ def test_workers_share_partitions_and_hand_over_when_one_leaves(tmp_path: Path) 
         for partition in range(PARTITIONS):
             verdict = check(world.broker.bootstrap, partition, PARTITIONS, world.operator.public)
             assert verdict.sound, verdict
+
+
+def test_a_third_worker_takes_its_share(tmp_path: Path) -> None:
+    """Workers that join one after the other own four partitions as 4, 2 and 2, and 2, 1 and 1."""
+    with new_world(tmp_path) as world:
+
+        def share(wanted: list[int]) -> bool:
+            sets = [owned(world, slot) for slot in range(len(wanted))]
+            return sorted(map(len, sets)) == wanted and set().union(*sets) == set(range(PARTITIONS))
+
+        for wanted in ([4], [2, 2], [1, 1, 2]):
+            world.start_worker(len(wanted) - 1)
+            world.wait_for(f"workers own {wanted}", partial(share, wanted))

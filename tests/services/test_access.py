@@ -58,6 +58,8 @@ def test_the_insecure_way_says_so(data: Path) -> None:
     """`--insecure` warns at its start, takes anybody, and the agents it enrolls have no user of the broker."""
     told = done(data, "up", "--insecure", "--detach")
     assert "INSECURE, for development only" in told
+    assert "guards that are off: the limit of what is issued" in told
+    assert "policy resale" not in told
     check_access(address(data))
     done(data, "enroll", "old", "--project", "vision", "--credits", "5")
     assert load(data / "agents" / "old.json").kafka is None
@@ -182,7 +184,7 @@ def test_a_lost_user_is_granted_anew(data: Path) -> None:
     path = data / "agents" / "bob.json"
     former = load(path).kafka
     assert former is not None
-    done(data, "access", "grant", str(path))
+    done(data, "access", "grant", "bob")
     renewed = load(path).kafka
     assert renewed is not None
     assert renewed.user != former.user
@@ -231,12 +233,12 @@ def test_a_role_is_given_another_password(data: Path) -> None:
 def test_a_process_that_speaks_for_many_has_their_quotas_together(data: Path) -> None:
     """`access quota` lets one user write more, says how much, and takes no role and nobody unknown."""
     done(data, "enroll", "planner", "--project", "vision")
-    told = done(data, "access", "quota", str(data / "agents" / "planner.json"), "--agents", "20")
+    told = done(data, "access", "quota", "planner", "--agents", "20")
     assert "may write 640 KiB/s" in told
     for who in ("referee", "agent-nobody"):
         ended = contractnet("--data", data, "access", "quota", who, "--agents", "2")
         assert ended.returncode == 1
-        assert "is no user of an agent" in ended.stderr
+        assert "is no agent enrolled here" in ended.stderr
 
 
 def test_a_revoked_agent_is_shut_out_at_once(data: Path) -> None:

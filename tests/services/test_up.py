@@ -183,9 +183,12 @@ def test_ctrl_c_leaves_nothing(up: subprocess.Popen[str], data: Path) -> None:
 
 def test_down_ends_what_a_killed_up_left_behind(up: subprocess.Popen[str], data: Path) -> None:
     """`up --detach` goes on with the old market; when it is killed, `down` ends its orphans."""
-    done = contractnet("--data", data, "up", "--detach")
+    done = contractnet("--data", data, "up", "--detach", "--resale-call", "0s")
     assert done.returncode == 0, done.stderr
     assert "was open already" in done.stdout
+    assert "--resale-call has no effect" in done.stdout
+    assert "guards that are off: the limit of what is issued (policy set --issue-limit)" in done.stdout
+    assert "(policy resale)" not in done.stdout, "it was opened with a call"
     running = processes(data)
     supervisor = state.running_pid(DataDirectory(data))
     assert supervisor is not None

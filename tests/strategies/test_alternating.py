@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -79,6 +80,10 @@ def test_what_makes_no_sense() -> None:
         proposer_share((1, 1))
     with pytest.raises(ValueError, match="between 0 and 1"):
         proposer_share((0.5, 1.5))
+    for discount in (np.float32(1.5), np.float32("nan"), -1, 10**400, "0.5", None):
+        with pytest.raises(ValueError, match="between 0 and 1"):
+            proposer_share((0.5, discount))  # type: ignore[arg-type]
+    assert proposer_share((np.float32(0.5), np.int64(0))) == proposer_share((0.5, 0))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least 1 round"):
         PieSplitter(0, (0.5, 0.5), 0)
     with pytest.raises(ValueError, match="rounds_max"):

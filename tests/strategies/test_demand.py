@@ -45,6 +45,23 @@ def test_mean_and_deviation_are_those_of_what_was_seen() -> None:
     assert long.mean > 900
 
 
+def test_the_first_interval_counts_in_full() -> None:
+    """Nothing was known before it."""
+    demand = Demand()
+    demand.observe(1_000)
+    assert (demand.mean, demand.deviation) == (1_000, 0)
+
+
+def test_use_that_varies_is_ordered_with_a_margin() -> None:
+    """So many standard deviations of an interval's use."""
+    demand = Demand()
+    for tokens in (0, 2_000) * 50:
+        demand.observe(tokens)
+    bare, careful = (demand.order_tokens(NONE, 0.0, margin) for margin in (0.0, 2.0))
+    assert demand.deviation > 500
+    assert careful - bare == pytest.approx(2 * demand.deviation, abs=1)
+
+
 def test_more_held_than_needed_orders_nothing() -> None:
     demand = Demand()
     demand.observe(100)

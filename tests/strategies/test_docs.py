@@ -7,16 +7,16 @@ from pathlib import Path
 
 from contractnet import credits
 from contractnet.messages import Pricing
-from contractnet.strategies import Paced
+from contractnet.strategies import FloorShare, OpportunityReserve, Paced, PricedOffer, TwoHalves
 from contractnet.strategies.bargaining import Negotiation
 from tests.strategies.auctions import OneCall
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-def run_block(name: str, **given: object) -> dict[str, object]:
-    """Run the one Python block of a document with these names, and return all names after it."""
-    (block,) = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL)
+def run_block(name: str, number: int = 0, /, **given: object) -> dict[str, object]:
+    """Run a Python block of a document with these names, and return all names after it."""
+    block = re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(encoding="utf-8"), re.DOTALL)[number]
     names = dict(given)
     exec(compile(block, name, "exec"), names)
     return names
@@ -40,3 +40,25 @@ def test_strategies() -> None:
     assert names["price_ucr"] == names["worth"] == 1_153_846
     assert isinstance(names["strategy"], Paced)
     assert names["strategy"].pacer.left_ucr == credits(499)
+
+
+def test_two_halves() -> None:
+    """Whoever's turn it is, and a price from the offers of the other half."""
+    accounts = {f"root {n}": [bytes([n]) * 16] for n in range(10)}
+    reserve = OpportunityReserve()
+    for root in accounts:
+        reserve.observe(PricedOffer(root, 1_000))
+    given = {"salt": bytes(16), "accounts": accounts, "reserve": reserve, "utilization": 1.0, "TwoHalves": TwoHalves}
+    first, second = (run_block("strategies.md", 1, number=number, **given) for number in (1, 2))
+    assert {*map(str, first["bidders"]), *map(str, second["bidders"])} == accounts.keys()  # type: ignore[call-overload]
+    assert first["price_ucr"] == second["price_ucr"] == 2_000
+
+
+def test_a_floor_share() -> None:
+    """Who lost the fourth call is invited to the fifth."""
+    accounts = {bytes([n]) * 16: f"root {n}" for n in range(3)}
+    given = {"salt": bytes(16), "bidders": accounts, "winners": [bytes(16)], "FloorShare": FloorShare}
+    names = run_block("strategies.md", 2, number=4, **given)
+    assert names["invited"] == []
+    assert isinstance(names["floor"], FloorShare)
+    assert set(names["floor"].invited(5)) == {bytes([1]) * 16, bytes([2]) * 16}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 from functools import partial
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -202,11 +207,39 @@ def test_domains_that_make_no_sense() -> None:
     """Arrays of different length, and numbers that are none."""
     with pytest.raises(ValueError, match="2 utilities of party 0 and 1 of party 1"):
         Domain([1, 2], [1])
-    for number in (float("nan"), float("inf")):
+    numbers: list[Any] = [math.nan, math.inf, np.float32("nan"), np.float32("-inf"), np.float16("inf"), Decimal("inf")]
+    for number in (*numbers, "7", None, b"7", 1j, np.bool_(True), [1], np.array([1, 2])):
         with pytest.raises(ValueError, match="a finite number"):
             Domain([number], [1])
         with pytest.raises(ValueError, match="a finite number"):
             Domain([1], [1], (0, number))
+
+
+KINDS = [np.int64, np.int8, np.uint16, np.float64, np.float32, np.float16, Fraction, Decimal]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("array", [np.array, list, tuple])
+def test_numbers_of_any_kind_are_what_they_are(kind: Callable[[int], Any], array: Callable[..., Any]) -> None:
+    """Arrays, lists and tuples of them give the gains, frontier and deal of plain ints."""
+    worth = [7, 5, 2, 0]
+    given = [kind(number) for number in worth]
+    domain = Domain(array(given), array(given[::-1]), (kind(0), kind(0)))
+    plain = Domain(worth, worth[::-1])
+    assert (domain.gains, domain.frontier) == (plain.gains, plain.frontier)
+    assert {type(gain) for gain in domain.gains[0]} == {int}
+    played = [negotiate(what, Zeuthen(what, 0), Zeuthen(what, 1)) for what in (domain, plain)]
+    assert played[0] == played[1]
+
+
+def test_floats_of_numpy_are_exact() -> None:
+    """The binary fractions that they are: 0.1 in 32 bits is another number than 0.1 in 64, and more."""
+    tenths: list[Any] = [np.float32(0.1), 0.1, Fraction(1, 10)]
+    mixed = Domain(tenths, [1, 1, 1])
+    assert mixed.gains[0][0] > mixed.gains[0][1] > mixed.gains[0][2]
+    assert mixed.frontier == [0]
+    # Python's bools are its ints 0 and 1; NumPy's are no numbers, above.
+    assert Domain([True, False], [False, True]).gains == ([1, 0], [0, 1])
 
 
 def test_numbers_beyond_a_float_are_exact() -> None:

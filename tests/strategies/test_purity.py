@@ -20,7 +20,10 @@ PURE = {
     "collections.abc",
     "dataclasses",
     "fractions",
+    "hashlib",
+    "itertools",
     "math",
+    "operator",
     "typing",
     "random",
 }

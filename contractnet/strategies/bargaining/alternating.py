@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Generic, Protocol, TypeVar
 
-from contractnet.strategies.bargaining.domain import Domain, Exact, Utility
+from contractnet.strategies.bargaining.domain import Domain, Exact, Utility, ratio
 
 Offer = TypeVar("Offer")
 Discounts = tuple[Utility, Utility]
@@ -262,7 +262,8 @@ def _log(number: Exact) -> float:
 
 
 def _checked(discounts: Discounts) -> tuple[Fraction, Fraction]:
-    for discount in discounts:
-        if not 0 <= discount <= 1:
-            raise ValueError(f"a discount is between 0 and 1, not {discount}")
-    return Fraction(discounts[0]), Fraction(discounts[1])
+    bound = "a discount is between 0 and 1"
+    first, second = (Fraction(*ratio(discount, bound)) for discount in discounts)
+    if not (0 <= first <= 1 and 0 <= second <= 1):
+        raise ValueError(f"{bound}, both of {discounts}")
+    return first, second

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterable, Sequence
 from copy import copy
 from fractions import Fraction
+from typing import Any
 
 Utility = int | float | Fraction
-"""In units of the party's own: only its ratios matter, and two parties' utilities are never added or compared."""
+"""In units of the party's own: only its ratios matter, and two parties' utilities are never added or compared. NumPy's
+integers and floats are taken as well, so that an array of them is a sequence of utilities."""
 
 Exact = int | Fraction
 
@@ -24,7 +27,7 @@ class Domain:
     & Zlotkin 1994, ch. 3). All comparisons are exact: a float counts as the binary fraction that it is, so 0.1 + 0.2
     is not 0.3. Give ints or Fractions where ties matter.
 
-    Raises ValueError for arrays of different length, and for a utility that is not finite.
+    Raises ValueError for arrays of different length, and for a utility that is no finite number.
     """
 
     def __init__(
@@ -81,13 +84,20 @@ class Domain:
         return frontier
 
 
+def ratio(number: Any, otherwise: str) -> tuple[int, int]:
+    """Numerator and denominator of a finite number of any type. Raises ValueError, which begins as `otherwise` says."""
+    try:
+        # NumPy's integers have no such method.
+        own = getattr(number, "as_integer_ratio", None)
+        pair: tuple[int, int] = own() if own else (operator.index(number), 1)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"{otherwise}, not {number!r}") from None
+    return pair
+
+
 def _gains(utilities: Sequence[Utility], reserve: Utility) -> list[Exact]:
     """Utilities minus the reserve, as integers of one scale wherever that scale is not absurd."""
-    for number in (*utilities, reserve):
-        # Ints and Fractions are finite, and may be beyond any float.
-        if isinstance(number, float) and not math.isfinite(number):
-            raise ValueError(f"a utility is a finite number, not {number}")
-    pairs = [number.as_integer_ratio() for number in (*utilities, reserve)]
+    pairs = [ratio(number, "a utility is a finite number") for number in (*utilities, reserve)]
     scale = 1
     for _, denominator in pairs:
         scale = math.lcm(scale, denominator)
