@@ -1,5 +1,5 @@
 # The image of the market's services (referee, snapshotter, projector). Agents need no image: they install the wheel.
-# Not yet built on a container engine by the authors; tests/broker/test_image.py runs the lines in a clean environment.
+# tests/services/test_compose_engine.py builds it where an engine answers; test_image.py of tests/broker runs its lines without.
 FROM python:3.12-slim
 
 # Not root. /data belongs to the user before a volume is laid over it, and so does then the volume.

@@ -1,4 +1,4 @@
-"""A broker in a container: the official image, through testcontainers. Not run on an engine by the authors so far."""
+"""A broker in a container: the official image, through testcontainers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from testcontainers.core.container import DockerContainer
 from broker.interface import Broker
 from broker.ports import find_free
 from broker.ready import wait_until_ready
-from broker.settings import CONTAINER_PORT, IMAGE, as_environment, container, node_settings
+from broker.settings import CONTAINER_HOST, CONTAINER_PORT, IMAGE, as_environment, container, node_settings
 from broker.storage import new_id
 from contractnet.errors import BrokerNotRunningError, BrokerStartError, DockerUnavailableError
 
@@ -100,7 +100,8 @@ class DockerBroker(Broker):
 
     def _described(self) -> DockerContainer:
         settings = as_environment(node_settings(container(self._port)))
-        described = DockerContainer(IMAGE, env={**settings, "CLUSTER_ID": new_id()})
+        # The broker sends the ends of transactions to itself, by the name that it has for other containers.
+        described = DockerContainer(IMAGE, env={**settings, "CLUSTER_ID": new_id()}, hostname=CONTAINER_HOST)
         # docker-py publishes on this address only; testcontainers' own method would publish on every interface.
         described.ports[f"{CONTAINER_PORT}/tcp"] = ("127.0.0.1", self._port)  # type: ignore[assignment]
         return described

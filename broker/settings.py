@@ -14,6 +14,7 @@ KAFKA_VERSION = "4.3.1"
 IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 DEFAULT_PORT = 9092
 CONTAINER_PORT = 9092
+CONTAINER_HOST = "kafka"
 _CONTROLLER = "CONTROLLER"
 _CLIENTS = "CLIENTS"
 
@@ -120,7 +121,7 @@ def container(host_port: int) -> Node:
     the container's port 9092.
     """
     listeners = (
-        Listener(_CLIENTS, "0.0.0.0:19092", "kafka:19092"),
+        Listener(_CLIENTS, "0.0.0.0:19092", f"{CONTAINER_HOST}:19092"),
         Listener("HOST", f"0.0.0.0:{CONTAINER_PORT}", f"127.0.0.1:{host_port}"),
     )
     return Node(1, listeners, "127.0.0.1:9093", ("1@127.0.0.1:9093",), "/var/lib/kafka/data")

@@ -30,16 +30,21 @@ TIERS: dict[str, tuple[str, ...]] = {
         "benchmarks",
     ),
     # One part against the real thing beside it: a broker, a DuckDB file, a Faust worker.
-    "contract": ("broker", "client", "streams", "projections", "analytics", "examples"),
-    # A whole market, and what happens to it when processes are killed.
-    "integration": ("cli", "services", "integration", "faults"),
+    "contract": ("broker", "client", "streams", "projections", "analytics", "examples", "cli"),
+    # A whole market, and what happens to it when processes are killed. The longest file comes first.
+    "integration": ("faults", "integration", "services"),
+    # Of those, what measures and wants the machine to itself.
+    "alone": (
+        "integration/test_crashes.py",
+        "services/test_flood.py",
+        "services/test_leaks.py",
+        "services/test_quotas.py",
+    ),
 }
 
 
-# Two files at a time take half as long: pure code computes on both cores, the tests of the second tier mostly wait for
-# a broker. Those of the third measure, and want the machine to themselves.
-TWO_FILES = ("-n", "2", "--dist", "loadfile")
-SIDE_BY_SIDE = {"unit": TWO_FILES, "contract": TWO_FILES}
+# Two files at a time take half as long: pure code computes on both cores, and what has a broker mostly waits for it.
+SIDE_BY_SIDE = ("-n", "2", "--dist", "loadfile")
 
 
 @dataclass(frozen=True)
@@ -60,9 +65,10 @@ class TierResult:
         return f"{self.name:12} {self.duration_s:7.1f} s  {counts}  {verdict}"
 
 
-def folders_with_tests(names: tuple[str, ...]) -> list[str]:
-    """Return the paths under tests/ of those named folders that hold a test file."""
-    return [f"tests/{name}" for name in names if any((ROOT / "tests" / name).rglob("test_*.py"))]
+def paths_with_tests(names: tuple[str, ...]) -> list[str]:
+    """Return the paths under tests/ of those named files, and of those folders that hold a test file."""
+    paths = [ROOT / "tests" / name for name in names]
+    return [f"tests/{p.relative_to(ROOT / 'tests')}" for p in paths if p.is_file() or any(p.rglob("test_*.py"))]
 
 
 def counts_from_report(report: Path) -> tuple[int, int, int]:
@@ -78,11 +84,12 @@ def counts_from_report(report: Path) -> tuple[int, int, int]:
     return totals["tests"] - failed - totals["skipped"], failed, totals["skipped"]
 
 
-def run_tier(name: str, folders: list[str], report: Path) -> TierResult:
-    """Run pytest over `folders`, its output going straight to ours."""
-    print(f"\n=== {name}: {' '.join(folders)} ===", flush=True)
-    options = ["--durations=5", f"--junitxml={report}", *SIDE_BY_SIDE.get(name, ())]
-    command = [sys.executable, "-m", "pytest", *options, *folders]
+def run_tier(name: str, paths: list[str], report: Path) -> TierResult:
+    """Run pytest over `paths`, its output going straight to ours."""
+    print(f"\n=== {name}: {' '.join(paths)} ===", flush=True)
+    alone = [f"tests/{path}" for path in TIERS["alone"]]
+    how = [] if name == "alone" else [*SIDE_BY_SIDE, *(f"--ignore={path}" for path in alone)]
+    command = [sys.executable, "-m", "pytest", "--durations=5", f"--junitxml={report}", *how, *paths]
     started = time.monotonic()
     exit_code = subprocess.run(command, cwd=ROOT, check=False).returncode
     passed, failed, skipped = counts_from_report(report)
@@ -94,9 +101,9 @@ def main() -> int:
     results: list[TierResult] = []
     with tempfile.TemporaryDirectory(prefix="contractnet-tests-") as scratch:
         for name, members in TIERS.items():
-            folders = folders_with_tests(members)
-            if folders:
-                results.append(run_tier(name, folders, Path(scratch, f"{name}.xml")))
+            paths = paths_with_tests(members)
+            if paths:
+                results.append(run_tier(name, paths, Path(scratch, f"{name}.xml")))
             else:
                 print(f"\n=== {name}: no test files under tests/ for {', '.join(members)} ===", flush=True)
     print("\n=== time per tier ===")

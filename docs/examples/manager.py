@@ -9,8 +9,9 @@ async def main() -> None:
     async with Agent.connect("manager.json") as manager:
         cfp = await manager.call_for_proposals("gpu", 2, duration_s=60, open_s=1, reserve_ucr=credits("0.5"))
         ended = await cfp.outcome()
+        print(ended.outcome)
         for winner in ended.winners:
-            print(f"{ended.outcome}: bid {winner.bid.hex()} pays {winner.price_ucr} micro-credits")
+            print(f"bid {winner.bid.hex()} pays {winner.price_ucr} micro-credits")
 
 
 asyncio.run(main())

@@ -1,5 +1,5 @@
 """An agent that needs its GPU no longer sells the rest of its lease back to the pool's owner: both bargain by Zeuthen's
-strategy, and one step of the market moves lease and credits."""
+strategy, and one step of the market moves lease and credits, after a call for the lease where the operator has them."""
 
 import asyncio
 
@@ -16,9 +16,11 @@ async def buy(owner: Agent) -> None:
     async for negotiation in owner.negotiations():
         await negotiation.join(credits(8), task="buy back")
         deal = await owner.negotiate(negotiation, Zeuthen, DOMAIN, OFFERS)
-        if deal is None or deal.award is None:
+        if deal is None:
             return
-        print(f"bought {deal.award.units} x {deal.award.pool}, token {deal.award.token}")
+        # Where the operator says so, others may bid for a few seconds: None, if one of them has bid more.
+        award = deal.award or await negotiation.award()
+        print(f"bought {award.units} x {award.pool}, token {award.token}" if award else "outbid")
         break
 
 

@@ -30,13 +30,14 @@ from services.containers import PASSWORD_ENV, prepare
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 # What compose puts the password of the broker's own user for, or refuses to start without.
-PASSWORD = "${CONTRACTNET_BROKER_PASSWORD:?}"
+PASSWORD = "${CONTRACTNET_BROKER_PASSWORD:?put one into .env}"
 
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, dict[str, Any]]:
-    """The services of the file with its anchors and merges resolved."""
-    return cast("dict[str, dict[str, Any]]", YAML(typ="safe").load(FILE)["services"])
+    """The services of the file with its anchors and merges resolved, and the port that is published by default."""
+    text = re.sub(r"\$\{CONTRACTNET_KAFKA_PORT:-(\d+)\}", r"\1", FILE.read_text())
+    return cast("dict[str, dict[str, Any]]", YAML(typ="safe").load(text)["services"])
 
 
 def kafka_environment(services: dict[str, dict[str, Any]]) -> dict[str, str]:
@@ -79,15 +80,38 @@ def test_services_find_broker_and_data(services: dict[str, dict[str, Any]]) -> N
     """Our services are given the broker's address inside the network, the data directory, which is a volume, and the
     access file of their role; only what makes these files is given the password of the broker's own user."""
     ours = {name: service for name, service in services.items() if name != "kafka"}
-    assert set(ours) == {"topics", "referee", "genesis", "snapshotter", "projector"}
+    own: dict[str, dict[str, str]] = {
+        "topics": {"CONTRACTNET_BROKER_PASSWORD": PASSWORD},
+        "referee": {"CONTRACTNET_ACCESS": "/data/access/referee.properties", "CONTRACTNET_WEB_PORT": "6066"},
+        "genesis": {
+            "CONTRACTNET_ACCESS": "/data/access/operator.properties",
+            "CONTRACTNET_RESALE_CALL": "${CONTRACTNET_RESALE_CALL:-5s}",
+        },
+        "snapshotter": {"CONTRACTNET_ACCESS": "/data/access/snapshotter.properties"},
+        "projector": {"CONTRACTNET_ACCESS": "/data/access/projector.properties"},
+        "cli": {},  # each command takes the file of its role
+    }
+    assert set(ours) == set(own)
     for name, service in ours.items():
-        assert service["environment"] == {"CONTRACTNET_BOOTSTRAP": "kafka:19092", "CONTRACTNET_DATA": "/data"} | (
-            {"CONTRACTNET_BROKER_PASSWORD": PASSWORD}
-            if name == "topics"
-            else {"CONTRACTNET_ACCESS": f"/data/access/{'operator' if name == 'genesis' else name}.properties"}
-        )
+        common = {"CONTRACTNET_BOOTSTRAP": "kafka:19092", "CONTRACTNET_DATA": "/data"}
+        assert service["environment"] == common | own[name]
         assert service["volumes"] == ["market:/data"]
-        assert service["build"] == "."
+
+
+def test_the_password_is_in_no_image_and_no_commit() -> None:
+    """The file that it is written to is ignored by both."""
+    for name in (".dockerignore", ".gitignore"):
+        assert ".env" in set((ROOT / name).read_text().splitlines())
+
+
+def test_one_service_builds_the_image_of_all(services: dict[str, dict[str, Any]]) -> None:
+    """Were each to build it, each would have one of its own, and `run` would make others anew."""
+    ours = {name: service for name, service in services.items() if name != "kafka"}
+    assert {name for name, service in ours.items() if "build" in service} == {"topics"}
+    assert {service["image"] for service in ours.values()} == {"${COMPOSE_PROJECT_NAME:-contractnet}-services"}
+    assert {name: service["pull_policy"] for name, service in ours.items()} == {
+        name: "build" if name == "topics" else "never" for name in ours
+    }
 
 
 def test_services_wait_for_what_they_need(services: dict[str, dict[str, Any]]) -> None:

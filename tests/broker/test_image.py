@@ -1,6 +1,6 @@
 """The Dockerfile without an engine: its pip lines in a clean environment, and then the compose file's commands there.
 
-What stays unproven here: the base image, the user, the volume, and everything that an engine does.
+The base image, the user, the volume, and everything that an engine does: tests/services/test_compose_engine.py.
 """
 
 from __future__ import annotations
