@@ -23,7 +23,7 @@ OPEN_MS, WORK_MS, LEASE_MS, ROUND_MS, RESALE_MS = 200, 200, 3_000, 500, 200
 HOURLY_PERMILLE, FLOOR_UCR, FEE_UCR = 1_000_000, 3_600_000_000, 1
 """Of the deposit for a call, for a unit and hour at least, and for each offer."""
 THROTTLED = 0.1
-"""Of the reports, how many tell of a 429."""
+"""Of the reports, how many tell of a 429, after a market's first one, which does."""
 ISSUES = (Issue("handover", ("now", "clean")), Issue("support", ("none", "call", "full")))
 STEP_S = 0.15
 """Between what belongs together: longer than an answer takes on a market that is not attacked."""
@@ -57,6 +57,7 @@ class Mix:
         self._rng = rng
         self._later: list[tuple[float, int, Sealed]] = []
         self._numbers = count()
+        self._throttled = False
 
     def begin(self, now_s: float) -> int:
         """Begin something or nothing; how many commands were sent."""
@@ -223,8 +224,9 @@ class Mix:
             )
             market.send(order, keys)
         grant = market.send(c.DrawTokens(TOKENS, rng.randrange(1, 2_000), "incident"), market.agents[0])
-        throttled = int(rng.random() < THROTTLED)
-        report = c.ReportUsage(grant, rng.randrange(1, 1_000), 1, throttled, "incident")
+        throttled = not self._throttled or rng.random() < THROTTLED
+        self._throttled = True
+        report = c.ReportUsage(grant, rng.randrange(1, 1_000), 1, int(throttled), "incident")
         self._plan(now_s + STEP_S, (report, market.agents[0]))
         return 1 + many
 
