@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
@@ -27,6 +27,10 @@ TALKS_SHOWN = 4
 BUDGETS_DRAWN = 4
 Rows = list[dict[str, Any]]
 
+_MARKET = """
+SELECT p.newest_event_at, m.opened_at, m.rules_version
+FROM markets m JOIN meta p ON p.partition = m.partition WHERE m.market = ?
+"""
 _PRICES = f"""
 SELECT epoch_ms(time_bucket(INTERVAL {BUCKET_S} SECOND, awarded_at)) AS at_ms, pool,
     sum(price_ucr) / 1e6 / nullif(sum(units::DOUBLE * duration_ms) / 3.6e6, 0) AS price, count(*) AS awards
@@ -51,13 +55,19 @@ FROM accounts WHERE market = $market AND NOT is_bank ORDER BY balance_ucr DESC, 
 """
 _BUDGETS = """
 SELECT coalesce(s.agent, s.project) AS name, s.scope, s.most_ucr, s.spent_ucr, s.held_ucr, s.left_ucr,
-    epoch_ms(s.ends_at) AS ends_ms, epoch_ms(f.runs_out_at) AS runs_out_ms
+    epoch_ms(s.ends_at) AS ends_ms, epoch_ms(f.runs_out_at) AS runs_out_ms, epoch_ms(s.starts_at) AS starts_ms,
+    s.budget_id, s.most_ucr / 1e6 AS most_credits, s.spent_ucr / 1e6 AS spent_credits
 FROM budget_status s LEFT JOIN budget_forecast f ON f.market = s.market AND f.budget_id = s.budget_id
 WHERE s.market = $market AND s.most_ucr IS NOT NULL ORDER BY s.left_ucr, name LIMIT $rows
 """
-_BURNDOWN = """
-SELECT coalesce(agent, project) AS name, epoch_ms(hour) AS at_ms, left_ucr / 1e6 AS remaining FROM budget_burndown
-WHERE market = $market AND most_ucr IS NOT NULL AND list_contains($names, coalesce(agent, project)) ORDER BY 1, 2
+_PAID = f"""
+SELECT s.budget_id, epoch_ms(time_bucket(INTERVAL {BUCKET_S} SECOND, t.transferred_at)) AS at_ms,
+    sum(t.amount_ucr) / 1e6 AS paid
+FROM budget_status s JOIN accounts a ON a.market = s.market
+    AND CASE s.scope WHEN 'account' THEN a.name = s.agent ELSE a.project = s.project END
+JOIN transfers t ON t.market = a.market AND t.debit_id = a.account_id AND t.transferred_at >= s.starts_at
+    AND t.reason IN ('AWARD', 'DEAL', 'FORFEIT', 'TOKENS')
+WHERE s.market = $market AND t.transferred_at > $since AND list_contains($ids, s.budget_id) GROUP BY ALL
 """
 _CFPS = """
 SELECT c.cfp_id, c.manager, c.direction, c.pool, c.units, c.slots, c.reserve_price_ucr,
@@ -117,25 +127,23 @@ class Asker:
 
 def snapshot(connection: duckdb.DuckDBPyConnection, market: str) -> dict[str, Any]:
     """Everything that the page shows. Raises QueryError where the ledger has no such market."""
-    found = connection.execute(
-        "SELECT p.newest_event_at, m.rules_version FROM markets m JOIN meta p USING (partition) WHERE m.market = ?",
-        [market],
-    ).fetchall()
+    found = connection.execute(_MARKET, [market]).fetchall()
     if not found or not isinstance(found[0][0], datetime):
         raise QueryError(f"The published ledger has no market {market!r}: name another one with --market.")
-    [(now, rules_version)] = found
-    since = connection.execute(f"SELECT ?::TIMESTAMP - INTERVAL {MINUTES} MINUTE", [now]).fetchall()[0][0]
+    [(now, opened_at, rules_version)] = found
+    since = max(now - timedelta(minutes=MINUTES), opened_at)
     ask = Asker(connection, {"market": market, "now": now, "since": since, "rows": ROWS_SHOWN, "talks": TALKS_SHOWN})
+    charts = _prices(ask, _ms(since), _ms(now))
     return {
         "market": market,
         "rules_version": rules_version,
         "now_ms": _ms(now),
         "published_ms": _ms(published_at(connection)),
         "counts": ask.rows(_COUNTS)[0],
-        **_prices(ask, _ms(since), _ms(now)),
+        **charts,
         **{name: ask.rows(sql) for name, sql in _LISTS.items()},
         "talks": _talks(ask),
-        "burndown": _burndown(ask),
+        "burndown": _burndown(ask, charts["times_ms"]),
         "findings": _findings(ask),
     }
 
@@ -155,7 +163,7 @@ def _prices(ask: Asker, since_ms: int, now_ms: int) -> dict[str, Any]:
     """Prices a unit-hour by pool, and awards a second of all pools, one value a bucket."""
     rows = ask.rows(_PRICES)
     step = BUCKET_S * 1000
-    times = list(range(since_ms // step * step + step, now_ms + 1, step))
+    times = list(range(since_ms // step * step, now_ms + 1, step))
     by_pool: dict[str, dict[int, float]] = {}
     weights: dict[str, int] = {}
     awards: dict[int, int] = {}
@@ -181,15 +189,21 @@ def _talks(ask: Asker) -> Rows:
     return talks
 
 
-def _burndown(ask: Asker) -> Rows:
-    """What was left of the budgets with least left, hour by hour of their windows."""
-    names = [row["name"] for row in ask.rows(_BUDGETS)[:BUDGETS_DRAWN]]
-    found = ask.rows(_BURNDOWN, names=names) if names else []
-    return [
-        {"name": name, "times_ms": [row["at_ms"] for row in mine], "values": [row["remaining"] for row in mine]}
-        for name in names
-        if (mine := [row for row in found if row["name"] == name])
-    ]
+def _burndown(ask: Asker, times_ms: list[int]) -> Rows:
+    """What was left of the budgets with least left at the end of each bucket: what is left now, and what was paid
+    since."""
+    drawn = ask.rows(_BUDGETS)[:BUDGETS_DRAWN]
+    paid: dict[tuple[str, int], float] = {}
+    for row in ask.rows(_PAID, ids=[row["budget_id"] for row in drawn]) if drawn else []:
+        paid[row["budget_id"], row["at_ms"]] = row["paid"]
+    found: Rows = []
+    for row in drawn:
+        left, values = row["most_credits"] - row["spent_credits"], []
+        for at_ms in reversed(times_ms):
+            values.append(left if at_ms + BUCKET_S * 1000 > row["starts_ms"] else None)
+            left += paid.get((row["budget_id"], at_ms), 0.0)
+        found.append({"name": row["name"], "values": values[::-1]})
+    return found
 
 
 def _findings(ask: Asker) -> Rows | None:

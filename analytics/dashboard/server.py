@@ -41,6 +41,7 @@ _FILES = {
     "page.js": ("page.js", "text/javascript"),
     "charts.js": ("charts.js", "text/javascript"),
     "page.css": ("page.css", "text/css"),
+    "icon.svg": ("icon.svg", "image/svg+xml"),
     "uplot.js": ("uplot.js", "text/javascript"),
     "uplot.css": ("uplot.css", "text/css"),
 }

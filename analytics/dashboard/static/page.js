@@ -93,10 +93,8 @@ function charts(page) {
   draw(byId("prices"), page.prices.map((p) => p.pool), [times, ...page.prices.map((p) => p.values)]);
   draw(byId("awards-rate"), ["awards/s"], [times, page.awards_per_s], { digits: 1, step: true });
   draw(byId("latency"), ["p50 ms", "p99 ms"], [latencies.at, latencies.p50, latencies.p99], { digits: 0 });
-  const all = [...new Set(page.burndown.flatMap((b) => b.times_ms))].sort((a, b) => a - b);
-  const left = page.burndown.map((b) => all.map((at) => b.values[b.times_ms.indexOf(at)] ?? null));
-  byId("burndown").hidden = all.length === 0;
-  if (all.length) draw(byId("burndown"), page.burndown.map((b) => `${b.name}: left`), [all.map((ms) => ms / 1000), ...left]);
+  byId("burndown").hidden = page.burndown.length === 0;
+  draw(byId("burndown"), page.burndown.map((b) => `${b.name}: left`), [times, ...page.burndown.map((b) => b.values)]);
 }
 
 function remember(page) {
@@ -199,7 +197,7 @@ function talks(page) {
   }
   page.talks.forEach((talk, number) => {
     const [heading, chart] = place.children[number].children;
-    const how = talk.price ? `${talk.status} at ${talk.price}` : talk.status;
+    const how = talk.status === "deal" ? `deal at ${talk.price}` : talk.status.replaceAll("_", " ");
     heading.textContent = `${talk.holder} and ${talk.buyer}: ${talk.pool}, ${talk.protocol.toLowerCase()}, ${how}`;
     const o = talk.offers;
     draw(chart, ["holder", "buyer"], [o.round, o.holder, o.buyer], { time: false, height: 150 });
