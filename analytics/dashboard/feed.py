@@ -90,8 +90,10 @@ class NoticeFeed:
     def _read(self) -> None:
         consumer = Consumer(self._settings)
         try:
-            partitions = consumer.list_topics(NOTICES.name, _TIMEOUT_S).topics[NOTICES.name].partitions
-            ends = [TopicPartition(NOTICES.name, p) for p in sorted(partitions)]
+            topic = consumer.list_topics(NOTICES.name, _TIMEOUT_S).topics[NOTICES.name]
+            if topic.error is not None:
+                raise KafkaException(topic.error)
+            ends = [TopicPartition(NOTICES.name, p) for p in sorted(topic.partitions)]
             for place in ends:
                 place.offset = consumer.get_watermark_offsets(place, _TIMEOUT_S)[1]
             consumer.assign(ends)

@@ -107,7 +107,6 @@ _SPENDERS = """
 SELECT project, agent, sum(credits)::BIGINT AS spent_ucr, count(*) AS payments
 FROM attribution WHERE market = $market AND paid_at > $since GROUP BY ALL ORDER BY spent_ucr DESC, agent LIMIT $rows
 """
-_FINDINGS = "FROM findings WHERE market = $market ORDER BY found_at DESC LIMIT $rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,6 @@ def snapshot(connection: duckdb.DuckDBPyConnection, market: str) -> dict[str, An
         **{name: ask.rows(sql) for name, sql in _LISTS.items()},
         "talks": _talks(ask),
         "burndown": _burndown(ask, charts["times_ms"]),
-        "findings": _findings(ask),
     }
 
 
@@ -204,12 +202,6 @@ def _burndown(ask: Asker, times_ms: list[int]) -> Rows:
             left += paid.get((row["budget_id"], at_ms), 0.0)
         found.append({"name": row["name"], "values": values[::-1]})
     return found
-
-
-def _findings(ask: Asker) -> Rows | None:
-    """The judge's; None where the ledger's version has none."""
-    there = ask.connection.execute("SELECT count(*) FROM duckdb_views() WHERE view_name = 'findings'").fetchall()
-    return ask.rows(_FINDINGS) if there != [(0,)] else None
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

@@ -162,6 +162,7 @@ def serve(watch: Watch, port: int, ready: Callable[[str], None]) -> None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((LOOPBACK, port))
+        listener.listen()  # now: whoever is told the address may come at once
     except OSError as error:
         listener.close()
         raise SettingsError(

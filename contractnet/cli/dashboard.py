@@ -32,6 +32,7 @@ def dashboard(
     here.directory.check()
     here.act_as("auditor")
     server = service("analytics.dashboard.server")
+    service("analytics.ledger").newest_generation(here.directory.path)
     watch = server.Watch(here.directory.path, here.market, _feed(here))
 
     def ready(address: str) -> None:

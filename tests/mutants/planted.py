@@ -11,6 +11,7 @@ from tests.mutants.planted_alarms import ALARM_MUTANTS
 from tests.mutants.planted_budgets import BUDGET_MUTANTS
 from tests.mutants.planted_buyers import BUYER_MUTANTS
 from tests.mutants.planted_checker import CHECKER_MUTANTS
+from tests.mutants.planted_dashboard import DASHBOARD_MUTANTS
 from tests.mutants.planted_decay import DECAY_MUTANTS
 from tests.mutants.planted_decisions import DECISION_MUTANTS
 from tests.mutants.planted_deposits import DEPOSIT_MUTANTS
@@ -325,6 +326,7 @@ PLANTED = (
     *POLICY_MUTANTS,
     *DEPOSIT_MUTANTS,
     *BUYER_MUTANTS,
+    *DASHBOARD_MUTANTS,
     *EXPORT_MUTANTS,
     *ROOT_MUTANTS,
     *IDENTITY_MUTANTS,

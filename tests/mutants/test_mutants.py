@@ -18,10 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("mutant", PLANTED, ids=[m.name for m in PLANTED])
 def test_a_planted_bug_fits_the_code(mutant: Mutant) -> None:
-    """The text to change is there once, what it becomes is Python, and the tests that must notice exist."""
+    """The text to change is there once, what it becomes is Python where it was, and the tests that must notice exist."""
     source = (ROOT / mutant.file).read_text("utf-8")
     assert source.count(mutant.old) == 1
-    ast.parse(source.replace(mutant.old, mutant.new))
+    if mutant.file.endswith(".py"):
+        ast.parse(source.replace(mutant.old, mutant.new))
     for killer in mutant.killers:
         assert killer in {"golden", "directed", "seeds"} or (ROOT / killer.partition("::")[0]).exists()
 

@@ -14,6 +14,12 @@ export function forget() {
 
 // `place`: an element. `labels`: of the series. `columns`: x values, then those of each series (null: no value).
 export function draw(place, labels, columns, { time = true, height = 180, digits = 2, step = false } = {}) {
+  for (const [gone, { plot }] of made) {
+    if (!gone.isConnected) {
+      plot.destroy();
+      made.delete(gone);
+    }
+  }
   const name = JSON.stringify([labels, time]);
   const before = made.get(place);
   if (before && before.name === name && before.plot.root.isConnected) {
@@ -29,6 +35,7 @@ export function draw(place, labels, columns, { time = true, height = 180, digits
       width: Math.max(200, place.clientWidth),
       height,
       scales: { x: { time } },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
       cursor: { drag: { x: false, y: false } },
       axes: [axis, { ...axis, size: 56 }],
       series: [

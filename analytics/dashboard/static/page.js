@@ -204,13 +204,6 @@ function talks(page) {
   });
 }
 
-function findings(page) {
-  byId("findings-part").hidden = !page.findings;
-  if (!page.findings) return;
-  const columns = Object.keys(page.findings[0] ?? {}).map((name) => [name.replaceAll("_", " "), "text", (r) => r[name]]);
-  table(byId("findings"), page.findings, columns, "Nobody was found at anything.");
-}
-
 function show(page) {
   const state = byId("state");
   state.classList.toggle("problem", Boolean(page.problem || page.live?.problem));
@@ -225,7 +218,6 @@ function show(page) {
   charts(page);
   tables(page);
   talks(page);
-  findings(page);
 }
 
 function take(text) {
