@@ -65,7 +65,9 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         lock = ProjectorLock(folder / "replay.lock")
     except DataDirectoryError as error:
-        raise ReplayError(f"Another replay is under way in {folder}: wait for its end, or choose another name.") from error
+        raise ReplayError(
+            f"Another replay is under way in {folder}: wait for its end, or choose another name."
+        ) from error
     with lock:
         yield
 

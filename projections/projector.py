@@ -186,8 +186,8 @@ def _in_words(error: Exception) -> str:
         return str(error)
     # DuckDB's own words come from the middle of it, such as that a database should be reattached.
     return (
-        f"the disk is full ({str(error).partition(chr(10))[0]}). Make room: nothing is lost, the topics have everything, "
-        f"and the next start goes on where this one ended."
+        f"the disk is full ({str(error).partition(chr(10))[0]}). Make room: nothing is lost, the topics have "
+        f"everything, and the next start goes on where this one ended."
     )
 
 

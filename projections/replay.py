@@ -236,7 +236,8 @@ def _need_known(ledger: Ledger, until: Until) -> None:
         end = ledger.ends.get(until.partition, 0)
         if until.offset >= end:
             raise ReplayError(
-                f"--until is offset {until.offset}, and the ledger on partition {until.partition} ends before {end}."
+                f"--until is offset {until.offset}, and the ledger on partition {until.partition}, the one of market "
+                f"{until.market!r} (--market), ends before {end}."
             )
 
 

@@ -207,7 +207,9 @@ def check_files(manifest: Manifest, directory: Path, out: TextIO | None) -> None
     for name in sorted(files.keys() - there.keys()):
         raise ExportError(f"{directory}: the file {name} is missing. {_ADVICE}.")
     for name in sorted(there.keys() - files.keys() - {FILE_NAME}):
-        raise ExportError(f"{directory}: {name} is no file of this export: its manifest does not name it. Move it away.")
+        raise ExportError(
+            f"{directory}: {name} is no file of this export: its manifest does not name it. Move it away."
+        )
     progress = Progress(out)
     done, total = 0, sum(file.size_bytes for file in files.values())
     for name, file in files.items():
