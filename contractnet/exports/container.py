@@ -220,8 +220,8 @@ def read_file(path: Path, entry: FileEntry) -> Iterator[KeptRecord]:
         )
     if digest != entry.sha256:
         raise ExportError(
-            f"{path.name} was changed while it was read: its SHA-256 is no longer that of the manifest. Copy the export "
-            f"again from where it was made, to where nobody writes."
+            f"{path.name} was changed while it was read: its SHA-256 is not that of the manifest any more. Copy "
+            f"the export again from where it was made, to where nobody writes."
         )
 
 
