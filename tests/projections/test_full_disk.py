@@ -69,6 +69,7 @@ def step(settings: ProjectionSettings, batch: Sequence[LedgerRecord], met: Count
     return True
 
 
+@pytest.mark.slow
 def test_wherever_the_disk_is_full(disk: Path) -> None:
     """At each stage it fails, readers find the last publication whole, and the next start goes on: in the end every
     row is there once."""
