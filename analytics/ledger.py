@@ -14,6 +14,10 @@ from contractnet.errors import QueryError
 
 FILE_NAME = "ledger.duckdb"
 _TRIES = 3
+_ANEW = (
+    "Ask again, for a newer publication. If that does not help, the topics have everything: `contractnet down`, delete "
+    "{folder}, `contractnet up`."
+)
 
 
 def newest_generation(data_dir: Path) -> Path:
@@ -45,7 +49,8 @@ def open_ledger(data_dir: Path, *, locked: bool = False) -> duckdb.DuckDBPyConne
         except duckdb.Error as error:
             # A process that slept between the two steps can find its generation gone; the next one is there.
             if remaining == 0 or path.exists():
-                raise QueryError(f"{path} cannot be opened: {error}") from error
+                anew = _ANEW.format(folder=path.parent)
+                raise QueryError(f"{path} cannot be opened: {_line(error)}. {anew}") from error
     raise AssertionError("the last try returns or raises")
 
 
@@ -53,11 +58,13 @@ def open_ledger(data_dir: Path, *, locked: bool = False) -> duckdb.DuckDBPyConne
 def ledger_with(what: str, data_dir: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """The same for a command that shows `what`, closed at the end of the block.
 
-    Raises QueryError also where a version of contractnet that had no such thing has published the ledger.
+    Raises QueryError also where a version of contractnet that had no such thing has published the ledger, and where a
+    file of it is gone or was changed meanwhile.
     """
     connection = open_ledger(data_dir)
     try:
-        yield connection
+        with whole(data_dir):
+            yield connection
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise QueryError(
             f"{data_dir} was published by a version of contractnet that had no {what}. While the market is up: "
@@ -65,6 +72,26 @@ def ledger_with(what: str, data_dir: Path) -> Iterator[duckdb.DuckDBPyConnection
         ) from error
     finally:
         connection.close()
+
+
+@contextmanager
+def whole(data_dir: Path) -> Iterator[None]:
+    """Raises QueryError, which says what to do, where a segment of the ledger is gone, or was changed or replaced while
+    it was read."""
+    segments = newest_generation(data_dir).parent / "segments"
+    try:
+        yield
+    except duckdb.Error as error:
+        # DuckDB has kinds of errors for what happened, not for where: a file that is gone is also one that is locked.
+        if str(segments) not in str(error):
+            raise
+        what = "is missing, or was changed or replaced while it was read"
+        anew = _ANEW.format(folder=segments.parent)
+        raise QueryError(f"A file of the published ledger {what}: {_line(error)}. {anew}") from error
+
+
+def _line(error: duckdb.Error) -> str:
+    return str(error).partition("\n")[0].rstrip(".")
 
 
 def published_at(connection: duckdb.DuckDBPyConnection) -> datetime:

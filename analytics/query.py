@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from analytics.ledger import open_ledger
+from analytics.ledger import open_ledger, whole
 from contractnet.errors import QueryError
 from contractnet.terminal import printable
 
@@ -59,9 +59,10 @@ def run(sql: str, data_dir: Path) -> Answer:
             raise QueryError(f"Give one SQL statement: these are {count}. Run them one at a time.")
         _need_query(connection, sql)
         (until,) = connection.execute("SELECT max(newest_event_at) FROM meta").fetchone() or (None,)
-        connection.execute(sql)
-        columns = [column[0] for column in connection.description or []]
-        return Answer(columns, connection.fetchall() if columns else [], until)
+        with whole(data_dir):
+            connection.execute(sql)
+            columns = [column[0] for column in connection.description or []]
+            return Answer(columns, connection.fetchall() if columns else [], until)
     except duckdb.Error as error:
         raise QueryError(f"DuckDB refused the query. {error}") from error
     finally:

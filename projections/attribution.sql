@@ -1,9 +1,18 @@
 -- Views and macros that say who spent what, at what prices, and what is left: on top of the view attribution of views.sql,
 -- whose rows are the payments. Macros take times in UTC, as a TIMESTAMP or as text.
 
+-- One of the bounds of [from_ts, to_ts). Who has the two the wrong way round is told so, and does not take no rows for an
+-- answer. A constant where they are not, so that it reaches the segments.
+CREATE MACRO ordered(bound, from_ts, to_ts) AS if(from_ts::TIMESTAMP > to_ts::TIMESTAMP,
+    error('from_ts, ' || from_ts::VARCHAR || ', is after to_ts, ' || to_ts::VARCHAR
+        || ': there is no time between them. Give the earlier time first.')::TIMESTAMP, bound::TIMESTAMP);
+
+-- Whether a time is in [from_ts, to_ts).
+CREATE MACRO is_within(ts, from_ts, to_ts) AS ts >= ordered(from_ts, from_ts, to_ts) AND ts < ordered(to_ts, from_ts, to_ts);
+
 -- The payments of [from_ts, to_ts).
 CREATE MACRO attribution_between(from_ts, to_ts) AS TABLE
-FROM attribution WHERE paid_at >= from_ts::TIMESTAMP AND paid_at < to_ts::TIMESTAMP;
+FROM attribution WHERE is_within(paid_at, from_ts, to_ts);
 
 -- Spending by everything that a payment is attributed to. Deposits, forfeited bonds and fees are rows of their own.
 CREATE VIEW spend AS
@@ -110,7 +119,7 @@ WITH resold AS NOT MATERIALIZED (
     FROM awards a
     ANTI JOIN works w ON w.partition = a.partition AND w.ledger_offset = a.ledger_offset
     ANTI JOIN resold r ON r.partition = a.partition AND r.ledger_offset = a.ledger_offset
-    WHERE a.awarded_at >= from_ts::TIMESTAMP AND a.awarded_at < to_ts::TIMESTAMP
+    WHERE is_within(a.awarded_at, from_ts, to_ts)
     UNION ALL
     SELECT r.market, 'resale', r.pool, r.project, r.awarded_at, l.units * date_diff('ms', l.starts_at, l.ends_at), NULL,
         r.price_ucr
@@ -135,7 +144,7 @@ SELECT market, kind, pool, project, date_trunc('hour', sold_at) AS hour, count(*
     sum(unit_ms)::BIGINT AS unit_ms, sum(tokens)::BIGINT AS tokens, sum(credits)::BIGINT AS credits,
     try_cast(sum(credits) * 3_600_000 // sum(unit_ms) AS BIGINT) AS per_unit_hour_ucr,
     try_cast(sum(credits) * 1_000 // sum(tokens) AS BIGINT) AS per_1000_tokens_ucr
-FROM sold WHERE sold_at >= from_ts::TIMESTAMP AND sold_at < to_ts::TIMESTAMP GROUP BY ALL;
+FROM sold WHERE is_within(sold_at, from_ts, to_ts) GROUP BY ALL;
 
 CREATE VIEW unit_prices AS FROM unit_prices_between('-infinity'::TIMESTAMP, 'infinity'::TIMESTAMP);
 
@@ -186,8 +195,8 @@ FROM told;
 -- pool had, what was leased, and what nobody had. Below 0 is idle where a pool was made smaller than what was leased.
 CREATE MACRO capacity_between(from_ts, to_ts) AS TABLE
 WITH clock AS (
-    SELECT m.market, greatest(from_ts::TIMESTAMP, m.opened_at) AS begins,
-        least(to_ts::TIMESTAMP, p.newest_event_at) AS ends
+    SELECT m.market, greatest(ordered(from_ts, from_ts, to_ts), m.opened_at) AS begins,
+        least(ordered(to_ts, from_ts, to_ts), p.newest_event_at) AS ends
     FROM markets m JOIN meta p ON p.partition = m.partition
 ), sizes AS (
     SELECT market, pool, units, set_at, lead(set_at) OVER (PARTITION BY market, pool ORDER BY ledger_offset) AS next_at

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -174,9 +175,20 @@ def guarded(action: str, run: object) -> int:
         return EXIT_FAULT if error.transient else EXIT_TERMINAL
     except (KafkaException, duckdb.Error, OSError) as error:
         log.exception("%s ended by a fault", action)
-        print(f"{action}: {error}", file=sys.stderr)
+        print(f"{action}: {_in_words(error)}", file=sys.stderr)
         return EXIT_FAULT
     return 0
+
+
+def _in_words(error: Exception) -> str:
+    full = os.strerror(errno.ENOSPC)
+    if full not in str(error):
+        return str(error)
+    # DuckDB's own words come from the middle of it, such as that a database should be reattached.
+    return (
+        f"the disk is full ({str(error).partition(chr(10))[0]}). Make room: nothing is lost, the topics have "
+        f"everything, and the next start goes on where this one ended."
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

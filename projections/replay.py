@@ -5,55 +5,64 @@ The same fold as the projector's and the rebuild's, which stops earlier.
 
 from __future__ import annotations
 
+import hashlib
 import re
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Protocol, TextIO
 
-import duckdb
 import pyarrow.compute as pc
 
-from contractnet.errors import ReplayError
+from contractnet.errors import LedgerChangedError, ReplayError
+from contractnet.exports.manifest import FILE_NAME
 from contractnet.exports.reading import Export, open_export
 from contractnet.messages.partition import partition_of
 from contractnet.progress import Progress
 from contractnet.topics import LEDGER
 from projections.decode import LedgerRecord, decode
-from projections.layout import Layout
+from projections.draft import Terms, appearing
+from projections.layout import Layout, remove_database
 from projections.publish import write_database
 from projections.reader import LedgerReader
 from projections.rebuild import BATCH_EVENTS_MAX, Batch, fold_batches, large_batches
 from projections.settings import ProjectionSettings
-from projections.store import Store
+from projections.store import FORMAT_VERSION, Position, Store
 
 _OFFSET = re.compile(r"[0-9]{1,18}")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _SHOWN = 40
+# Markets that an error names.
+_NAMED = 5
 _MINUTE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Until:
     """The moment to stop at: after all that happened by `at_ms`, or after one `offset` of one `partition`, which then
-    is the only one. Nothing set: the end."""
+    is the only one, and where `market` lives. Nothing set: the end."""
 
     at_ms: int | None = None
     partition: int | None = None
     offset: int | None = None
+    market: str | None = None
 
 
 class Ledger(Protocol):
-    """Where the ledger is read from, once. `ends` has the end of each partition, `known_ms` when that was so."""
+    """Where the ledger is read from, once. `ends` has the end of each partition, `known_ms` when that was so, and
+    `source` what tells this ledger from others."""
 
     ends: dict[int, int]
     known_ms: int
+    source: str
+
+    def begin(self, positions: Mapping[int, Position]) -> None:
+        """Go on after these. LedgerChangedError, then or later: they are not of this ledger."""
+        ...
 
     def poll(self) -> list[LedgerRecord] | None:
         """The next records, in the order of each partition; None after the last."""
@@ -64,18 +73,25 @@ class ExportedLedger:
     """The ledger of an export."""
 
     def __init__(self, export: Export) -> None:
-        parts = export.manifest.topics[LEDGER.name]
-        self.ends = {part.partition: part.end for part in parts}
+        self.ends = {part.partition: part.end for part in export.manifest.topics[LEDGER.name]}
         self.known_ms = export.manifest.made_at_ms
-        self._records = (record for part in parts for record in _records(export, part.partition))
+        # The manifest has the hashes of all files.
+        self.source = "export " + hashlib.sha256((export.directory / FILE_NAME).read_bytes()).hexdigest()
+        self._export = export
+        self.begin({})
+
+    def begin(self, positions: Mapping[int, Position]) -> None:
+        """Go on after these."""
+        starts = {partition: position.next_offset for partition, position in positions.items()}
+        self._records = (r for p in self.ends for r in _records(self._export, p, starts.get(p, 0)))
 
     def poll(self) -> list[LedgerRecord] | None:
         """The next records."""
         return list(islice(self._records, BATCH_EVENTS_MAX)) or None
 
 
-def _records(export: Export, partition: int) -> Iterator[LedgerRecord]:
-    for r in export.records(LEDGER.name, partition):
+def _records(export: Export, partition: int, start: int) -> Iterator[LedgerRecord]:
+    for r in export.records(LEDGER.name, partition, start):
         chain = next((held for name, held in r.headers or () if name == "chain"), None)
         yield LedgerRecord(partition, r.offset, r.key, r.value, chain)
 
@@ -85,7 +101,17 @@ class KafkaLedger:
 
     def __init__(self, settings: ProjectionSettings) -> None:
         self.known_ms = int(time.time() * 1000)
-        self._reader = LedgerReader(large_batches(settings), {})
+        self.source = "Kafka"  # at whatever address: the reader compares the last record that was reached
+        self._settings = large_batches(settings)
+        self._reader = LedgerReader(self._settings, {})
+        self.ends = self._reader.ends
+
+    def begin(self, positions: Mapping[int, Position]) -> None:
+        """Go on after these."""
+        if not positions:
+            return
+        self._reader.close()
+        self._reader = LedgerReader(self._settings, positions)
         self.ends = self._reader.ends
 
     def poll(self) -> list[LedgerRecord] | None:
@@ -98,6 +124,16 @@ class KafkaLedger:
     def close(self) -> None:
         """Disconnect."""
         self._reader.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What was folded: the events of an interrupted replay that this one went on with, `before`, all `events`, and how
+    many of these are records that are no events, `strange`."""
+
+    before: int
+    events: int
+    strange: int
 
 
 @dataclass(slots=True)
@@ -132,18 +168,21 @@ class _Stop:
         return offset is None or (record.partition == self.until.partition and record.offset <= offset)
 
 
-def replay(ledger: Ledger, into: Path, until: Until, out: TextIO | None) -> tuple[int, int]:
-    """Fold a ledger up to a moment into a new file. Returns the events folded, and how many records were no events.
+def replay(ledger: Ledger, into: Path, until: Until, out: TextIO | None) -> Replayed:
+    """Fold a ledger up to a moment into a new file, which appears complete or not at all.
 
-    Raises ReplayError where the file exists or can't be written, or where the moment is before the first event or
-    beyond the end; and what the ledger raises. The file appears complete or not at all.
+    Where the end is not reached, the next call for the same file, ledger and moment goes on. Raises ReplayError where
+    the file exists or can't be written, where the moment is before the first event or beyond the end, and where the
+    ledger holds no event that this version knows, or no such market; and what the ledger raises.
     """
     _need_known(ledger, until)
     stop, progress = _Stop(until), Progress(out)
-    with _appearing(into) as folder:
+    with appearing(into, _terms(ledger, until)) as folder:
         layout = Layout(folder)
         layout.create()
         with closing(Store(layout, ProjectionSettings("", folder))) as store:
+            before = store.event_count()
+            ledger.begin(store.positions())
 
             def read() -> Batch | None:
                 while (records := ledger.poll()) is not None:
@@ -154,16 +193,39 @@ def replay(ledger: Ledger, into: Path, until: Until, out: TextIO | None) -> tupl
 
             def line(passed_s: float) -> str:
                 events = store.event_count()
-                return f"{events:,} of at most {sum(ledger.ends.values()):,} events, {events / passed_s:,.0f} a second"
+                rate = (events - before) / passed_s
+                return f"{events:,} of at most {sum(ledger.ends.values()):,} events, {rate:,.0f} a second"
 
             fold_batches(store, read, lambda: progress.tell(line))
-            events = store.event_count()
-            if not events:
-                raise ReplayError(f"{into} was not made: the ledger holds nothing up to that moment.")
-            strange = store.connection.execute("SELECT count(*) FROM unreadable_entries").fetchone()
-            assert strange is not None
+            found = Replayed(before, store.event_count(), _need_sense(store, into, until))
+            remove_database(folder / into.name)
             write_database(store, folder / into.name, 1, whole=True)
-    return events, int(strange[0])
+    return found
+
+
+def _terms(ledger: Ledger, until: Until) -> Terms:
+    return {"format": FORMAT_VERSION, "source": ledger.source, **asdict(until)}
+
+
+def _need_sense(store: Store, into: Path, until: Until) -> int:
+    """How many records are no events. Raises ReplayError where the tables would say nothing of what was asked for."""
+    events = store.event_count()
+    if not events:
+        raise ReplayError(f"{into} was not made: the ledger holds nothing up to that moment.")
+    [(strange,)] = store.connection.execute("SELECT count(*)::BIGINT FROM unreadable_entries").fetchall()
+    if strange == events:
+        raise ReplayError(
+            f"{into} was not made: none of the {events:,} records is an event that this version of contractnet knows. "
+            f"They are of another program, or of a newer version: use the one that wrote them."
+        )
+    markets = [name for (name,) in store.connection.execute("SELECT market FROM markets ORDER BY 1").fetchall()]
+    if until.market is not None and until.market not in markets:
+        there = ", ".join(map(repr, markets[:_NAMED])) or "none"
+        raise ReplayError(
+            f"{into} was not made: no market {until.market!r} lives on partition {until.partition} up to offset "
+            f"{until.offset}, but {there}. Name the one whose offset that is with --market."
+        )
+    return int(strange)
 
 
 def _need_known(ledger: Ledger, until: Until) -> None:
@@ -174,7 +236,8 @@ def _need_known(ledger: Ledger, until: Until) -> None:
         end = ledger.ends.get(until.partition, 0)
         if until.offset >= end:
             raise ReplayError(
-                f"--until is offset {until.offset}, and the ledger on partition {until.partition} ends before {end}."
+                f"--until is offset {until.offset}, and the ledger on partition {until.partition}, the one of market "
+                f"{until.market!r} (--market), ends before {end}."
             )
 
 
@@ -182,34 +245,12 @@ def _text(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3] + " UTC"
 
 
-@contextmanager
-def _appearing(into: Path) -> Iterator[Path]:
-    """A folder in which a file of this name is made, which moves to its place at the end. What else is in the folder
-    goes away, as does all of it where the end is not reached."""
-    try:
-        if into.exists() or into.is_symlink():
-            raise ReplayError(f"{into} exists already, and a replay overwrites nothing: choose another name.")
-        into.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{into.name}.", suffix=".partial", dir=into.parent))
-    except OSError as error:
-        raise ReplayError(f"cannot write {into}: {error.strerror}") from error
-    try:
-        yield folder
-        (folder / into.name).rename(into)
-    except duckdb.IOException as error:
-        raise ReplayError(f"cannot write {into}: {error}") from error
-    except OSError as error:
-        raise ReplayError(f"cannot write {into}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def moment(text: str | None, market: str, partitions: int) -> Until:
     """What `--until` says. An offset is one of the partition that the market lives on. Raises ReplayError."""
     if text is None:
         return Until()
     if _OFFSET.fullmatch(text):
-        return Until(partition=partition_of(market, partitions), offset=int(text))
+        return Until(partition=partition_of(market, partitions), offset=int(text), market=market)
     try:
         found = datetime.fromisoformat(re.sub(r" ?UTC$", "+00:00", text))
         # A time without a zone is UTC, as all times of the tables are.
@@ -231,14 +272,22 @@ def run(where: str | Path, into: Path, until: str | None, *, market: str, out: T
     with _opened(where, out) as ledger:
         started_s = time.monotonic()
         wanted = moment(until, market, len(ledger.ends))
-        events, strange = replay(ledger, into, wanted, out)
+        try:
+            made = replay(ledger, into, wanted, out)
+        except LedgerChangedError as error:
+            raise ReplayError(
+                f"The ledger at {where} is not, or no longer, the one that this replay of {into} began with. Give the "
+                f"address of that one (--bootstrap), or begin anew under another name."
+            ) from error
         took_s = time.monotonic() - started_s
-    rate = events / took_s * _MINUTE_S
+    events, rate = made.events - made.before, (made.events - made.before) / took_s * _MINUTE_S
     lines = [f"replayed {events:,} events into {into} in {took_s:.1f} s ({rate:,.0f} a minute)"]
+    if made.before:
+        lines.append(f"it went on after the {made.before:,} events of a replay that was interrupted")
     if wanted.partition is not None:
         lines.append(f"it holds partition {wanted.partition}, where market {market!r} lives, up to offset {until}")
-    if strange:
-        lines.append(f"note: {strange:,} records are no events that this version knows: table unreadable_entries")
+    if made.strange:
+        lines.append(f"note: {made.strange:,} records are no events that this version knows: table unreadable_entries")
     return lines
 
 

@@ -20,6 +20,8 @@ BACKOFF_S_MIN = 0.5
 BACKOFF_S_MAX = 30.0
 # A part that lived this long was well: its next crash starts the back-off anew.
 WELL_AFTER_S = 30.0
+EXIT_FAULT = 70
+"""Exit code of a part that met a fault, and has told what in its last line."""
 EXIT_TERMINAL = 78
 """Exit code of a part for which another start can't help, such as a ledger that is not the one it knows."""
 _LOG_BYTES_MAX = 10_000_000
@@ -97,7 +99,8 @@ class Part:
             self._backoff_s = BACKOFF_S_MIN
         pause_s, self._backoff_s = self._backoff_s, min(BACKOFF_S_MAX, self._backoff_s * 2)
         self._start_at = now + pause_s
-        return f"{self.name} ended {how}; next start in {pause_s:g} s (log: {self.log})"
+        why = f": {self.last_words()}" if code == EXIT_FAULT else ""
+        return f"{self.name} ended {how}{why}; next start in {pause_s:g} s (log: {self.log})"
 
     def is_healthy(self) -> bool:
         """Whether the process runs, and says that it is ready where it can say so."""

@@ -87,7 +87,8 @@ def replay(
     """Build the tables of `ledger.duckdb` as they were at a moment, in one file of their own; or tell what would have
     differed under other terms.
 
-    With --into past/ledger.duckdb, `contractnet --data past query` asks it. An existing file is not overwritten.
+    With --into past/ledger.duckdb, `contractnet --data past query` asks it. An existing file is not overwritten. The
+    same command goes on with a replay that was interrupted.
     With --set, agents' commands stay as they are: it is no forecast of what they would have done (docs/export.md).
     """
     if (into is None) == (not settings):
@@ -108,6 +109,10 @@ def replay(
     else:
         need_path(into, "--into")
         source = here.bootstrap() if export is None else export
-        lines = service("projections.replay").run(source, into.absolute(), until, market=here.market, out=out)
+        try:
+            lines = service("projections.replay").run(source, into.absolute(), until, market=here.market, out=out)
+        except KeyboardInterrupt:
+            print("contractnet: interrupted; the same command goes on from there", file=sys.stderr)
+            raise
     for line in lines:
         print(printable(line))

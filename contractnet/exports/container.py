@@ -112,6 +112,26 @@ class _Hashing(RawIOBase):
             self.file.flush()
 
 
+class _Hashed:
+    """A file that is read once, from its beginning to its end, and hashed on the way."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hash = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, at most so many."""
+        data = self._file.read(size)
+        self._hash.update(data)
+        return data
+
+    def hexdigest(self) -> str:
+        """The SHA-256 of the whole file."""
+        while self.read(_BLOCK_BYTES):
+            pass
+        return self._hash.hexdigest()
+
+
 def new_file(path: Path) -> BinaryIO:
     """Create a file that only its owner may read; there must be none. Raises OSError."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
@@ -173,11 +193,14 @@ class PartitionWriter:
 
 
 def read_file(path: Path, entry: FileEntry) -> Iterator[KeptRecord]:
-    """The records of a file. Raises ExportError where it is no such file, or not the one that `entry` tells of."""
+    """The records of a file. Raises ExportError where it is no such file, or not the one that `entry` tells of, which
+    may only be known after the last record: who wrote to it since it was compared with the manifest shows here."""
     last, count = -1, 0
     try:
         with path.open("rb") as file:
-            reader = fastavro.reader(file)
+            hashed = _Hashed(file)
+            source: Any = hashed  # it calls nothing but `read`
+            reader = fastavro.reader(source)
             _need_ours(path, reader.metadata)
             for found in reader:
                 record = _kept(found)
@@ -187,6 +210,7 @@ def read_file(path: Path, entry: FileEntry) -> Iterator[KeptRecord]:
                     raise ExportError(f"{path.name}: it begins with offset {record.offset}, not {entry.first}")
                 last, count = record.offset, count + 1
                 yield record
+            digest = hashed.hexdigest()
     except OSError as error:
         raise ExportError(f"{path.name} cannot be read: {error.strerror}") from error
     except _HOSTILE as error:
@@ -194,6 +218,11 @@ def read_file(path: Path, entry: FileEntry) -> Iterator[KeptRecord]:
     if (last, count) != (entry.last, entry.records):
         raise ExportError(
             f"{path.name} has {count} records up to offset {last}, the manifest {entry.records} up to {entry.last}"
+        )
+    if digest != entry.sha256:
+        raise ExportError(
+            f"{path.name} was changed while it was read: its SHA-256 is not that of the manifest any more. Copy "
+            f"the export again from where it was made, to where nobody writes."
         )
 
 

@@ -28,6 +28,7 @@ FILE_NAME = "manifest.json"
 _AT_MS_MAX = 253_402_300_799_999  # the last millisecond of the year 9999
 _SIZE_BYTES_MAX = 64 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
+_ADVICE = "Copy the whole export again from where it was made, or make another one: the rest of it proves nothing alone"
 _MALFORMED = (ValueError, KeyError, TypeError, OverflowError, AttributeError, RecursionError)
 
 
@@ -204,18 +205,23 @@ def check_files(manifest: Manifest, directory: Path, out: TextIO | None) -> None
     except OSError as error:
         raise ExportError(f"cannot read {directory}: {error.strerror}") from error
     for name in sorted(files.keys() - there.keys()):
-        raise ExportError(f"{directory}: the file {name} is missing")
+        raise ExportError(f"{directory}: the file {name} is missing. {_ADVICE}.")
     for name in sorted(there.keys() - files.keys() - {FILE_NAME}):
-        raise ExportError(f"{directory}: {name} is no file of this export: its manifest does not name it")
+        raise ExportError(
+            f"{directory}: {name} is no file of this export: its manifest does not name it. Move it away."
+        )
     progress = Progress(out)
     done, total = 0, sum(file.size_bytes for file in files.values())
     for name, file in files.items():
         if not stat.S_ISREG(there[name].st_mode) or there[name].st_size != file.size_bytes:
             raise ExportError(
-                f"{directory}: the file {name} was changed: it has {there[name].st_size} bytes, not {file.size_bytes}"
+                f"{directory}: the file {name} was changed: it has {there[name].st_size} bytes, not {file.size_bytes}. "
+                f"{_ADVICE}."
             )
         if _sha256(directory / name) != file.sha256:
-            raise ExportError(f"{directory}: the file {name} was changed: its SHA-256 is not that of the manifest")
+            raise ExportError(
+                f"{directory}: the file {name} was changed: its SHA-256 is not that of the manifest. {_ADVICE}."
+            )
         done += file.size_bytes
         progress.tell(partial(_hashed, done, total))
 

@@ -44,10 +44,19 @@ def build(plan: Plan) -> Iterator[World]:
     """A world with two small disks: one for the broker, one for everything else."""
     with ExitStack() as stack:
         for folder, size_mb in ((plan.data, PROJECTOR_MB), (plan.data / "broker", BROKER_MB)):
-            done = _mount(folder, size_mb)
-            assert done.returncode == 0, done.stderr
-            stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+            stack.enter_context(small_disk(folder, size_mb))
         yield stack.enter_context(new_world(plan.data))
+
+
+@contextmanager
+def small_disk(folder: Path, size_mb: int) -> Iterator[None]:
+    """Inside, the folder is a disk of its own of so many MiB."""
+    done = _mount(folder, size_mb)
+    assert done.returncode == 0, done.stderr
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def run(arena: Arena) -> None:
@@ -109,8 +118,8 @@ def _ends(ended: Callable[[], bool]) -> bool:
 
 
 @contextmanager
-def full(folder: Path) -> Iterator[None]:
-    """Inside, no byte more fits."""
+def full(folder: Path, spare_bytes: int = 0) -> Iterator[None]:
+    """Inside, no byte more fits, or so many, in whole pages of 4 KiB."""
     ballast = folder / "ballast"
     with ballast.open("wb", buffering=0) as file:
         for size in (1 << 20, 1 << 12, 1):
@@ -119,6 +128,7 @@ def full(folder: Path) -> Iterator[None]:
                     file.write(bytes(size))
             except OSError:
                 continue
+        file.truncate(file.tell() - spare_bytes)
     try:
         yield
     finally:

@@ -15,6 +15,7 @@ import pytest
 import analytics
 from analytics.ledger import newest_generation
 from analytics.query import run
+from contractnet.errors import QueryError
 from contractnet.messages import commands as c
 from contractnet.messages import events as e
 from tests.analytics.spending import GIVEN_UCR, ODD, PROJECTS, T0_MS, Spending, publish
@@ -174,6 +175,21 @@ def test_balances_at_every_moment(spending: Spending, spent: Path) -> None:
         assert set(rows_of(connection, now)) == set(
             rows_of(connection, "SELECT account_id, balance_ucr FROM balances_at('infinity')")
         )
+
+
+@pytest.mark.parametrize("macro", ["attribution_between", "unit_prices_between", "capacity_between"])
+def test_a_range_the_wrong_way_round(spent: Path, macro: str) -> None:
+    """An error that says so, also where the times are beyond all rows, and no empty answer that looks like one."""
+    for early, late in (("2027-01-15", "2027-01-16"), ("2020-01-01", "2020-01-02"), ("2030-01-01", "2030-01-02")):
+        with pytest.raises(QueryError, match=f"from_ts, {late}, is after to_ts, {early}.*Give the earlier time first"):
+            run(f"SELECT count(*) FROM {macro}('{late}', '{early}')", spent)
+
+
+def test_the_bounds_are_constants(ledger: duckdb.DuckDBPyConnection) -> None:
+    """Checked before a row is read, and by them DuckDB passes over segments that hold nothing of that time."""
+    [(_, plan)] = rows_of(ledger, "EXPLAIN (FORMAT json) FROM attribution_between('2027-01-15 09:00', '2027-02-01')")
+    assert "error" not in plan
+    assert ">= '2027-01-15 09:00:00'" in plan
 
 
 def test_attribution_between(ledger: duckdb.DuckDBPyConnection) -> None:

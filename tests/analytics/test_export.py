@@ -287,8 +287,8 @@ def test_the_sessions_of_all_versions(version: int, tmp_path: Path) -> None:
     tables."""
     export(Memory(golden(version)), tmp_path / "export", OPERATOR)
     source, _ = opened(tmp_path / "export", frozenset({OPERATOR.public}), None)
-    events, strange = replay(ExportedLedger(source.export), tmp_path / "past" / "ledger.duckdb", Until(), None)
-    assert (events, strange) == (len(golden(version)[LEDGER.name][town.PARTITION]), 0)
+    made = replay(ExportedLedger(source.export), tmp_path / "past" / "ledger.duckdb", Until(), None)
+    assert (made.events, made.strange) == (len(golden(version)[LEDGER.name][town.PARTITION]), 0)
     assert said(tmp_path / "export", data_dir=tmp_path / "past") == ""
 
 

@@ -146,6 +146,27 @@ def test_files_that_are_missing_added_cut_or_elsewhere(directory: Path, tmp_path
     open_export(directory)
 
 
+def test_a_file_that_changes_while_it_is_read(directory: Path) -> None:
+    """Written over after it was compared with the manifest, by records that are as many and have the same offsets: its
+    end says so. One that was replaced as a whole, by a rename, is read to the end as it was."""
+    export = open_export(directory)
+    file = export.part(LEDGER.name, 1).files[0]
+    path = directory / file.name
+    kept, other = path.read_bytes(), directory / "other"
+    with path.open("rb") as stored:
+        forged: list[Any] = [record | {"timestamp": 7} for record in fastavro.reader(stored)]  # type: ignore[operator]
+    with other.open("wb") as written:
+        fastavro.writer(written, SCHEMA, forged, codec="deflate")
+    path.write_bytes(other.read_bytes())
+    with pytest.raises(ExportError, match=f"{path.name} was changed while it was read: .*Copy the export again"):
+        list(export.records(LEDGER.name, 1))
+    path.write_bytes(kept)
+    records = export.records(LEDGER.name, 1)
+    found = [next(records)]
+    other.replace(path)
+    assert [*found, *(next(records) for _ in range(file.records - 1))] == strange(101)[: file.records]
+
+
 def test_what_is_no_export(directory: Path, tmp_path: Path) -> None:
     """A directory without manifest, a path without directory, a manifest without sense."""
     path = directory / manifests.FILE_NAME

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -20,6 +21,7 @@ from contractnet.messages.partition import partition_of
 from contractnet.topics import LEDGER
 from projections.decode import LedgerRecord
 from projections.layout import Layout
+from projections.lock import ProjectorLock
 from projections.publish import Publisher, write_database
 from projections.replay import ExportedLedger, Until, moment, replay, run
 from projections.settings import ProjectionSettings
@@ -169,7 +171,7 @@ def test_how_a_time_is_written(text: str) -> None:
     [
         ("2001-01-01", "holds nothing up to that moment"),
         ("2028-01-01T00:00:00Z", "known up to 2027-12-31 00:00:00.000 UTC"),
-        ("99999999", r"the ledger on partition \d ends before"),
+        ("99999999", r"the ledger on partition \d, the one of market 'default' \(--market\), ends before"),
         ("yesterday", "is no moment: write a time such as"),
         ("-1", "is no moment"),
         ("2026-13-01", "is no moment"),
@@ -209,25 +211,89 @@ def test_an_export_of_another_version(directory: Path, tmp_path: Path) -> None:
         path.write_bytes(stored)
 
 
-def test_a_replay_that_is_interrupted(directory: Path, tmp_path: Path) -> None:
-    """No file of that name, and nothing beside it."""
+class Ending(ExportedLedger):
+    """An export in small batches that ends with an error before its third."""
 
-    class Ending(ExportedLedger):
-        error: BaseException = KeyboardInterrupt()
-        _asked = 0
+    def __init__(self, directory: Path, error: BaseException) -> None:
+        super().__init__(open_export(directory))
+        self._error = error
+        self._asked = 0
 
-        def poll(self) -> list[LedgerRecord] | None:
-            self._asked += 1
-            if self._asked == 2:
-                assert list(tmp_path.glob(".x.duckdb.*.partial/projection/state.duckdb")), "it was under way"
-                raise self.error
-            return (super().poll() or [])[:2_000]
+    def poll(self) -> list[LedgerRecord] | None:
+        self._asked += 1
+        if self._asked == 3:
+            raise self._error
+        return list(islice(self._records, 400)) or None
 
-    for error in (KeyboardInterrupt(), OSError(28, "No space left on device"), ContractnetError("the broker is away")):
-        Ending.error = error
-        with pytest.raises((KeyboardInterrupt, ContractnetError)):
-            replay(Ending(open_export(directory)), tmp_path / "x.duckdb", Until(), None)
-        assert list(tmp_path.iterdir()) == []
+
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), OSError(28, "No space left on device"), ContractnetError("the broker is away")]
+)
+def test_a_replay_that_is_interrupted(
+    directory: Path, records: list[list[KeptRecord]], tmp_path: Path, error: BaseException
+) -> None:
+    """No file of that name; the same command goes on, and its file is that of one that was not interrupted."""
+    into, wanted = tmp_path / "x.duckdb", tmp_path / "wanted.duckdb"
+    with pytest.raises((KeyboardInterrupt, ContractnetError)) as raised:
+        replay(Ending(directory, error), into, Until(), None)
+    [folder] = tmp_path.iterdir()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    if isinstance(error, OSError):
+        assert f"What was done is kept in {folder}: the same command goes on" in str(raised.value)
+    told = replayed(directory, into)
+    assert told[0].startswith(f"replayed {sum(map(len, records)) - 800:,} events")
+    assert told[1] == "it went on after the 800 events of a replay that was interrupted"
+    assert list(tmp_path.iterdir()) == [into]
+    replayed(directory, wanted)
+    assert everything(into) == everything(wanted)
+
+
+def test_a_replay_goes_on_with_its_own_only(directory: Path, records: list[list[KeptRecord]], tmp_path: Path) -> None:
+    """Another moment, another export, another replay under way: told so, and what was done stays."""
+    into = tmp_path / "x.duckdb"
+    with pytest.raises(ContractnetError):
+        replay(Ending(directory, ContractnetError("away")), into, Until(), None)
+    write_export(tmp_path / "other", {LEDGER.name: [found[:-1] for found in records]})
+    folder = tmp_path / ".x.duckdb.partial"
+    for there, until in ((directory, "700"), (tmp_path / "other", None)):
+        with pytest.raises(
+            ReplayError, match="is what a replay left that was interrupted, of another ledger or moment"
+        ):
+            replayed(there, into, until)
+    with (
+        ProjectorLock(folder / "replay.lock"),
+        pytest.raises(ReplayError, match=r"Another replay is under way in .*\.partial: wait"),
+    ):
+        replayed(directory, into)
+    assert replayed(directory, into)[1].startswith("it went on after the 800 events")
+
+
+def test_an_export_that_changes_while_it_is_read(directory: Path, tmp_path: Path) -> None:
+    """What was folded may be wrong: no file, and nothing to go on with."""
+    with pytest.raises(ExportError):
+        replay(Ending(directory, ExportError("was changed while it was read")), tmp_path / "x.duckdb", Until(), None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_programs_schema(tmp_path: Path) -> None:
+    """An export none of whose records is an event: no file that looks like a market in which nothing happened."""
+    foreign = [
+        KeptRecord(n, n, "CREATE_TIME", b"default", b"\xc3\x01" + bytes(range(8)) + b"body", None) for n in range(20)
+    ]
+    write_export(tmp_path / "export", {LEDGER.name: [foreign, []]})
+    with pytest.raises(ReplayError, match=r"none of the 20 records is an event .* use the one that wrote them"):
+        replayed(tmp_path / "export", tmp_path / "x.duckdb")
+    assert [path.name for path in tmp_path.iterdir()] == ["export"]
+
+
+def test_an_offset_of_another_market(directory: Path, tmp_path: Path) -> None:
+    """Its partition holds others: they are named, and no file is made of them."""
+    name = next(n for n in map("market-{}".format, range(99)) if partition_of(n, 2) == HERE)
+    with pytest.raises(
+        ReplayError, match=rf"no market '{name}' lives on partition {HERE} up to offset 700, but 'default'"
+    ):
+        replayed(directory, tmp_path / "x.duckdb", "700", market=name)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_records_that_are_no_events(tmp_path: Path) -> None:
@@ -251,5 +317,5 @@ def test_an_empty_export(tmp_path: Path) -> None:
 def test_an_offset_is_one_of_the_markets_partition() -> None:
     """Kafka's partitioner says which."""
     for name in NAMES:
-        assert moment("5", name, 2) == Until(partition=partition_of(name, 2), offset=5)
+        assert moment("5", name, 2) == Until(partition=partition_of(name, 2), offset=5, market=name)
     assert moment(None, NAMES[0], 2) == Until()
