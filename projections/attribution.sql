@@ -100,16 +100,15 @@ FROM accounts_differing d LEFT JOIN attributed a USING (market);
 CREATE MACRO unit_prices_between(from_ts, to_ts) AS TABLE
 -- opened_at is in the join for its speed: it says where in the segments to look. DuckDB is twice as fast without a copy.
 WITH resold AS NOT MATERIALIZED (
-    SELECT a.market, a.pool, a.project, a.awarded_at, a.price_ucr, a.partition, a.ledger_offset, a.award_id
+    SELECT a.market, a.pool, a.project, a.awarded_at, a.units * a.duration_ms AS unit_ms, a.price_ucr, a.award_id
     FROM cfps c JOIN awards a ON a.market = c.market AND a.opened_at = c.opened_at AND a.cfp_id = c.cfp_id
     WHERE c.resale_of IS NOT NULL
-), leases AS (  -- added up by themselves, as tokens are: rows that go through a UNION cost as much again
+), leased AS (  -- with the awards of resales. Added up by itself, as tokens are: rows in a UNION cost as much again.
     -- Work has the place of its award in the ledger: numbers are compared faster than ids.
     SELECT a.market, a.pool, a.project, date_trunc('hour', a.awarded_at) AS hour, count(*)::BIGINT AS sales,
         sum(a.units * a.duration_ms)::BIGINT AS unit_ms, sum(a.price_ucr)::BIGINT AS credits
     FROM awards a
     ANTI JOIN works w ON w.partition = a.partition AND w.ledger_offset = a.ledger_offset
-    ANTI JOIN resold r ON r.partition = a.partition AND r.ledger_offset = a.ledger_offset
     WHERE a.awarded_at >= from_ts::TIMESTAMP AND a.awarded_at < to_ts::TIMESTAMP
     GROUP BY a.market, a.pool, a.project, date_trunc('hour', a.awarded_at)
 ), granted AS (
@@ -135,7 +134,10 @@ WITH resold AS NOT MATERIALIZED (
     JOIN accounts m ON m.market = w.market AND m.account_id = w.manager_id
     WHERE w.status = 'done'
 ), sold AS (
-    SELECT market, 'lease' AS kind, pool, project, hour, sales, unit_ms, NULL::BIGINT AS tokens, credits FROM leases
+    SELECT market, 'lease' AS kind, pool, project, hour, sales, unit_ms, NULL::BIGINT AS tokens, credits FROM leased
+    UNION ALL  -- less the resales: to look for them among all awards would read the ids of all
+    SELECT market, 'lease', pool, project, date_trunc('hour', awarded_at), -1, -unit_ms, NULL, -price_ucr
+    FROM resold WHERE awarded_at >= from_ts::TIMESTAMP AND awarded_at < to_ts::TIMESTAMP
     UNION ALL
     SELECT market, 'tokens', pool, project, hour, sales, NULL, tokens, credits FROM granted
     UNION ALL
@@ -146,7 +148,7 @@ SELECT market, kind, pool, project, hour, sum(sales)::BIGINT AS sales,
     sum(unit_ms)::BIGINT AS unit_ms, sum(tokens)::BIGINT AS tokens, sum(credits)::BIGINT AS credits,
     try_cast(sum(credits) * 3_600_000 // sum(unit_ms) AS BIGINT) AS per_unit_hour_ucr,
     try_cast(sum(credits) * 1_000 // sum(tokens) AS BIGINT) AS per_1000_tokens_ucr
-FROM sold GROUP BY market, kind, pool, project, hour;
+FROM sold s GROUP BY market, kind, pool, project, hour HAVING sum(s.sales) > 0;
 
 CREATE VIEW unit_prices AS FROM unit_prices_between('-infinity'::TIMESTAMP, 'infinity'::TIMESTAMP);
 
