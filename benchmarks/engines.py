@@ -52,7 +52,7 @@ QUESTIONS = {
     "FROM transfers t JOIN awards a ON a.award_id = t.award_id GROUP BY 1, 2 ORDER BY 1, 2",
     "one task, by pool": f"SELECT pool, count(*), sum(credits) AS ucr FROM payments WHERE task = '{_TASK}' "
     "GROUP BY 1 ORDER BY 1",
-    "running balance of an account": "SELECT ledger_offset, sum(ucr) OVER (ORDER BY ledger_offset) AS balance_ucr FROM ("
+    "running balance of an account": "SELECT ledger_offset, sum(ucr) OVER (ORDER BY ledger_offset) AS balance FROM ("
     "SELECT ledger_offset, amount_ucr AS ucr FROM transfers WHERE credit_id = '{account}' UNION ALL "
     "SELECT ledger_offset, -amount_ucr FROM transfers WHERE debit_id = '{account}') AS postings ORDER BY 1",
 }
@@ -94,7 +94,7 @@ def compare(transfers: int, runs: int) -> list[dict[str, object]]:
         folder = Path(name)
         publish(folder, transfers)
         asks = engines(folder)
-        return [_row(what, sql, asks, runs) | {"transfers": transfers} for what, sql in QUESTIONS.items()]
+        return [compare_answers(what, sql, asks, runs) | {"transfers": transfers} for what, sql in QUESTIONS.items()]
 
 
 def engines(folder: Path) -> dict[str, Ask]:
@@ -164,7 +164,8 @@ def _rows(found: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def _row(what: str, sql: str, asks: dict[str, Ask], runs: int) -> dict[str, object]:
+def compare_answers(what: str, sql: str, asks: dict[str, Ask], runs: int) -> dict[str, object]:
+    """Ask all engines one question, in turn: the row of the table. Raises AnswersDifferError."""
     took_ms: dict[str, list[float]] = {engine: [] for engine in asks}
     first: Answer | None = None
     for _ in range(runs):
