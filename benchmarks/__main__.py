@@ -10,6 +10,7 @@ from collections.abc import Callable
 from benchmarks import (
     attribution,
     bargaining,
+    engines,
     groups,
     judge,
     latency,
@@ -272,6 +273,11 @@ def bench_attribution(*, short: bool) -> list[dict[str, object]]:
     return attribution.answers(200_000, 2) if short else attribution.answers(10_000_000, 5)
 
 
+def bench_analytics(*, short: bool) -> list[dict[str, object]]:
+    """DuckDB against SQLite over the same rows, and the published file against DuckDB's own tables."""
+    return engines.compare(20_000, 1) if short else engines.compare(10_000_000, 3)
+
+
 SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "scaling": bench_scaling,
     "sealing": bench_sealing,
@@ -283,6 +289,7 @@ SECTIONS: dict[str, Callable[..., list[dict[str, object]]]] = {
     "rebuild": bench_rebuild,
     "segments": bench_segments,
     "attribution": bench_attribution,
+    "analytics": bench_analytics,
     "lag": bench_lag,
     "bargaining": bench_bargaining,
     "groups": bench_groups,

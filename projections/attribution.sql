@@ -109,42 +109,55 @@ FROM accounts_differing d LEFT JOIN attributed a USING (market);
 CREATE MACRO unit_prices_between(from_ts, to_ts) AS TABLE
 -- opened_at is in the join for its speed: it says where in the segments to look. DuckDB is twice as fast without a copy.
 WITH resold AS NOT MATERIALIZED (
-    SELECT a.market, a.pool, a.project, a.awarded_at, a.price_ucr, a.partition, a.ledger_offset, a.award_id
+    SELECT a.market, a.pool, a.project, a.awarded_at, a.units * a.duration_ms AS unit_ms, a.price_ucr, a.award_id
     FROM cfps c JOIN awards a ON a.market = c.market AND a.opened_at = c.opened_at AND a.cfp_id = c.cfp_id
     WHERE c.resale_of IS NOT NULL
-), sold AS (
+), leased AS (  -- with the awards of resales. Added up by itself, as tokens are: rows in a UNION cost as much again.
     -- Work has the place of its award in the ledger: numbers are compared faster than ids.
-    SELECT a.market, 'lease' AS kind, a.pool, a.project, a.awarded_at AS sold_at, a.units * a.duration_ms AS unit_ms,
-        NULL::BIGINT AS tokens, a.price_ucr AS credits
+    SELECT a.market, a.pool, a.project, date_trunc('hour', a.awarded_at) AS hour, count(*)::BIGINT AS sales,
+        sum(a.units * a.duration_ms)::BIGINT AS unit_ms, sum(a.price_ucr)::BIGINT AS credits
     FROM awards a
     ANTI JOIN works w ON w.partition = a.partition AND w.ledger_offset = a.ledger_offset
-    ANTI JOIN resold r ON r.partition = a.partition AND r.ledger_offset = a.ledger_offset
     WHERE is_within(a.awarded_at, from_ts, to_ts)
-    UNION ALL
-    SELECT r.market, 'resale', r.pool, r.project, r.awarded_at, l.units * date_diff('ms', l.starts_at, l.ends_at), NULL,
-        r.price_ucr
+    GROUP BY a.market, a.pool, a.project, date_trunc('hour', a.awarded_at)
+), granted AS (
+    SELECT market, pool, project, date_trunc('hour', granted_at) AS hour, count(*)::BIGINT AS sales,
+        sum(tokens)::BIGINT AS tokens, sum(paid_ucr)::BIGINT AS credits
+    FROM token_grants
+    WHERE NOT is_system AND is_within(granted_at, from_ts, to_ts) GROUP BY ALL
+), others AS (
+    SELECT r.market, 'resale' AS kind, r.pool, r.project, r.awarded_at AS sold_at,
+        l.units * date_diff('ms', l.starts_at, l.ends_at) AS unit_ms, r.price_ucr AS credits
     FROM resold r JOIN reservations l ON l.market = r.market AND l.award_id = r.award_id
     UNION ALL
-    SELECT n.market, 'resale', n.pool, l.project, n.ended_at, l.units * date_diff('ms', l.starts_at, l.ends_at), NULL,
+    SELECT n.market, 'resale', n.pool, l.project, n.ended_at, l.units * date_diff('ms', l.starts_at, l.ends_at),
         n.price_ucr
     FROM negotiations n
     JOIN reservations l ON l.market = n.market AND l.award_id = n.negotiation_id
     ANTI JOIN cfps c ON c.market = n.market AND c.cfp_id = n.negotiation_id AND c.resale_of IS NOT NULL
     WHERE n.status = 'deal'
     UNION ALL
-    SELECT w.market, 'work', w.pool, m.project, w.ended_at, a.units * a.duration_ms, NULL, w.paid_ucr
+    SELECT w.market, 'work', w.pool, m.project, w.ended_at, a.units * a.duration_ms, w.paid_ucr
     FROM works w
     JOIN awards a ON a.partition = w.partition AND a.ledger_offset = w.ledger_offset
     JOIN accounts m ON m.market = w.market AND m.account_id = w.manager_id
     WHERE w.status = 'done'
+), sold AS (
+    SELECT market, 'lease' AS kind, pool, project, hour, sales, unit_ms, NULL::BIGINT AS tokens, credits FROM leased
+    UNION ALL  -- less the resales: to look for them among all awards would read the ids of all
+    SELECT market, 'lease', pool, project, date_trunc('hour', awarded_at), -1, -unit_ms, NULL, -price_ucr
+    FROM resold WHERE is_within(awarded_at, from_ts, to_ts)
     UNION ALL
-    SELECT market, 'tokens', pool, project, granted_at, NULL, tokens, paid_ucr FROM token_grants WHERE NOT is_system
+    SELECT market, 'tokens', pool, project, hour, sales, NULL, tokens, credits FROM granted
+    UNION ALL
+    SELECT market, kind, pool, project, date_trunc('hour', sold_at), 1, unit_ms, NULL, credits
+    FROM others WHERE is_within(sold_at, from_ts, to_ts)
 )
-SELECT market, kind, pool, project, date_trunc('hour', sold_at) AS hour, count(*)::BIGINT AS sales,
+SELECT market, kind, pool, project, hour, sum(sales)::BIGINT AS sales,
     sum(unit_ms)::BIGINT AS unit_ms, sum(tokens)::BIGINT AS tokens, sum(credits)::BIGINT AS credits,
     try_cast(sum(credits) * 3_600_000 // sum(unit_ms) AS BIGINT) AS per_unit_hour_ucr,
     try_cast(sum(credits) * 1_000 // sum(tokens) AS BIGINT) AS per_1000_tokens_ucr
-FROM sold WHERE is_within(sold_at, from_ts, to_ts) GROUP BY ALL;
+FROM sold s GROUP BY market, kind, pool, project, hour HAVING sum(s.sales) > 0;
 
 CREATE VIEW unit_prices AS FROM unit_prices_between('-infinity'::TIMESTAMP, 'infinity'::TIMESTAMP);
 
@@ -202,21 +215,29 @@ WITH clock AS (
     SELECT market, pool, units, set_at, lead(set_at) OVER (PARTITION BY market, pool ORDER BY ledger_offset) AS next_at
     FROM pool_sizes
 ), spans AS (
-    SELECT s.market, s.pool, s.units, 0 AS leased, greatest(s.set_at, c.begins) AS starts,
+    SELECT s.market, s.pool, false AS is_lease, s.units, greatest(s.set_at, c.begins) AS starts,
         least(coalesce(s.next_at, c.ends), c.ends) AS stops
     FROM sizes s JOIN clock c ON c.market = s.market
     UNION ALL
-    SELECT r.market, r.pool, 0, r.units, greatest(r.starts_at, c.begins),
+    SELECT r.market, r.pool, true, r.units, greatest(r.starts_at, c.begins),
         least(r.ends_at, coalesce(r.ended_at, c.ends), c.ends)
     FROM reservations r JOIN clock c ON c.market = r.market
     WHERE r.starts_at < to_ts::TIMESTAMP AND r.ends_at > from_ts::TIMESTAMP
+), alike AS (  -- added up before they are cut into hours: spans are many, pairs of a first and a last hour are few
+    SELECT market, pool, is_lease, date_trunc('hour', starts) AS first_hour,
+        date_trunc('hour', stops - INTERVAL 1 MICROSECOND) AS last_hour, sum(units)::BIGINT AS units,
+        sum(units * date_diff('ms', first_hour, starts))::BIGINT AS before_ms,
+        sum(units * date_diff('ms', last_hour, stops))::BIGINT AS until_ms
+    FROM spans WHERE starts < stops GROUP BY ALL
 ), hours AS (
-    SELECT *, unnest(generate_series(date_trunc('hour', starts), stops - INTERVAL 1 MICROSECOND, INTERVAL 1 HOUR)) AS hour
-    FROM spans WHERE starts < stops
+    SELECT *, unnest(generate_series(first_hour, last_hour, INTERVAL 1 HOUR)) AS hour FROM alike
 ), measured AS (
-    SELECT *, date_diff('ms', greatest(starts, hour), least(stops, hour + INTERVAL 1 HOUR)) AS ms FROM hours
+    SELECT market, pool, is_lease, hour,
+        if(hour = last_hour, until_ms, units * 3_600_000) - if(hour = first_hour, before_ms, 0) AS ms
+    FROM hours
 )
-SELECT market, pool, hour, sum(units::BIGINT * ms)::BIGINT AS unit_ms, sum(leased::BIGINT * ms)::BIGINT AS leased_unit_ms,
+SELECT market, pool, hour, coalesce(sum(ms) FILTER (NOT is_lease), 0)::BIGINT AS unit_ms,
+    coalesce(sum(ms) FILTER (is_lease), 0)::BIGINT AS leased_unit_ms,
     unit_ms - leased_unit_ms AS idle_unit_ms, leased_unit_ms / nullif(unit_ms, 0) AS utilization
 FROM measured GROUP BY market, pool, hour;
 

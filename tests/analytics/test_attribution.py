@@ -249,8 +249,11 @@ def test_a_resale_that_its_buyer_wins_has_one_price(tmp_path: Path) -> None:
     with analytics.open(tmp_path) as connection:
         paid = rows_of(connection, "SELECT reason, credits FROM attribution ORDER BY credits")
         prices = rows_of(connection, "SELECT kind, unit_ms, credits FROM unit_prices ORDER BY credits")
+        [(moment,)] = rows_of(connection, "SELECT max(awarded_at) FROM awards")
+        then = rows_of(connection, "SELECT kind, sales FROM unit_prices_between(?, 'infinity')", [moment])
     assert paid == [("AWARD", paid[0][1]), ("AWARD", 100)]
     assert prices == [("resale", 59_100, paid[0][1]), ("lease", 60_000, 100)]
+    assert then == [("resale", 1)], "no row of leases where there was none but the resale"
 
 
 def test_budgets_burn_down(ledger: duckdb.DuckDBPyConnection) -> None:
