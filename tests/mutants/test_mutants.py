@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.mark.parametrize("mutant", PLANTED, ids=[m.name for m in PLANTED])
 def test_a_planted_bug_fits_the_code(mutant: Mutant) -> None:
-    """The text to change is there once, what it becomes is Python where it was, and the tests that must notice exist."""
+    """The text to change is there once, what it becomes is Python where it was, and the tests that must notice are
+    there."""
     source = (ROOT / mutant.file).read_text("utf-8")
     assert source.count(mutant.old) == 1
     if mutant.file.endswith(".py"):
