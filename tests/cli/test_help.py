@@ -41,6 +41,7 @@ WANTED = {
     "credits issue",
     "credits show",
     "credits transfer",
+    "dashboard",
     "tokens create",
     "tokens resize",
     "tokens show",
