@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import ExtraTreesClassifier, StackingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -29,6 +31,7 @@ Rows = NDArray[np.intp]
 Progress = Callable[[int, int], None]
 TRAIN_SHARE = 0.8
 TREES = 100
+TENDER_TREES = 300
 QUANTILES = 50
 FOLDS = 5
 # Tenders of each kind (with and without collusive bids): with fewer, folds and test parts lack one kind.
@@ -79,7 +82,10 @@ def transfer(known: tuple[Bids, Features], other: tuple[Bids, Features], seed: i
     (bids, features), (bids_2, features_2) = known, other
     width = features.transferable
     joined = Features(
-        features.names[:width], np.vstack([features.values[:, :width], features_2.values[:, :width]]), width
+        features.names[:width],
+        np.vstack([features.values[:, :width], features_2.values[:, :width]]),
+        width,
+        [i for i in features.of_tender if i < width],
     )
     label = np.array(bids.label + bids_2.label)
     tender = np.array([f"1 {name}" for name in bids.tender] + [f"2 {name}" for name in bids_2.tender])
@@ -104,21 +110,56 @@ def interval(values: list[float], test_share: float = 1 - TRAIN_SHARE) -> Interv
     return Interval(mean, max(mean - half, 0.0), min(mean + half, 1.0))
 
 
-def classifier(label: NDArray[np.bool_], tender: NDArray[np.str_], seed: int) -> StackingClassifier:
-    """Extremely randomized trees (Geurts et al. 2006) beside a logistic regression on ranks; a second one weighs and
-    calibrates their chances as they are on folds not learned from, which keep tenders whole (Wolpert 1992).
+class OneRowATender(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """A classifier that learns from each tender once, however many bids it has, from columns that have one value in
+    it. A tender of both kinds of bids is two rows, which weigh as much as their shares."""
+
+    def __init__(self, estimator: BaseEstimator) -> None:
+        self.estimator = estimator
+
+    def fit(self, values: Table, label: NDArray[np.bool_]) -> OneRowATender:
+        """Learn from rows of bids; rows that agree in all columns are one tender. None may be missing."""
+        _, of, bids = np.unique(values, axis=0, return_inverse=True, return_counts=True)
+        pairs, first, count = np.unique(
+            np.column_stack([of.ravel(), label]), axis=0, return_index=True, return_counts=True
+        )
+        weight = count / bids[pairs[:, 0]]
+        self.estimator_ = clone(self.estimator).fit(values[first], label[first], sample_weight=weight)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict(self, values: Table) -> NDArray[np.bool_]:
+        """The likelier class, a row a bid."""
+        return np.asarray(self.estimator_.predict(values))
+
+    def predict_proba(self, values: Table) -> Table:
+        """Chances of the classes, a row a bid."""
+        return np.asarray(self.estimator_.predict_proba(values))
+
+
+def classifier(
+    label: NDArray[np.bool_], tender: NDArray[np.str_], of_tender: list[int], seed: int
+) -> StackingClassifier:
+    """Extremely randomized trees (Geurts et al. 2006) and a logistic regression on ranks, both on one row a tender, and
+    where a tender has bids of both kinds also trees on bids; another regression weighs and calibrates their chances as
+    they are on folds not learned from, which keep tenders whole (Wolpert 1992).
 
     Trees need hundreds of tenders, the regression gets along with tens of them.
     """
-    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
-    trees = ExtraTreesClassifier(TREES, class_weight="balanced", bootstrap=True, random_state=seed % 2**32)
-    linear = make_pipeline(
-        SimpleImputer(strategy="median"),
-        QuantileTransformer(n_quantiles=QUANTILES, output_distribution="normal", random_state=0),
-        LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000),
-    )
-    parts = list(folds.split(label[:, None], label, tender))
-    return StackingClassifier([("trees", trees), ("linear", linear)], LogisticRegression(), cv=parts)
+    seed %= 2**32
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    trees = ExtraTreesClassifier(TENDER_TREES, class_weight="balanced", min_samples_leaf=2, random_state=seed)
+    ranks = QuantileTransformer(n_quantiles=QUANTILES, output_distribution="normal", random_state=0)
+    linear = LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000)
+    chosen = ColumnTransformer([("of_tender", SimpleImputer(strategy="median"), of_tender)])
+    members = [
+        ("tenders", make_pipeline(chosen, OneRowATender(trees))),
+        ("linear", make_pipeline(chosen, ranks, OneRowATender(linear))),
+    ]
+    if set(tender[label]) & set(tender[~label]):
+        bids = ExtraTreesClassifier(TREES, class_weight="balanced", bootstrap=True, random_state=seed)
+        members.append(("bids", bids))
+    return StackingClassifier(members, LogisticRegression(), cv=list(folds.split(label[:, None], label, tender)))
 
 
 def _need_both(label: NDArray[np.bool_], tender: NDArray[np.str_]) -> None:
@@ -150,7 +191,7 @@ def _splits(
 def _score(
     features: Features, label: NDArray[np.bool_], tender: NDArray[np.str_], train: Rows, test: Rows, seed: int
 ) -> Score:
-    model = classifier(label[train], tender[train], seed).fit(features.values[train], label[train])
+    model = classifier(label[train], tender[train], features.of_tender, seed).fit(features.values[train], label[train])
     chance = model.predict_proba(features.values[test])[:, 1]
     # Of a calibrated chance, the share of collusive bids in training is the threshold that balances both errors.
     share = float(label[train].mean())
