@@ -9,12 +9,12 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from analytics.screens import features, training
-from analytics.screens.bids import read
+from analytics.screens.bids import Bids, read
 from analytics.screens.columns import choose
 from tests.analytics.screens.tenders import HEADER, write
 
 
-def table(tmp_path: Path, seed: int, *, mixed: bool) -> tuple[training.Bids, features.Features]:
+def table(tmp_path: Path, seed: int, *, mixed: bool) -> tuple[Bids, features.Features]:
     """Forty tenders of five bids with honest and rigged firms of different ages. Of a rigged tender all bids are
     collusive, or with `mixed` those of the two oldest firms."""
     draw, made = random.Random(seed), list[list[object]]()
