@@ -88,6 +88,12 @@ def first_bid(state: State) -> Bid:
     return next(iter(deposited(state).bids.values()))
 
 
+def alone(state: State) -> Bid:
+    """The one bid of its group."""
+    groups = (group for account in state.accounts.values() for group in account.groups.values())
+    return next(state.bids[next(iter(group.bids))] for group in groups if len(group.bids) == 1)
+
+
 def bob(state: State) -> Account:
     """The one with an open bid of 60."""
     return state.accounts[state.account_names["bob"]]
@@ -154,6 +160,7 @@ LEASED: dict[str, Break] = {
     "pool gpu counts 3 leases": lambda s: setattr(s.pools["gpu"], "leases", 3),
 }
 TALKING: dict[str, Break] = {
+    "has other bids than say so": lambda s: setattr(alone(s), "group", None),
     "waits for a decision that is made": lambda s: withdraw(deciding(s)),
     "are no resolved bids of it": lambda s: standing(s).awards.append(Winner(next(iter(standing(s).bids)), 10)),
     "not bargained for once each": lambda s: s.bargained.clear(),

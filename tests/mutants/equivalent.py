@@ -29,4 +29,21 @@ EQUIVALENT: dict[str, str] = {
     "market/account.py `2` -> `3` at 15 in `floor: int = -(2**63)`": (
         "a sequence is a signed 64-bit number, none below either"
     ),
+    "market/evolve_tokens.py `0 < pool.clears_at_ms <= source.at_ms` -> "
+    "`0 <= pool.clears_at_ms <= source.at_ms` at 7 in "
+    '`assert 0 < pool.clears_at_ms <= source.at_ms, "a clearing happens once an interval"`': (
+        "an assertion about what the rules never let through: nothing clears a pool that waits for nothing"
+    ),
+    "market/rules/deposits.py `timeline.add(lease.starts_at_ms, lease.ends_at_ms, lease....` -> `None` at 0 in "
+    "`timeline.add(lease.starts_at_ms, lease.ends_at_ms, lease.units)`": (
+        "a pool has one owner, and that one live ask on a call: what the record of its end gives of an unserved ask's "
+        "own pool is nothing"
+    ),
+    "market/tokens.py `0` -> `1` at 24 in `complained_at_ms: int = 0`": (
+        "an instant of 1970, whose interval no report falls into"
+    ),
+    "market/clearing.py `0` -> `1` at 50 in `price = unserved[0][0].effective if unserved else 0`": (
+        "a price of 1 is 10^-6 of a micro-credit for 1,000 tokens, and a fifth of 10^9 tokens is the most that "
+        "anybody gets at one price: less than a micro-credit"
+    ),
 }

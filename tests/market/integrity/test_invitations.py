@@ -98,3 +98,9 @@ def test_the_state_is_bounded_and_begins_with_an_agents_own_bids() -> None:
     test = watched([lottery] * (KEPT + 50))
     assert set(test.pairs) == {(agent, rival) for agent in (ANN, BOB, CARL) for rival in AGENTS if rival != agent}
     assert {len(kept) for history in test.history.values() for kept in history} == {KEPT}
+
+
+def test_a_price_is_a_share_of_its_claim() -> None:
+    """Millionths of the claim, which counts for a point where there is none."""
+    assert Bid(10, 4).signals() == (2_500_000, 10)
+    assert Bid(10, 1).signals() == Bid(10, 0).signals() == (10_000_000, 10)
